@@ -1,0 +1,32 @@
+"""skgenre: scikit-learn estimators that tell the genre of music."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+
+__version__ = version("skgenre")
+
+#: Public names by the module that holds them. They are imported on first use, so that
+#: importing skgenre is cheap and imports neither librosa nor TensorFlow.
+_MODULES = {
+    "audio": ["AudioError", "load_audio"],
+    "segmenter": ["MFCCSegmenter", "UnreadableTracksError"],
+    "tensors": ["SegmentScaler", "SegmentSummary"],
+    "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [*_MODULE_OF, "datasets", "layers", "mfcc"]
+
+
+def __getattr__(name: str):
+    if name in _MODULE_OF:
+        return getattr(importlib.import_module(f"skgenre.{_MODULE_OF[name]}"), name)
+    if name in __all__:
+        return importlib.import_module(f"skgenre.{name}")
+    raise AttributeError(f"module 'skgenre' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

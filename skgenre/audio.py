@@ -1,0 +1,253 @@
+"""A file -> mono float32 samples at one rate, or :class:`AudioError`.
+
+Decoding is libsndfile's (wav, au, flac, ogg, mp3, aiff, ...), resampling soxr's; the
+samples equal those of ``librosa.load``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import stat
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import soxr
+
+#: Seconds of audio beside an interval that its resampled samples depend on. soxr's "HQ"
+#: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
+RESAMPLING_MARGIN = 0.05
+
+#: Frames decoded at once. No memory is taken on the word of a header, only as they arrive.
+BLOCK_FRAMES = 1 << 17
+
+#: What libsndfile logs of a chunk whose header promises more bytes than the file has.
+_PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
+
+
+class AudioError(ValueError):
+    """A file that gives no samples.
+
+    Parameters
+    ----------
+    path : str
+        The file, as it was given.
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, path: str, reason: str):
+        # Both go to args, so that pickling, from a worker process, makes it again.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+def ended_early(path: str) -> str:
+    """Say in a warning of a file that stops before its header says."""
+    return f"{path}: the file ends early (truncated?); it is used as far as it goes"
+
+
+class AudioFile:
+    """An open audio file, read as mono float32 at one sample rate.
+
+    Parameters
+    ----------
+    path : str, pathlib.Path, or binary file object
+        A seekable file object is read from its start and left open.
+    sample_rate : int, default=22050
+        Rate of the samples that :meth:`read` returns, in Hz.
+
+    Attributes
+    ----------
+    name : str
+        The path, or the file object's name.
+    n_samples : int
+        Length at `sample_rate`, by the file's header; the file may end earlier.
+    ended_early : bool
+        Whether it is known to end before its header says.
+
+    Raises
+    ------
+    AudioError
+        If it is missing, a folder, empty, not audio, or has no samples.
+    """
+
+    def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
+        self.sample_rate = sample_rate
+        if isinstance(path, str | os.PathLike):
+            self.name = os.fspath(path)
+            _check_regular(self.name)
+            source = self.name
+        else:
+            self.name = str(getattr(path, "name", None) or repr(path))
+            path.seek(0)
+            source = path
+        try:
+            self._file = soundfile.SoundFile(source)
+        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+            reason = getattr(error, "error_string", "") or str(error)
+            raise AudioError(
+                self.name, f"not audio that libsndfile can read ({reason.strip()})"
+            ) from error
+        if self._file.frames <= 0:
+            self._file.close()
+            raise AudioError(self.name, "holds no samples")
+        native = self._file.samplerate
+        divisor = math.gcd(native, sample_rate)
+        # up samples at our rate last exactly as long as down frames of the file.
+        self._up, self._down = sample_rate // divisor, native // divisor
+        self.n_samples = self._resampled_length(self._file.frames)
+        self.ended_early = any(
+            int(found) < int(promised) < 0xFFFFFF00  # above: a stream of unknown length
+            for promised, found in _PROMISED.findall(self._file.extra_info)
+        )
+
+    def __enter__(self) -> AudioFile:
+        return self
+
+    def __exit__(self, *exc) -> None:
+        self._file.close()
+
+    def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Read the samples from `start` to `stop`, counted at `sample_rate`.
+
+        The same, to 1e-5, as that part of the whole file's samples, and no more of the
+        file is decoded than they depend on.
+
+        Parameters
+        ----------
+        start, stop : int
+            Indices at `sample_rate`; None reads to the end.
+
+        Returns
+        -------
+        y : float32 ndarray of shape (n_samples,)
+            Shorter than asked for where the file ends.
+
+        Raises
+        ------
+        AudioError
+            If samples are not finite, or none could be decoded.
+        """
+        margin = 0 if self._up == self._down else RESAMPLING_MARGIN
+        # Begin where a sample of ours and a frame of the file fall together.
+        step = max(0, start - math.ceil(margin * self.sample_rate)) // self._up
+        first = step * self._down
+        last = None
+        if stop is not None:
+            last = -(-stop * self._down // self._up) + math.ceil(margin * self._file.samplerate)
+        y = self._decode(first, last)
+        if not np.isfinite(y).all():
+            raise AudioError(self.name, "holds NaN or infinite samples")
+        if self._up != self._down and len(y):
+            n = self._resampled_length(len(y))
+            y = soxr.resample(y, self._file.samplerate, self.sample_rate, quality="HQ")
+            y = np.pad(y[:n], (0, n - min(n, len(y))))  # soxr rounds, librosa rounds up
+        offset = step * self._up
+        return y[start - offset : None if stop is None else stop - offset]
+
+    def _resampled_length(self, n_frames: int) -> int:
+        return -(-n_frames * self._up // self._down)
+
+    def _decode(self, first: int, last: int | None) -> np.ndarray:
+        """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
+        file = self._file
+        blocks = []
+        try:
+            if file.tell() != first:
+                file.seek(first)
+            while last is None or first < last:
+                n = BLOCK_FRAMES if last is None else min(BLOCK_FRAMES, last - first)
+                block = file.read(n, dtype="float32")
+                blocks.append(block if block.ndim == 1 else block.mean(axis=1))
+                first += len(block)
+                if len(block) < n:
+                    break
+            self.ended_early |= first < min(file.frames, last or file.frames)
+        except soundfile.LibsndfileError as error:
+            # What was decoded before the damage counts; a seek beyond it yields nothing.
+            self.ended_early = True
+            if first == 0 and not blocks:
+                reason = error.error_string.strip() or "no reason given"
+                raise AudioError(self.name, f"cannot be decoded ({reason})") from error
+        if not blocks or (first == 0 and not len(blocks[0])):
+            return np.empty(0, np.float32)
+        return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+
+
+def _check_regular(path: str) -> None:
+    """Raise an AudioError for what cannot be a sound, before libsndfile's vaguer words."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise AudioError(path, "no such file") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(path, getattr(error, "strerror", None) or str(error)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise AudioError(path, "is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise AudioError(path, "is not a regular file")
+    if status.st_size == 0:
+        raise AudioError(path, "is empty (0 bytes)")
+    if not os.access(path, os.R_OK):
+        raise AudioError(path, "permission denied")
+
+
+def load_audio(
+    path: str | Path | BinaryIO,
+    *,
+    sample_rate: int = 22050,
+    offset: float = 0.0,
+    duration: float | None = None,
+) -> np.ndarray:
+    """Read an audio file as mono samples.
+
+    Parameters
+    ----------
+    path : str, pathlib.Path, or binary file object
+        wav, au, flac, ogg, mp3, aiff and whatever else libsndfile reads; any rate, number
+        of channels (averaged) and sample format.
+    sample_rate : int, default=22050
+        Rate of the result, in Hz.
+    offset : float, default=0.0
+        Where to begin, in seconds.
+    duration : float, default=None
+        How much to read, in seconds; None reads to the end. No more is decoded than needed.
+
+    Returns
+    -------
+    y : float32 ndarray of shape (n_samples,)
+        Equal to ``librosa.load(path, sr=sample_rate)`` to 1e-5.
+
+    Raises
+    ------
+    AudioError
+        If the file is missing, a folder, empty, corrupt, or holds no or non-finite samples.
+
+    Warns
+    -----
+    UserWarning
+        If the file ends before its header says; it is used as far as it goes.
+
+    Examples
+    --------
+    >>> import skgenre
+    >>> y = skgenre.load_audio("song.mp3", duration=30)  # doctest: +SKIP
+    """
+    start = round(offset * sample_rate)
+    stop = None if duration is None else start + round(duration * sample_rate)
+    with AudioFile(path, sample_rate) as audio:
+        y = audio.read(start, stop)
+        if not len(y) and start < audio.n_samples and stop != start:
+            raise AudioError(audio.name, "holds no samples")
+        if audio.ended_early:
+            warnings.warn(ended_early(audio.name), UserWarning, stacklevel=2)
+    return y
