@@ -1,0 +1,120 @@
+"""GTZAN as people have it on disk."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ..tracks import GTZAN_GENRES, gtzan_artists, gtzan_faults
+
+logger = logging.getLogger(__name__)
+
+#: The environment variable that names the folder.
+ENVIRONMENT_VARIABLE = "SKGENRE_GTZAN"
+
+#: Folders in which the common downloads keep the genre folders.
+_INNER = ("genres_original", "genres", "Data/genres_original")
+
+_TRACK = re.compile(r"(?P<id>[a-z]+\.\d{5})\.(wav|au|flac|mp3)", re.IGNORECASE)
+
+_WHERE = (
+    "GTZAN's home page and its links are gone; copies circulate as the 'GTZAN Dataset - Music "
+    "Genre Classification' on the data-science sites and as genres.tar.gz. Unpack one and pass "
+    f"its folder as data_home, or set {ENVIRONMENT_VARIABLE}. Without it, "
+    "skgenre.datasets.make_tracks makes synthetic tracks."
+)
+
+_DESCR = """\
+GTZAN: {n_tracks} of 1,000 tracks of 30 seconds in ten genres.
+
+Collected by G. Tzanetakis (G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio
+Signals", IEEE Trans. Speech and Audio Processing, 2002). Artists are those that B. L. Sturm
+identified ("An Analysis of the GTZAN Music Genre Dataset", ACM MIRUM 2012); he also found
+repetitions and mislabellings. Artists sound like themselves: cross-validate with `groups`.
+"""
+
+
+def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
+    """List the tracks of a local copy of GTZAN; reads no audio.
+
+    Parameters
+    ----------
+    data_home : str or path-like, default=None
+        A folder that holds ``genres_original/`` or ``genres/``, or the genre folders
+        themselves. None takes it from the environment variable ``SKGENRE_GTZAN``. Files
+        are wav, au, flac or mp3; a part of the collection will do.
+
+    Returns
+    -------
+    tracks : Bunch
+        Sorted by genre and number, whatever the file system's order. With
+
+        data : list of str
+            Paths, for :class:`skgenre.MFCCSegmenter`.
+        target : ndarray of str, shape (n_tracks,)
+            Genres.
+        target_names : list of str
+            The genres that occur, sorted.
+        track_ids : ndarray of str, shape (n_tracks,)
+            Such as ``"blues.00000"``.
+        groups : ndarray of str, shape (n_tracks,)
+            The artist where known, else the track.
+        excluded : list of str
+            Paths left out: ``jazz.00054.wav`` of the common download is corrupt.
+        DESCR : str
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such folder, or it holds no GTZAN tracks.
+
+    Examples
+    --------
+    >>> from skgenre.datasets import load_gtzan
+    >>> tracks = load_gtzan("~/gtzan")  # doctest: +SKIP
+    """
+    home = data_home or os.environ.get(ENVIRONMENT_VARIABLE)
+    if home is None:
+        raise FileNotFoundError(f"No folder given for GTZAN. {_WHERE}")
+    home = Path(home).expanduser()
+    if not home.is_dir():
+        raise FileNotFoundError(f"There is no folder {home}. {_WHERE}")
+    root = next((home / inner for inner in _INNER if (home / inner).is_dir()), home)
+
+    faults = gtzan_faults()
+    found: dict[str, Path] = {}
+    excluded = []
+    for genre in GTZAN_GENRES:
+        # Sorted, so that of two formats of one track the same is taken everywhere.
+        for path in sorted((root / genre).glob("*")):
+            match = _TRACK.fullmatch(path.name)
+            if not match or not path.is_file():
+                continue
+            track_id = match["id"].lower()
+            if track_id in faults and path.suffix.lower() == ".wav":
+                logger.info("Leaving out %s: %s in the common download", path, faults[track_id])
+                excluded.append(str(path))
+            else:
+                found.setdefault(track_id, path)
+    if not found:
+        raise FileNotFoundError(
+            f"{root} holds no GTZAN tracks: expected folders named by genre ({GTZAN_GENRES[0]}, "
+            f"...) with files such as {GTZAN_GENRES[0]}.00000.wav. {_WHERE}"
+        )
+    track_ids = sorted(found)
+    artists = gtzan_artists()
+    target = np.array([track_id.partition(".")[0] for track_id in track_ids])
+    return Bunch(
+        data=[str(found[track_id]) for track_id in track_ids],
+        target=target,
+        target_names=sorted(set(target.tolist())),
+        track_ids=np.array(track_ids),
+        groups=np.array([artists.get(track_id, track_id) for track_id in track_ids]),
+        excluded=excluded,
+        DESCR=_DESCR.format(n_tracks=len(track_ids)),
+    )
