@@ -25,6 +25,9 @@ RESAMPLING_MARGIN = 0.05
 #: Frames decoded at once. No memory is taken on the word of a header, only as they arrive.
 BLOCK_FRAMES = 1 << 17
 
+#: Formats in which samples after a seek differ from those that plain decoding gives.
+_INEXACT_SEEK = ("MP3", "OGG")
+
 #: What libsndfile logs of a chunk whose header promises more bytes than the file has.
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
 
@@ -48,6 +51,17 @@ class AudioError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class _SoundFile(soundfile.SoundFile):
+    """A sound file whose reads do nothing but read.
+
+    Of a seekable file python-soundfile seeks after each read to where it already is, which
+    disturbs libsndfile's MP3 decoder: samples after it differ.
+    """
+
+    def seekable(self) -> bool:
+        return False
 
 
 def ended_early(path: str) -> str:
@@ -88,18 +102,10 @@ class AudioFile:
             source = self.name
         else:
             self.name = str(getattr(path, "name", None) or repr(path))
-            path.seek(0)
             source = path
-        try:
-            self._file = soundfile.SoundFile(source)
-        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-            reason = getattr(error, "error_string", "") or str(error)
-            raise AudioError(
-                self.name, f"not audio that libsndfile can read ({reason.strip()})"
-            ) from error
-        if self._file.frames <= 0:
-            self._file.close()
-            raise AudioError(self.name, "holds no samples")
+        self._source = source
+        self._file: _SoundFile | None = None
+        self._open()
         native = self._file.samplerate
         divisor = math.gcd(native, sample_rate)
         # up samples at our rate last exactly as long as down frames of the file.
@@ -115,6 +121,24 @@ class AudioFile:
 
     def __exit__(self, *exc) -> None:
         self._file.close()
+
+    def _open(self) -> None:
+        """Open the file, anew if it is, at its first frame."""
+        if self._file is not None:
+            self._file.close()
+        if not isinstance(self._source, str):
+            self._source.seek(0)
+        try:
+            self._file = _SoundFile(self._source)
+        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+            reason = getattr(error, "error_string", "") or str(error)
+            raise AudioError(
+                self.name, f"not audio that libsndfile can read ({reason.strip()})"
+            ) from error
+        if self._file.frames <= 0:
+            self._file.close()
+            raise AudioError(self.name, "holds no samples")
+        self._position = 0
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read the samples from `start` to `stop`, counted at `sample_rate`.
@@ -159,28 +183,49 @@ class AudioFile:
 
     def _decode(self, first: int, last: int | None) -> np.ndarray:
         """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
-        file = self._file
-        blocks = []
+        self._go_to(first)
+        blocks = [np.empty(0, np.float32)]
+        while self._position >= first and (last is None or self._position < last):
+            n = BLOCK_FRAMES if last is None else min(BLOCK_FRAMES, last - self._position)
+            blocks.append(self._decode_block(n))
+            if len(blocks[-1]) < n:
+                break
+        promised = self._file.frames if last is None else min(last, self._file.frames)
+        self.ended_early |= self._position < promised
+        return np.concatenate(blocks)
+
+    def _go_to(self, frame: int) -> None:
+        """Move to a frame, or as near to it as the file goes."""
+        if self._position == frame:
+            return
+        if self._file.format not in _INEXACT_SEEK:
+            try:
+                self._position = self._file.seek(min(frame, self._file.frames))
+                return
+            except soundfile.LibsndfileError:  # as after damage in a FLAC file
+                self.ended_early = True
+                self._open()
+        elif self._position > frame:
+            self._open()
+        while self._position < frame:
+            n = min(BLOCK_FRAMES, frame - self._position)
+            if len(self._decode_block(n)) < n:
+                break
+
+    def _decode_block(self, n: int) -> np.ndarray:
+        """Decode the next `n` frames, mixed to mono; fewer at the end or before damage."""
+        block = np.full((n, self._file.channels), np.nan, np.float32)
         try:
-            if file.tell() != first:
-                file.seek(first)
-            while last is None or first < last:
-                n = BLOCK_FRAMES if last is None else min(BLOCK_FRAMES, last - first)
-                block = file.read(n, dtype="float32")
-                blocks.append(block if block.ndim == 1 else block.mean(axis=1))
-                first += len(block)
-                if len(block) < n:
-                    break
-            self.ended_early |= first < min(file.frames, last or file.frames)
+            block = self._file.read(out=block)
         except soundfile.LibsndfileError as error:
-            # What was decoded before the damage counts; a seek beyond it yields nothing.
-            self.ended_early = True
-            if first == 0 and not blocks:
+            # What was decoded before the damage counts; libsndfile does not say how much.
+            block = block[: np.isnan(block[:, 0]).argmax()]
+            if self._position == 0 and not len(block):
                 reason = error.error_string.strip() or "no reason given"
                 raise AudioError(self.name, f"cannot be decoded ({reason})") from error
-        if not blocks or (first == 0 and not len(blocks[0])):
-            return np.empty(0, np.float32)
-        return np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
+            self.ended_early = True
+        self._position += len(block)
+        return block[:, 0] if self._file.channels == 1 else block.mean(axis=1)
 
 
 def _check_regular(path: str) -> None:

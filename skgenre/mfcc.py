@@ -114,7 +114,14 @@ def mfcc(
         raise ValueError(f"y has shape {y.shape}: it must be mono samples, (n_samples,), not empty")
     if not np.isfinite(y).all():
         raise ValueError("y holds NaN or infinite samples")
-    return next(_mfccs([y], sample_rate, n_mfcc, n_fft, hop_length, n_mels))
+    return segment_mfcc(
+        [y],
+        sample_rate=sample_rate,
+        n_mfcc=n_mfcc,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        n_mels=n_mels,
+    )[0]
 
 
 def segment_mfcc(
@@ -170,18 +177,19 @@ def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator
         np.log10(level, out=level)
         level *= 10
         np.maximum(level, level.max() - TOP_DB, out=level)
+        # In float64: float32 sums of 128 levels near -100 dB are off by 1e-3.
         yield level @ dct
 
 
 @lru_cache(maxsize=16)
 def _constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
-    """Window, transposed mel filter bank and DCT-II basis, all float32 and read-only."""
+    """Window and transposed mel filter bank in float32, DCT-II basis in float64; read-only."""
     import librosa  # takes a second to import its parts: only where features are computed
 
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
     mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
-    constants = (window, np.ascontiguousarray(mel.T), np.ascontiguousarray(dct.T, np.float32))
+    constants = (window, np.ascontiguousarray(mel.T), np.ascontiguousarray(dct.T))
     for array in constants:
         array.flags.writeable = False
     return constants

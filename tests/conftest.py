@@ -1,0 +1,83 @@
+"""Factories for sounds and tensors, and the folder of real recordings where there is one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from skgenre.datasets import make_tracks
+
+# Two threads whatever the machine has: results depend on their number to the last bit.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+
+
+def make_tensor(n_tracks=24, n_segments=3, n_frames=8, n_coefficients=4, n_classes=3, seed=0):
+    """Tracks of classes that a small network can tell apart, and their labels."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n_tracks) % n_classes
+    X = rng.normal(size=(n_tracks, n_segments, n_frames, n_coefficients)).astype(np.float32)
+    X += np.eye(n_classes, n_coefficients, dtype=np.float32)[y][:, None, None, :] * 1.5
+    return X, np.array([f"genre{i}" for i in y])
+
+
+def make_sound(seconds=3.0, sample_rate=22050, channels=1, seed=0):
+    """A chirp in noise: every sample matters, nothing clips."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(round(seconds * sample_rate)) / sample_rate
+    chirp = np.sin(2 * np.pi * (200 + 300 * t) * t)
+    y = 0.3 * chirp[:, None] * np.linspace(1, 0.5, channels) + 0.1 * rng.normal(
+        size=(len(t), channels)
+    )
+    return np.clip(y[:, 0] if channels == 1 else y, -0.99, 0.99)
+
+
+def write_sound(path, y, sample_rate=22050, **kwargs):
+    """Write in small blocks: libsndfile's Vorbis encoder crashes on one of a minute."""
+    channels = 1 if y.ndim == 1 else y.shape[1]
+    with soundfile.SoundFile(path, "w", sample_rate, channels, **kwargs) as file:
+        for start in range(0, len(y), 4096):
+            file.write(y[start : start + 4096])
+    return Path(path)
+
+
+def run_python(code, *args, **env):
+    """Run code in a new process; its standard output. Whatever it writes to stderr fails."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def tracks(tmp_path_factory):
+    """Synthetic tracks as files: three genres, four artists each, four segments a track."""
+    return make_tracks(
+        8,
+        genres=["classical", "disco", "metal"],
+        duration=4.2,
+        artists_per_genre=4,
+        random_state=0,
+        folder=tmp_path_factory.mktemp("tracks"),
+    )
+
+
+@pytest.fixture(scope="session")
+def gtzan():
+    """The folder of real recordings."""
+    folder = os.environ.get("SKGENRE_GTZAN")
+    if not folder:
+        pytest.skip("needs recordings: set SKGENRE_GTZAN to a GTZAN folder")
+    return Path(folder)

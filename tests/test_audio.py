@@ -1,0 +1,186 @@
+import os
+import pickle
+import socket
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from skgenre import AudioError, load_audio
+from skgenre.audio import AudioFile
+
+from .conftest import make_sound, write_sound
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kwargs"),
+    [
+        ("wav", {"subtype": "PCM_16"}),
+        ("wav", {"subtype": "PCM_U8"}),
+        ("wav", {"subtype": "PCM_24"}),
+        ("wav", {"subtype": "FLOAT"}),
+        ("wav", {"subtype": "DOUBLE"}),
+        ("au", {"subtype": "PCM_16"}),
+        ("aiff", {"subtype": "PCM_16"}),
+        ("flac", {"subtype": "PCM_16"}),
+        ("ogg", {"subtype": "VORBIS"}),
+        ("mp3", {"subtype": "MPEG_LAYER_III"}),
+    ],
+)
+@pytest.mark.parametrize(("sample_rate", "channels"), [(22050, 1), (44100, 2), (48000, 1)])
+def test_samples_equal_librosa(tmp_path, suffix, kwargs, sample_rate, channels):
+    y = make_sound(2, sample_rate, channels)
+    path = write_sound(tmp_path / f"a.{suffix}", y, sample_rate, **kwargs)
+    expected, _ = librosa.load(path, sr=22050)
+    found = load_audio(path)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("native", [6000, 8000, 11025, 16000, 44100, 44101, 96000, 192000])
+def test_odd_rates_equal_librosa(tmp_path, native):
+    path = write_sound(tmp_path / "a.wav", make_sound(1.7, native), native)
+    np.testing.assert_allclose(load_audio(path), librosa.load(path, sr=22050)[0], atol=1e-5)
+    np.testing.assert_allclose(
+        load_audio(path, sample_rate=16000), librosa.load(path, sr=16000)[0], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kwargs"),
+    [
+        ("wav", {}),
+        ("flac", {}),
+        ("ogg", {}),
+        ("mp3", {"bitrate_mode": "VARIABLE", "compression_level": 0.5}),
+    ],
+)
+@pytest.mark.parametrize("native", [22050, 44100, 48000])
+def test_an_interval_is_that_part_of_the_whole(tmp_path, suffix, kwargs, native):
+    path = write_sound(tmp_path / f"a.{suffix}", make_sound(9, native), native, **kwargs)
+    whole = load_audio(path)
+    with AudioFile(path) as audio:
+        # Forwards, backwards, and across the end.
+        for start, stop in [(50_000, 116_150), (120_001, 130_000), (7, 5_000), (190_000, 10**6)]:
+            np.testing.assert_allclose(audio.read(start, stop), whole[start:stop], atol=1e-5)
+        assert len(audio.read(5, 5)) == 0
+        assert len(audio.read(10**7, 10**7 + 5)) == 0
+        assert audio.n_samples == len(whole)
+        assert not audio.ended_early
+
+
+def test_reads_no_more_than_needed(tmp_path, monkeypatch):
+    path = write_sound(tmp_path / "a.wav", make_sound(120, 44100), 44100)
+    frames = []
+    read = soundfile.SoundFile.read
+
+    def counting_read(self, *args, **kwargs):
+        block = read(self, *args, **kwargs)
+        frames.append(len(block))
+        return block
+
+    monkeypatch.setattr(soundfile.SoundFile, "read", counting_read)
+    y = load_audio(path, offset=60, duration=2)
+    assert len(y) == 44100
+    assert sum(frames) < 2.2 * 44100
+
+
+def test_offset_and_duration_equal_librosa(tmp_path):
+    path = write_sound(tmp_path / "a.flac", make_sound(5))
+    expected, _ = librosa.load(path, sr=22050, offset=1.5, duration=2)
+    np.testing.assert_array_equal(load_audio(path, offset=1.5, duration=2), expected)
+
+
+def test_takes_strings_paths_and_file_objects(tmp_path):
+    path = write_sound(tmp_path / "ä ö.wav", make_sound(1))
+    expected = load_audio(path)
+    np.testing.assert_array_equal(load_audio(str(path)), expected)
+    with open(path, "rb") as file:
+        file.read(100)  # wherever it stands
+        np.testing.assert_array_equal(load_audio(file), expected)
+        assert not file.closed
+
+
+def test_a_file_without_resampling_comes_bit_for_bit(tmp_path):
+    y = np.arange(-32768, 32767, 13, dtype=np.int16)
+    path = write_sound(tmp_path / "a.wav", y)
+    np.testing.assert_array_equal(load_audio(path), y.astype(np.float32) / 32768)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "flac", "mp3"])
+def test_a_file_that_ends_early_is_used_with_a_warning(tmp_path, suffix):
+    path = write_sound(tmp_path / f"whole.{suffix}", make_sound(20, 44100), 44100)
+    whole = load_audio(path)
+    content = path.read_bytes()
+    truncated = tmp_path / f"truncated.{suffix}"
+    truncated.write_bytes(content[: len(content) // 2])
+    with pytest.warns(UserWarning, match=rf"truncated\.{suffix}.* ends early"):
+        y = load_audio(truncated)
+    assert 0.4 * len(whole) < len(y) < 0.6 * len(whole)
+    # Less the last frames, whose neighbours are missing.
+    np.testing.assert_allclose(y[:-3000], whole[: len(y) - 3000], atol=1e-5)
+    with AudioFile(truncated) as audio:
+        assert len(audio.read(whole.size - 500, whole.size)) == 0
+        np.testing.assert_allclose(audio.read(100, 5000), whole[100:5000], atol=1e-5)
+        assert audio.ended_early
+
+
+def _corrupt(path):
+    path.write_bytes(b"RIFFnothing of the kind" * 50)
+
+
+def _header_only(path):
+    write_sound(path, np.zeros(0))
+
+
+def _non_finite(path):
+    y = make_sound(1)
+    y[1234] = np.nan
+    write_sound(path, y, subtype="FLOAT")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.mkdir(), "is a folder"),
+        (lambda path: path.touch(), r"is empty \(0 bytes\)"),
+        (lambda path: os.mkfifo(path), "not a regular file"),
+        (_corrupt, "not audio that libsndfile can read"),
+        (_header_only, "holds no samples"),
+        (_non_finite, "NaN or infinite"),
+    ],
+)
+def test_unusable_files_are_audio_errors(tmp_path, make, reason):
+    path = tmp_path / "a.wav"
+    make(path)
+    with pytest.raises(AudioError, match=reason) as caught:
+        load_audio(path)
+    assert caught.value.path == str(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_other_things_that_are_no_files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a socket's path has to be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("s.wav")
+        with pytest.raises(AudioError, match="not a regular file"):
+            load_audio("s.wav")
+    with pytest.raises(AudioError, match="name too long"):
+        load_audio("x" * 5000)
+    with pytest.raises(AudioError, match="null"):
+        load_audio("a\0b.wav")
+    path = write_sound(tmp_path / "a.raw", make_sound(1), format="WAV")
+    with pytest.raises(AudioError, match=r"a\.raw: not audio"):
+        load_audio(path)
+
+
+def test_the_corrupt_track_of_gtzan(gtzan):
+    with pytest.raises(AudioError, match="Format not recognised"):
+        load_audio(gtzan / "genres_original" / "jazz" / "jazz.00054.wav")
+
+
+def test_audio_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(AudioError("a.wav", "is empty")))
+    assert (error.path, error.reason, str(error)) == ("a.wav", "is empty", "a.wav: is empty")

@@ -1,0 +1,114 @@
+import librosa
+import numpy as np
+import pytest
+
+from skgenre.mfcc import mfcc, n_segment_frames, segment_mfcc, segment_starts
+
+from .conftest import make_sound
+
+
+def librosa_mfcc(y, sample_rate=22050, **kwargs):
+    """MFCCs as librosa 0.11 gives them, whichever is installed: one segment a call."""
+    return librosa.feature.mfcc(y=y, sr=sample_rate, **kwargs).T
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {},
+        {"n_mfcc": 40, "n_fft": 1024, "hop_length": 256, "n_mels": 64},
+        {"sample_rate": 16000, "n_fft": 400, "hop_length": 160, "n_mels": 40},
+        {"n_fft": 2047, "hop_length": 511},
+        {"n_fft": 1024, "hop_length": 3000},
+    ],
+)
+@pytest.mark.parametrize("n_samples", [66150, 66048, 30000, 5000])
+def test_equals_librosa(kwargs, n_samples):
+    kwargs = {"n_mfcc": 13, **kwargs}
+    y = make_sound(3, kwargs.get("sample_rate", 22050))[:n_samples].astype(np.float32)
+    np.testing.assert_allclose(mfcc(y, **kwargs), librosa_mfcc(y, **kwargs), atol=1e-3)
+
+
+def test_quiet_parts_are_cut_off_80_db_below_the_maximum():
+    y = make_sound(3).astype(np.float32)
+    y[30000:] *= 1e-6
+    np.testing.assert_allclose(mfcc(y), librosa_mfcc(y, n_mfcc=13), atol=1e-3)
+
+
+def test_silence_is_constant_and_finite():
+    y = np.zeros(66150, np.float32)
+    coefficients = mfcc(y)
+    np.testing.assert_allclose(coefficients, librosa_mfcc(y, n_mfcc=13), atol=1e-3)
+    assert np.ptp(coefficients, axis=0).max() == 0
+    assert np.abs(coefficients[:, 1:]).max() < 1e-9
+
+
+def test_segments_are_computed_each_on_its_own():
+    loud, quiet = make_sound(1), make_sound(1) * 1e-5
+    both = segment_mfcc([loud, quiet, loud[:-30]])
+    # To the bit: nothing of one segment is left in the buffers for the next.
+    np.testing.assert_array_equal(both[0], mfcc(loud))
+    np.testing.assert_array_equal(both[1], mfcc(quiet))
+    np.testing.assert_array_equal(both[2], mfcc(loud[:-30]))
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros((2, 100)), r"shape \(2, 100\)"),
+        (np.zeros(0), "not empty"),
+        ([0.0, np.nan], "NaN or infinite"),
+    ],
+)
+def test_bad_samples(y, message):
+    with pytest.raises(ValueError, match=message):
+        mfcc(y)
+
+
+def test_input_is_not_modified():
+    y = make_sound(1).astype(np.float32)
+    before = y.copy()
+    mfcc(y)
+    np.testing.assert_array_equal(y, before)
+
+
+def test_frames_of_the_published_segment():
+    assert n_segment_frames(66150, 512) == 130
+
+
+def starts(n_samples, **kwargs):
+    kwargs = {"segment_length": 66150, "hop_length": 512, "n_segments": 10, **kwargs}
+    return segment_starts(n_samples, **kwargs).tolist()
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "n"),
+    [
+        (661_500, 10),
+        (661_794, 10),
+        (661_500 - 102, 10),  # the last segment still yields 130 frames
+        (661_500 - 103, 9),
+        (66_048, 1),
+        (66_047, 0),
+        (0, 0),
+    ],
+)
+def test_a_segment_counts_if_it_yields_all_frames(n_samples, n):
+    assert starts(n_samples) == [i * 66150 for i in range(n)]
+    assert len(starts(n_samples, placement="spread")) == n
+    for start in starts(n_samples, placement="spread"):
+        segment = np.zeros(n_samples)[start : start + 66150]
+        assert n_segment_frames(len(segment), 512) == 130
+
+
+def test_all_segments():
+    assert len(starts(66150 * 25 + 7, n_segments=None)) == 25
+
+
+def test_spread_segments_are_in_the_middle_of_equal_parts():
+    n_samples = 22050 * 240
+    found = np.array(starts(n_samples, placement="spread")) + 66150 / 2
+    np.testing.assert_allclose(found, (np.arange(10) + 0.5) * n_samples / 10, atol=1)
+    assert starts(n_samples, placement="spread", n_segments=1) == [(n_samples - 66150) // 2]
+    # Exactly as long as its segments: both placements are one.
+    assert starts(661_500, placement="spread") == starts(661_500)
