@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.validation import (
     _check_y,
     check_consistent_length,
@@ -228,7 +229,45 @@ def fold(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarray:
     return folded / folded.sum(axis=1, keepdims=True)
 
 
-class SegmentScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class _OutputForTables:
+    """``transform`` whose result ``set_output`` changes for tables and not for tensors.
+
+    It comes first among the bases: scikit-learn wraps these methods where its own mixins
+    see them defined, and would make a table of everything.
+    """
+
+    def fit_transform(self, X, y=None):
+        """Fit, then transform the same tracks.
+
+        Parameters
+        ----------
+        X : array-like, as in `fit`
+        y : ignored
+
+        Returns
+        -------
+        X : ndarray of the same shape
+        """
+        return self.fit(X, y).transform(X)
+
+    def transform(self, X):
+        """Scale tracks.
+
+        Parameters
+        ----------
+        X : array-like, as in `fit`
+
+        Returns
+        -------
+        X : ndarray of the same shape
+        """
+        scaled = self._transform(X)
+        if scaled.ndim > 2:
+            return scaled
+        return _wrap_data_with_container("transform", scaled, X, self)
+
+
+class SegmentScaler(_OutputForTables, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Scale each coefficient to mean 0 and variance 1 over all frames of the training tracks.
 
     What :class:`sklearn.preprocessing.StandardScaler` does for a table, for track tensors:
@@ -318,17 +357,7 @@ class SegmentScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.scale_ = np.where(constant | (not self.with_std), 1.0, np.sqrt(variance))
         return self
 
-    def transform(self, X):
-        """Scale tracks.
-
-        Parameters
-        ----------
-        X : array-like, as in `fit`
-
-        Returns
-        -------
-        X : ndarray of the same shape
-        """
+    def _transform(self, X) -> np.ndarray:
         check_is_fitted(self)
         X = self._check(X, reset=False)
         return (X - self.mean_.astype(X.dtype)) / self.scale_.astype(X.dtype)
