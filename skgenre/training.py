@@ -102,22 +102,33 @@ def build_keras(architecture: L.Architecture, weights=None) -> keras.Model:
     model : keras.Model
         Not compiled.
     """
-    model = keras.Sequential([keras.Input(architecture.input_shape, dtype="float32")])
-    for layer in architecture.layers:
-        model.add(_KERAS[type(layer)](layer))
+    with _float32():
+        model = keras.Sequential([keras.Input(architecture.input_shape, dtype="float32")])
+        for layer in architecture.layers:
+            model.add(_KERAS[type(layer)](layer))
     if weights is not None:
         _assign(_weight_variables(model), weights)
     return model
 
 
+@contextlib.contextmanager
+def _float32() -> Iterator[None]:
+    """Compute in float32, whatever dtype policy the user has set (each thread has its own)."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 # Initialisers are constant, and generators seeded, since unseeded ones draw from Python's
-# global generator; the values come with every fit. The dtype is fixed, so that a global
-# dtype policy of the user's does not change the arithmetic.
-_PLAIN = {"kernel_initializer": "zeros", "dtype": "float32"}
+# global generator; the values come with every fit.
+_PLAIN = {"kernel_initializer": "zeros"}
 _KERAS = {
-    L.Reshape: lambda layer: keras.layers.Reshape(layer.target_shape, dtype="float32"),
-    L.Flatten: lambda layer: keras.layers.Flatten(dtype="float32"),
-    L.Dropout: lambda layer: keras.layers.Dropout(layer.rate, seed=0, dtype="float32"),
+    L.Reshape: lambda layer: keras.layers.Reshape(layer.target_shape),
+    L.Flatten: lambda layer: keras.layers.Flatten(),
+    L.Dropout: lambda layer: keras.layers.Dropout(layer.rate, seed=0),
     L.Dense: lambda layer: keras.layers.Dense(
         layer.units,
         activation=layer.activation,
@@ -128,11 +139,9 @@ _KERAS = {
         layer.units, layer.kernel_size, activation=layer.activation, **_PLAIN
     ),
     L.MaxPooling2D: lambda layer: keras.layers.MaxPooling2D(
-        layer.pool_size, strides=layer.strides, padding="same", dtype="float32"
+        layer.pool_size, strides=layer.strides, padding="same"
     ),
-    L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(
-        epsilon=layer.epsilon, dtype="float32"
-    ),
+    L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(epsilon=layer.epsilon),
     L.LSTM: lambda layer: keras.layers.LSTM(
         layer.units,
         return_sequences=layer.return_sequences,
@@ -247,10 +256,10 @@ class _Network:
         self.model.optimizer.learning_rate.assign(learning_rate)
 
     def weights(self) -> list[np.ndarray]:
-        return [np.array(v) for v in _weight_variables(self.model)]
+        return [v.value.numpy() for v in _weight_variables(self.model)]
 
     def state(self) -> list[np.ndarray]:
-        return [np.array(v) for v in self._state_variables]
+        return [v.value.numpy() for v in self._state_variables]
 
 
 class _Pool:
@@ -379,7 +388,7 @@ def train(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    with _POOL.lend(architecture, steps, reusable) as network:
+    with _float32(), _POOL.lend(architecture, steps, reusable) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
         network.reset(weights, state, learning_rate, rng)

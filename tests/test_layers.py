@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier
+from skgenre import layers as L
+
+PUBLISHED = [
+    (ANNClassifier(), 1_014_218, 1_014_218),
+    (CNNClassifier(), 45_514, 45_322),
+    (LSTMClassifier(), 57_802, 57_802),
+]
+
+
+def architecture(classifier, input_shape=(130, 13), n_classes=10):
+    hidden = classifier.hidden_layers(input_shape)
+    return L.Architecture(input_shape, (*hidden, L.Dense(n_classes, "softmax")))
+
+
+@pytest.mark.parametrize(("classifier", "n_parameters", "n_trainable"), PUBLISHED)
+def test_parameter_counts_of_the_published_networks(classifier, n_parameters, n_trainable):
+    network = architecture(classifier)
+    assert network.count_parameters() == n_parameters
+    assert network.count_parameters(trainable_only=True) == n_trainable
+
+
+@pytest.mark.parametrize(("classifier", "n_parameters", "n_trainable"), PUBLISHED)
+def test_keras_counts_the_same(classifier, n_parameters, n_trainable):
+    from skgenre.training import build_keras
+
+    model = build_keras(architecture(classifier))
+    assert model.count_params() == n_parameters
+    assert sum(np.prod(v.shape) for v in model.trainable_variables) == n_trainable
+
+
+def test_shapes_of_the_published_cnn():
+    shapes = architecture(CNNClassifier()).shapes
+    assert shapes[1:] == (
+        (130, 13, 1),
+        (128, 11, 32),
+        (64, 6, 32),
+        (64, 6, 32),
+        (62, 4, 32),
+        (31, 2, 32),
+        (31, 2, 32),
+        (30, 1, 32),
+        (15, 1, 32),
+        (15, 1, 32),
+        (480,),
+        (64,),
+        (64,),
+        (10,),
+    )
+
+
+@pytest.mark.parametrize("input_shape", [(1, 1), (1, 2), (2, 1), (1, 40), (3, 3), (5, 2)])
+@pytest.mark.parametrize("classifier", [c for c, _, _ in PUBLISHED])
+def test_networks_shrink_to_small_inputs(classifier, input_shape):
+    assert architecture(classifier, input_shape).shapes[-1] == (10,)
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "message"),
+    [
+        (["dense"], TypeError, r"unknown layer 'dense'; the known layers are \['BatchNorm"),
+        ([L.Conv2D(3)], ValueError, r"layer 0.* takes 3 axes .* gets shape \(8, 4\)"),
+        ([L.Flatten(), L.LSTM(3)], ValueError, r"layer 1.* takes 2 axes .* Reshape"),
+        ([L.Reshape((3, 3))], ValueError, r"cannot reshape \(8, 4\) into \(3, 3\)"),
+        ([L.Reshape((8, 4, 1)), L.Conv2D(3, kernel_size=(2, 5))], ValueError, "does not fit"),
+    ],
+)
+def test_layers_that_do_not_fit(layers, error, message):
+    with pytest.raises(error, match=message):
+        L.Architecture((8, 4), tuple(layers))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: L.Dense(3, "gelu"), r"activation='gelu' is not known; use one of \['linear'"),
+        (lambda: L.Dense(0), "units=0 must be at least 1"),
+        (lambda: L.LSTM(-1), "units=-1 must be at least 1"),
+    ],
+)
+def test_bad_layers(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_architectures_are_keys():
+    assert architecture(CNNClassifier()) == architecture(CNNClassifier())
+    assert hash(architecture(CNNClassifier())) == hash(architecture(CNNClassifier()))
+    assert architecture(CNNClassifier(dropout=0.2)) != architecture(CNNClassifier(dropout=0.3))
+    assert architecture(ANNClassifier(l2=0.1)) != architecture(ANNClassifier(l2=0.2))

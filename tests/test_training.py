@@ -1,0 +1,286 @@
+"""Networks are lent to fits, and nothing of one fit is seen in the next.
+
+The first test is the one that the design stands on: fits on lent networks equal, to the
+last bit, fits on networks built for them alone.
+"""
+
+import random
+import threading
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from skgenre import layers as L
+from skgenre import training
+from skgenre.tensors import segment_mask, spread
+
+from .conftest import make_tensor, run_python
+
+
+def ann(dropout=0.3, l2=0.01):
+    return L.ann_layers((12, 6), dropout, l2)
+
+
+def cnn(dropout=0.3):
+    return L.cnn_layers((8, 4), (4, 4), 6, dropout)
+
+
+def lstm(dropout=0.3):
+    return L.lstm_layers((5, 4), 6, dropout)
+
+
+def fit(hidden, n_classes=3, weighted=False, validation=False, n_tracks=24, **options):
+    """Train one small network; its weights, state and history."""
+    X, _ = make_tensor(n_tracks, n_classes=n_classes)
+    X[1, 1:] = np.nan
+    y = np.arange(n_tracks) % n_classes
+    weight = np.linspace(0.1, 2, n_tracks) if weighted else np.ones(n_tracks)
+    mask = segment_mask(X)
+    n_validation = 6 if validation else 0
+    tracks = np.arange(n_tracks)
+    return training.train(
+        L.Architecture((8, 4), (*hidden, L.Dense(n_classes, "softmax"))),
+        spread(X, mask, tracks[n_validation:], y, weight),
+        spread(X, mask, tracks[:n_validation], y, weight) if n_validation else None,
+        **{"seed": [1], "epochs": 3, "batch_size": 16, "learning_rate": 0.01, **options},
+    )
+
+
+def assert_same(found, expected):
+    assert found.history == expected.history
+    for name in ("weights", "state"):
+        for a, b in zip(getattr(found, name), getattr(expected, name), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+class FreezeFirstLayer(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        next(layer for layer in self.model.layers if layer.weights).trainable = False
+
+
+class RaiseInSecondEpoch(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1:
+            raise RuntimeError("stopped by the user")
+
+
+class StopTraining(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = True
+
+
+FITS = [
+    {},
+    {"seed": [2]},
+    {"learning_rate": 0.1, "epochs": 2},
+    {"weighted": True},
+    {"validation": True},
+    {"validation": True, "patience": 1, "learning_rate": 0.5, "epochs": 8},
+    {"batch_size": 5},
+    {"n_tracks": 31},  # another size of the last batch
+    {"n_classes": 2},
+    {"callbacks": [FreezeFirstLayer()]},
+    {"callbacks": [StopTraining()], "validation": True},
+    {"weighted": True, "validation": True, "seed": [2, 1]},
+]
+HIDDEN = {
+    "ann": [ann(), ann(dropout=0.6), ann(l2=0.5), ann(dropout=0, l2=0)],
+    "cnn": [cnn(), cnn(dropout=0.6)],
+    "lstm": [lstm(), lstm(dropout=0.6)],
+}
+
+
+@pytest.mark.parametrize(
+    "network", ["ann", *(pytest.param(n, marks=pytest.mark.slow) for n in ("cnn", "lstm"))]
+)
+def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
+    built = []
+    init = training._Network.__init__
+
+    def counting_init(self, *args):
+        built.append(args)
+        init(self, *args)
+
+    monkeypatch.setattr(training._Network, "__init__", counting_init)
+    training._POOL.clear()
+    cases = [(HIDDEN[network][0], options) for options in FITS]
+    cases += [(hidden, {}) for hidden in HIDDEN[network][1:]]
+    lent = []
+    for i, (hidden, options) in enumerate(cases):
+        lent.append(fit(hidden, **options))
+        if i % 4 == 1:
+            with pytest.raises(RuntimeError, match="stopped by the user"):
+                fit(hidden, callbacks=[RaiseInSecondEpoch()])
+        if i % 5 == 2:
+            keras.backend.clear_session()
+    # Or else nothing was lent: one network a key, and one for each fit with callbacks.
+    n_with_callbacks = sum("callbacks" in options for _, options in cases) + len(cases) // 4
+    assert len(built) <= len(set(built)) + n_with_callbacks
+    for (hidden, options), found in zip(cases, lent, strict=True):
+        training._POOL.clear()
+        assert_same(found, fit(hidden, **options))
+
+
+def test_fits_differ_where_they_should():
+    base = fit(ann())
+    assert set(base.history) == {"loss", "accuracy"}
+    assert len(base.history["loss"]) == 3
+    for options in FITS[1:9]:
+        other = fit(ann(), **options)
+        assert any((a != b).any() for a, b in zip(base.weights, other.weights, strict=True)), (
+            options
+        )
+    frozen = fit(ann(), callbacks=[FreezeFirstLayer()])
+    start = fit(ann(), epochs=1, learning_rate=1e-30)
+    np.testing.assert_array_equal(frozen.weights[0], start.weights[0])
+    assert len(fit(ann(), callbacks=[StopTraining()]).history["loss"]) == 1
+
+
+def test_early_stopping_goes_back_to_the_best_weights():
+    options = {"validation": True, "learning_rate": 0.3, "epochs": 30, "patience": 2}
+    stopped = fit(ann(), **options)
+    losses = stopped.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 3 < 30
+    until_best = fit(ann(), **{**options, "epochs": best + 1})
+    for a, b in zip(stopped.weights, until_best.weights, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_training_goes_on_from_weights_and_state():
+    half = fit(cnn(), epochs=2)
+    kept = fit(cnn(), epochs=1, weights=half.weights, state=half.state)
+    fresh = fit(cnn(), epochs=1, weights=half.weights)
+    assert any((a != b).any() for a, b in zip(kept.weights, fresh.weights, strict=True))
+    iterations = kept.state[0]
+    assert iterations == 3 * -(-sum([24 * 3 - 2]) // 16)
+
+
+def test_equals_a_plain_keras_fit():
+    """One batch an epoch and no dropout: the same arithmetic, so the same weights."""
+    X, _ = make_tensor()
+    y = np.arange(24) % 3
+    hidden = ann(dropout=0)
+    architecture = L.Architecture((8, 4), (*hidden, L.Dense(3, "softmax")))
+    weight = np.linspace(0.5, 1.5, 24)
+    segments = spread(X, segment_mask(X), np.arange(24), y, weight)
+    ours = training.train(
+        architecture, segments, None, seed=[3], epochs=5, batch_size=100, learning_rate=0.01
+    )
+    first = training.initial_weights(architecture, np.random.default_rng([3]))
+    model = training.build_keras(architecture, first)
+    model.compile(
+        keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
+    history = model.fit(
+        X.reshape(-1, 8, 4),
+        np.repeat(y, 3),
+        sample_weight=np.repeat(weight / weight.mean(), 3),
+        batch_size=100,
+        epochs=5,
+        shuffle=False,
+        verbose=0,
+    )
+    np.testing.assert_allclose(ours.history["loss"], history.history["loss"], rtol=1e-5)
+    for a, b in zip(ours.weights, model.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_initial_weights_are_distributed_as_keras_draws_them():
+    hidden = [L.Reshape((40, 30, 1)), L.Conv2D(50, kernel_size=(5, 4)), L.Reshape((36, 27 * 50))]
+    architecture = L.Architecture((40, 30), (*hidden, L.LSTM(40), L.Dense(200, "softmax")))
+    ours = training.initial_weights(architecture, np.random.default_rng(0))
+    theirs = keras.Sequential(
+        [
+            keras.Input((40, 30, 1)),
+            keras.layers.Conv2D(50, (5, 4)),
+            keras.layers.Reshape((36, 27 * 50)),
+            keras.layers.LSTM(40),
+            keras.layers.Dense(200),
+        ]
+    ).get_weights()
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a.std(), b.std(), rtol=0.05)
+        np.testing.assert_allclose(np.abs(a).max(), np.abs(b).max(), rtol=0.05, atol=0.3)
+    recurrent = ours[3].astype(np.float64)
+    np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(40), atol=1e-5)
+    np.testing.assert_array_equal(ours[4], theirs[4])  # the forget gate's bias
+
+
+def test_four_threads_at_once_equal_four_fits_in_turn():
+    cases = [(ann(), [1]), (ann(), [2]), (ann(), [3]), (cnn(), [4])]
+    expected = [fit(hidden, seed=seed) for hidden, seed in cases]
+    found = [None] * 4
+
+    def run(i):
+        found[i] = fit(cases[i][0], seed=cases[i][1])
+
+    for _ in range(3):
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for a, b in zip(found, expected, strict=True):
+            assert_same(a, b)
+
+
+def test_global_random_state_is_not_touched():
+    training._POOL.clear()  # so that a network is built, too
+    keras.utils.set_random_seed(7)
+    expected = (random.random(), np.random.rand(), float(tf.random.uniform(())))
+    keras.utils.set_random_seed(7)
+    for hidden in (ann(), cnn(), lstm()):
+        fit(hidden, validation=True, patience=1)
+    assert (random.random(), np.random.rand(), float(tf.random.uniform(()))) == expected
+    # And the other way: seeding them changes no fit.
+    keras.utils.set_random_seed(1)
+    first = fit(cnn())
+    keras.utils.set_random_seed(2)
+    assert_same(fit(cnn()), first)
+
+
+def test_a_global_dtype_policy_changes_no_fit():
+    expected = fit(ann())
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        training._POOL.clear()
+        assert_same(fit(ann()), expected)
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_the_pool_is_bounded(monkeypatch):
+    training._POOL.clear()
+    monkeypatch.setattr(training, "MAX_IDLE_NETWORKS", 3)
+    for units in range(1, 6):
+        fit(L.ann_layers((units,), 0, 0), epochs=1)
+    idle = [key[0].layers[1].units for key in training._POOL._idle]
+    assert idle == [3, 4, 5]
+    fit(L.ann_layers((3,), 0, 0), epochs=1)
+    fit(L.ann_layers((9,), 0, 0), epochs=1)
+    idle = [key[0].layers[1].units for key in training._POOL._idle]
+    assert idle == [5, 3, 9]
+
+
+def test_networks_hold_no_data_while_idle():
+    training._POOL.clear()
+    fit(ann(), validation=True)
+    [networks] = training._POOL._idle.values()
+    assert networks[0].training._content == networks[0].validation._content == ()
+
+
+def test_nothing_is_written_to_stdout_or_stderr():
+    code = """
+import numpy as np
+from skgenre import ANNClassifier
+X = np.random.default_rng(0).normal(size=(8, 3))
+for i in range(1, 9):
+    ANNClassifier(hidden_units=(i,), epochs=1).fit(X, np.arange(8) % 2)
+"""
+    assert run_python(code) == ""
