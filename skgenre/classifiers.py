@@ -193,7 +193,8 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, y = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(
-                f"y holds only one class, {self.classes_[0]!r}: a classifier needs at least two"
+                f"y holds only one class, {self.classes_.tolist()[0]!r}: "
+                "a classifier needs at least two"
             )
         X = as_tensor(X)
         mask = segment_mask(X)

@@ -1,0 +1,461 @@
+import pickle
+import warnings
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score, cross_validate
+
+from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier, SegmentClassifier, layers
+from skgenre.tensors import segment_mask
+
+from .conftest import make_tensor, run_python
+
+# Small batches, so that the CNN's running means settle in few epochs.
+SMALL = {
+    "ann": ANNClassifier(hidden_units=(16,), epochs=8, learning_rate=0.01, random_state=0),
+    "cnn": CNNClassifier(
+        filters=(8,),
+        dense_units=8,
+        dropout=0.1,
+        epochs=12,
+        batch_size=8,
+        learning_rate=0.01,
+        random_state=0,
+    ),
+    "lstm": LSTMClassifier(
+        units=(8,), dense_units=8, dropout=0.1, epochs=12, learning_rate=0.03, random_state=0
+    ),
+}
+
+
+@pytest.fixture(params=SMALL)
+def clf(request):
+    return clone(SMALL[request.param])
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Tracks some of which lack segments, but none all."""
+    X, y = make_tensor(30)
+    X[1, 2:] = X[4, 1:] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    return clone(SMALL["ann"]).fit(*data)
+
+
+# ---------------------------------------------------------------- fitting and answering
+
+
+def test_learns_tracks_it_has_not_seen(clf, data):
+    X, y = data
+    clf.fit(X, y)
+    X_new, y_new = make_tensor(60, seed=1)
+    assert clf.score(X_new, y_new) > 0.8
+    proba = clf.predict_proba(X_new)
+    assert proba.shape == (60, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    np.testing.assert_array_equal(clf.classes_, ["genre0", "genre1", "genre2"])
+    np.testing.assert_array_equal(clf.predict(X_new), clf.classes_[proba.argmax(axis=1)])
+    assert len(clf.history_["loss"]) == clf.n_iter_ == clf.epochs
+    assert clf.history_["loss"][-1] < clf.history_["loss"][0]
+    assert clf.n_features_in_ == 4
+
+
+def test_agrees_with_its_keras_model(clf, data):
+    X, y = data
+    model = clf.fit(X, y).to_keras()
+    mask = segment_mask(X)
+    expected = model.predict(X[mask], verbose=0)
+    found = clf.predict_segments_proba(X)
+    np.testing.assert_allclose(found[mask], expected, atol=1e-5)
+    assert np.isnan(found[~mask]).all()
+    # Stand-alone: changing it changes nothing here.
+    before = clf.predict_proba(X)
+    model.set_weights([w * 0 for w in model.get_weights()])
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+
+
+def test_fitted_attributes_refer_to_no_keras(clf, data):
+    clf.fit(*data)
+    content = pickle.dumps(clf)
+    assert b"keras" not in content
+    assert b"tensorflow" not in content
+
+
+@pytest.mark.parametrize("aggregation", ["mean", "vote", "max", "geometric"])
+def test_aggregation_folds_the_segments(fitted, data, aggregation):
+    X, _ = data
+    clf = clone(fitted).set_params(aggregation=aggregation)
+    clf.__dict__.update({k: v for k, v in vars(fitted).items() if k.endswith("_")})
+    proba = clf.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    # A track of one segment is that segment, or its vote.
+    [segment] = clf.predict_segments_proba(X[4:5, :1])[0]
+    expected = np.eye(3)[segment.argmax()] if aggregation == "vote" else segment
+    np.testing.assert_allclose(proba[4], expected)
+
+
+def test_one_track_alone_gets_the_answer_it_gets_among_others(clf, data):
+    X, y = data
+    clf.fit(X, y)
+    proba = clf.predict_proba(X)
+    for i in (0, 4, 29):
+        np.testing.assert_allclose(clf.predict_proba(X[i : i + 1])[0], proba[i], atol=1e-5)
+    np.testing.assert_allclose(clf.predict_proba(X[::-1]), proba[::-1], atol=1e-5)
+    # Missing segments make no difference, nor does their number.
+    padded = np.concatenate([np.full_like(X, np.nan), X], axis=1)
+    np.testing.assert_allclose(clf.predict_proba(padded), proba, atol=1e-5)
+
+
+def test_three_and_two_axes(clf):
+    X, y = make_tensor(40, n_segments=1)
+    clf.fit(X, y)
+    same = clone(clf).fit(X[:, 0], y)
+    np.testing.assert_array_equal(same.predict_proba(X[:, 0]), clf.predict_proba(X))
+    table = pd.DataFrame(X[:, 0, 0], columns=list("abcd"))
+    on_table = clone(clf).set_params(epochs=20).fit(table, y)
+    assert on_table.feature_names_in_.tolist() == list("abcd")
+    assert on_table.score(table, y) > 0.6
+    assert on_table.architecture_.input_shape == (1, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_other_dtypes(fitted, data, dtype):
+    X, y = data
+    X = X.astype(dtype)
+    again = clone(fitted).fit(X, y)
+    assert again.score(X, y) > 0.9
+    assert all(w.dtype == np.float32 for w in again.weights_)
+    np.testing.assert_allclose(fitted.predict_proba(X), fitted.predict_proba(data[0]), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [["c", "a", "b"], [2, 0, 1], [True, False, True], np.array(["b", 0.5, "a"], object)[[0, 2, 0]]],
+)
+def test_labels_of_any_kind(labels, data):
+    X, _ = data
+    y = np.array([labels[i % 3] for i in range(len(X))])
+    clf = clone(SMALL["ann"]).fit(X, y)
+    np.testing.assert_array_equal(clf.classes_, np.unique(y))
+    assert clf.predict(X).dtype == y.dtype
+    assert clf.score(X, y) > 0.6
+
+
+def test_memory_mapped_read_only_input(tmp_path, data):
+    X, y = data
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    clf = clone(SMALL["cnn"]).fit(mapped, y)
+    expected = clone(SMALL["cnn"]).fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(mapped), expected.predict_proba(X))
+
+
+def test_inputs_are_not_modified(clf, data):
+    X, y = data
+    weight = np.linspace(0, 1, len(y))
+    X_before, y_before, weight_before = X.copy(), y.copy(), weight.copy()
+    clf.set_params(class_weight="balanced").fit(X, y, sample_weight=weight)
+    clf.predict_proba(X)
+    np.testing.assert_array_equal(X, X_before)
+    np.testing.assert_array_equal(y, y_before)
+    np.testing.assert_array_equal(weight, weight_before)
+
+
+# ---------------------------------------------------------------- reproducibility
+
+
+def test_an_int_seed_gives_the_same_model_again(clf, data):
+    X, y = data
+    first = clf.fit(X, y)
+    again = clone(clf).fit(X, y)
+    refit = pickle.loads(pickle.dumps(first)).fit(X, y)
+    for other in (again, refit):
+        for a, b in zip(first.weights_, other.weights_, strict=True):
+            np.testing.assert_array_equal(a, b)
+    different = clone(clf).set_params(random_state=1).fit(X, y)
+    assert (different.weights_[0] != first.weights_[0]).any()
+    instance = np.random.RandomState(0)
+    two = [clone(clf).set_params(random_state=instance) for _ in range(2)]
+    two = [clf.set_params(random_state=instance).fit(X, y) and clf.weights_[0] for clf in two]
+    assert (two[0] != two[1]).any()  # scikeras makes seed 0 of every instance
+
+
+IN_ANOTHER_PROCESS = """
+import sys, numpy as np, joblib
+clf, X, y = joblib.load(sys.argv[1])
+print(clf.fit(X, y).predict_proba(X).tobytes().hex())
+"""
+
+
+def test_and_in_another_process(tmp_path, data):
+    X, y = data
+    clf = clone(SMALL["cnn"]).set_params(early_stopping=True)
+    joblib.dump((clf, X, y), tmp_path / "data")
+    found = bytes.fromhex(run_python(IN_ANOTHER_PROCESS, tmp_path / "data"))
+    np.testing.assert_array_equal(
+        np.frombuffer(found).reshape(-1, 3), clf.fit(X, y).predict_proba(X)
+    )
+
+
+def test_no_seed_gives_other_models(data):
+    clf = clone(SMALL["ann"]).set_params(random_state=None, epochs=1)
+    weights = [clone(clf).fit(*data).weights_[0] for _ in range(2)]
+    assert (weights[0] != weights[1]).any()
+
+
+# ---------------------------------------------------------------- weights
+
+
+def test_tracks_of_weight_zero_are_left_out(clf, data):
+    X, y = data
+    weight = np.ones(len(y))
+    weight[::4] = 0
+    keep = weight > 0
+    with_zeros = clone(clf).fit(X, y, sample_weight=weight)
+    without = clone(clf).fit(X[keep], y[keep])
+    np.testing.assert_array_equal(with_zeros.predict_proba(X), without.predict_proba(X))
+    np.testing.assert_allclose(
+        with_zeros.class_prior_, np.unique(y[keep], return_counts=True)[1] / keep.sum()
+    )
+
+
+def test_class_weights_are_sample_weights(data):
+    X, y = data
+    y = np.where(np.arange(len(y)) < 20, "genre0", y)
+    weight = np.linspace(0.5, 1.5, len(y))
+    factors = {"genre0": 1.0, "genre1": 5.0, "genre2": 2.0}
+    by_class = clone(SMALL["ann"]).set_params(class_weight=factors).fit(X, y, sample_weight=weight)
+    by_hand = clone(SMALL["ann"]).fit(X, y, sample_weight=weight * [factors[label] for label in y])
+    np.testing.assert_array_equal(by_class.predict_proba(X), by_hand.predict_proba(X))
+    balanced = clone(SMALL["ann"]).set_params(class_weight="balanced").fit(X, y)
+    np.testing.assert_allclose(balanced.class_prior_, 1 / 3)
+
+
+def test_scaling_all_weights_changes_nothing(data):
+    X, y = data
+    weight = np.linspace(0.5, 1.5, len(y))
+    a, b = (clone(SMALL["ann"]).fit(X, y, sample_weight=w) for w in (weight, weight * 64))
+    np.testing.assert_allclose(a.predict_proba(X), b.predict_proba(X), atol=1e-5)
+
+
+# ---------------------------------------------------------------- early stopping
+
+
+def test_early_stopping_holds_out_tracks(data, monkeypatch):
+    X, y = data
+    seen = []
+    train = __import__("skgenre.training", fromlist=["train"]).train
+    monkeypatch.setattr(
+        "skgenre.training.train",
+        lambda a, training, validation, **kw: (
+            seen.append((training, validation)) or train(a, training, validation, **kw)
+        ),
+    )
+    clf = clone(SMALL["ann"]).set_params(
+        early_stopping=True, validation_fraction=0.3, n_iter_no_change=2, epochs=200
+    )
+    clf.fit(X, y)
+    [(training, validation)] = seen
+    assert not set(training.track) & set(validation.track)
+    assert set(training.track) | set(validation.track) == set(range(30))
+    held_out = np.unique(validation.track)
+    assert np.unique(y[held_out], return_counts=True)[1].tolist() == [3, 3, 3]  # stratified
+    assert {"loss", "accuracy", "val_loss", "val_accuracy"} == set(clf.history_)
+    assert len(clf.history_["val_loss"]) == clf.n_iter_ < 200
+
+    groups = np.arange(30) // 3
+    clf.fit(X, y, groups=groups)
+    training, validation = seen[1]
+    assert not set(groups[training.track]) & set(groups[validation.track])
+    assert 0.15 < len(np.unique(validation.track)) / 30 < 0.45
+
+
+def test_early_stopping_that_cannot_be_had(data):
+    X, y = data
+    clf = clone(SMALL["ann"]).set_params(early_stopping=True)
+    with pytest.raises(ValueError, match=r"cannot hold out validation_fraction=0\.1 of 4 tracks"):
+        clf.fit(X[:4], y[:4])
+    with pytest.raises(ValueError, match="holds out whole groups and there is only 1"):
+        clf.fit(X, y, groups=np.zeros(30))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        clf.fit(X, y, groups=np.zeros(29))
+
+
+# ---------------------------------------------------------------- tracks without segments
+
+
+@pytest.fixture
+def gappy(data):
+    """Tracks 3 and 7 have no segment."""
+    X, y = data
+    X = X.copy()
+    X[[3, 7]] = np.nan
+    return X, y
+
+
+def test_tracks_without_segments_are_left_out_of_fit(clf, gappy):
+    X, y = gappy
+    with pytest.warns(UserWarning, match="2 of 30 tracks have no segment.*: tracks 3, 7"):
+        found = clone(clf).fit(X, y)
+    keep = ~np.isin(np.arange(30), [3, 7])
+    expected = clone(clf).fit(X[keep], y[keep])
+    np.testing.assert_array_equal(found.predict_proba(X[keep]), expected.predict_proba(X[keep]))
+
+
+def test_tracks_without_segments_get_the_prior(fitted, gappy):
+    X, _ = gappy
+    with pytest.warns(UserWarning, match="2 of 30 tracks have no segment and get the class prior"):
+        proba = fitted.predict_proba(X)
+    assert proba.shape == (30, 3)
+    np.testing.assert_allclose(proba[[3, 7]], [fitted.class_prior_] * 2)
+    with pytest.warns(UserWarning, match="no segment"):
+        assert fitted.predict(X).shape == (30,)
+    with warnings.catch_warnings():
+        assert np.isnan(fitted.predict_segments_proba(X)[3]).all()
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"aggregation": "median"}, "'aggregation' parameter of ANNClassifier must be a str among"),
+        ({"epochs": 0}, "'epochs' parameter"),
+        ({"learning_rate": 0}, "'learning_rate' parameter"),
+        ({"dropout": 1.0}, "'dropout' parameter"),
+        ({"validation_fraction": 1.5}, "'validation_fraction' parameter"),
+        ({"hidden_units": 64}, "'hidden_units' parameter"),
+        ({"hidden_units": ()}, r"hidden_units=\(\) must be a sequence of sizes"),
+        ({"hidden_units": (8, 0)}, r"hidden_units=\(8, 0\) must be a sequence of sizes"),
+        ({"class_weight": {"opera": 2}}, r"class_weight names \['opera'\], which y does not hold"),
+    ],
+)
+def test_bad_parameters(data, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        clone(SMALL["ann"]).set_params(**parameters).fit(*data)
+
+
+def test_bad_input_to_fit(clf, data):
+    X, y = data
+    with pytest.raises(ValueError, match="y holds only one class, 'jazz'"):
+        clf.fit(X, ["jazz"] * 30)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples.*\[30, 29\]"):
+        clf.fit(X, y[:-1])
+    with pytest.raises(ValueError, match="requires y to be passed"):
+        clf.fit(X, None)
+    with pytest.raises(ValueError, match="no track has a segment"):
+        clf.fit(np.full_like(X, np.nan), y)
+    with pytest.raises(ValueError, match=r"all weights are zero|at least one non-zero"):
+        clf.fit(X, y, sample_weight=np.zeros(30))
+    with pytest.raises(ValueError, match="Negative values in data passed to `sample_weight`"):
+        clf.fit(X, y, sample_weight=np.full(30, -1.0))
+    with pytest.raises(ValueError, match="Unknown label type"):
+        clf.fit(X, np.linspace(0, 1, 30))
+    with pytest.raises(ValueError, match="Found array with dim 5"):
+        clf.fit(X[None], y[:1])
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        clf.fit(X[:, 0, 0, 0], y)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        clf.fit(X[:, 2, 0], y)
+    partly = X.copy()
+    partly[11, 0, 2] = np.nan
+    with pytest.raises(ValueError, match="NaN in part of segment 0 of track 11"):
+        clf.fit(partly, y)
+    with pytest.raises(NotFittedError):
+        clf.predict(X)
+
+
+def test_bad_input_to_predict(fitted, data):
+    X, _ = data
+    with pytest.raises(ValueError, match="X has 3 features, but ANNClassifier is expecting 4"):
+        fitted.predict(X[..., :3])
+    with pytest.raises(ValueError, match="segments of 7 frames, but ANNClassifier was fitted on 8"):
+        fitted.predict(X[:, :, :7])
+    with pytest.raises(ValueError, match="a minimum of 1 is required"):
+        fitted.predict(X[:0])
+
+
+# ---------------------------------------------------------------- an architecture of one's own
+
+
+class Recurrent(SegmentClassifier):
+    def __init__(self, units=4, *, epochs=15, learning_rate=0.03, random_state=None):
+        super().__init__(epochs=epochs, learning_rate=learning_rate, random_state=random_state)
+        self.units = units
+
+    def hidden_layers(self, input_shape):
+        return [layers.LSTM(self.units), layers.Dropout(0.1)]
+
+
+class NotFlat(SegmentClassifier):
+    def hidden_layers(self, input_shape):
+        return [layers.Dense(3)]
+
+
+def test_a_subclass_with_one_method_is_a_network(data):
+    X, y = data
+    clf = clone(Recurrent(units=6, random_state=0)).fit(X, y)
+    assert clf.get_params()["units"] == 6
+    assert clf.score(X, y) > 0.8
+    with pytest.raises(
+        ValueError, match=r"NotFlat end in shape \(8, 3\); put a Flatten layer last"
+    ):
+        NotFlat().fit(X, y)
+    with pytest.raises(TypeError, match="override hidden_layers"):
+        SegmentClassifier().fit(X, y)
+
+
+# ---------------------------------------------------------------- as scikit-learn sees them
+
+
+def test_is_a_classifier_whose_folds_are_stratified(clf, data):
+    X, y = data
+    assert is_classifier(clf)
+    # Sorted labels: unstratified folds would hold classes out, and score 0.
+    order = np.argsort(y, kind="stable")
+    scores = cross_val_score(clone(SMALL["ann"]), X[order], y[order], cv=3)
+    assert scores.min() > 0.6
+
+
+def test_cross_validation_by_group_and_with_several_scorers(data):
+    X, y = data
+    groups = np.arange(30) // 2
+    result = cross_validate(
+        clone(SMALL["ann"]),
+        X,
+        y,
+        groups=groups,
+        cv=StratifiedGroupKFold(3),
+        scoring=["accuracy", "neg_log_loss"],
+        error_score="raise",
+    )
+    assert result["test_accuracy"].mean() > 0.7
+    assert (result["test_neg_log_loss"] > -1).all()
+    assert log_loss(y, clone(SMALL["ann"]).fit(X, y).predict_proba(X)) < 1
+
+
+def test_callbacks_are_copied_and_see_every_batch(data):
+    import keras
+
+    class CountBatches(keras.callbacks.Callback):
+        n = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            type(self).n += 1
+
+    callback = CountBatches()
+    clf = clone(SMALL["ann"]).set_params(callbacks=[callback], epochs=2).fit(*data)
+    assert CountBatches.n == 2 * 3  # 87 segments in batches of 32
+    assert not hasattr(callback, "params") or callback.params is None
+    with_none = clone(SMALL["ann"]).set_params(epochs=2).fit(*data)
+    np.testing.assert_array_equal(clf.predict_proba(data[0]), with_none.predict_proba(data[0]))

@@ -1,0 +1,172 @@
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skgenre import MFCCSegmenter, SegmentSummary
+from skgenre.datasets import load_gtzan, make_tracks
+from skgenre.tracks import GTZAN_GENRES, gtzan_artists, gtzan_faults
+
+# ---------------------------------------------------------------- GTZAN
+
+
+def fabricate(root, names):
+    """Lay out a collection; listing it reads no audio."""
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+NAMES = ["rock/rock.00001.wav", "blues/blues.00010.wav", "blues/blues.00002.wav"]
+JUNK = ["blues/.DS_Store", "blues/notes.txt", "blues/blues.2.wav", "opera/opera.00001.wav"]
+
+
+@pytest.mark.parametrize("inner", ["", "genres", "genres_original", "Data/genres_original"])
+def test_layouts_that_people_have(tmp_path, inner):
+    fabricate(tmp_path / inner, NAMES + JUNK)
+    tracks = load_gtzan(tmp_path)
+    assert tracks.track_ids.tolist() == ["blues.00002", "blues.00010", "rock.00001"]
+    assert tracks.data == [str(tmp_path / inner / n) for n in (NAMES[2], NAMES[1], NAMES[0])]
+    assert tracks.target.tolist() == ["blues", "blues", "rock"]
+    assert tracks.target_names == ["blues", "rock"]
+    assert tracks.groups[0] == tracks.groups[1] == "John Lee Hooker"
+    assert "3 of 1,000" in tracks.DESCR
+
+
+@pytest.mark.parametrize("suffix", ["au", "flac", "mp3", "WAV"])
+def test_formats(tmp_path, suffix):
+    fabricate(tmp_path, [f"jazz/jazz.00054.{suffix}", "jazz/jazz.00001.wav"])
+    tracks = load_gtzan(tmp_path)
+    # Only the wav of the common download is corrupt.
+    assert len(tracks.data) == (1 if suffix == "WAV" else 2)
+
+
+def test_one_track_in_two_formats_is_one_track(tmp_path):
+    fabricate(tmp_path, ["pop/pop.00001.wav", "pop/pop.00001.au"])
+    assert load_gtzan(tmp_path).data == [str(tmp_path / "pop" / "pop.00001.au")]
+
+
+def test_the_corrupt_file_is_left_out_logged_and_listed(tmp_path, caplog):
+    fabricate(tmp_path, ["jazz/jazz.00054.wav", "jazz/jazz.00055.wav"])
+    with caplog.at_level(logging.INFO, logger="skgenre"):
+        tracks = load_gtzan(tmp_path)
+    assert tracks.track_ids.tolist() == ["jazz.00055"]
+    assert tracks.excluded == [str(tmp_path / "jazz" / "jazz.00054.wav")]
+    assert "jazz.00054.wav: corrupt" in caplog.text
+
+
+def test_unknown_artists_are_groups_of_their_own(tmp_path):
+    assert "jazz.00054" not in gtzan_artists()
+    fabricate(tmp_path, ["jazz/jazz.00054.au"])
+    assert load_gtzan(tmp_path).groups.tolist() == ["jazz.00054"]
+
+
+def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
+    fabricate(tmp_path, NAMES)
+    monkeypatch.setenv("SKGENRE_GTZAN", str(tmp_path))
+    assert len(load_gtzan().data) == 3
+    monkeypatch.delenv("SKGENRE_GTZAN")
+    with pytest.raises(FileNotFoundError, match=r"No folder given.*set SKGENRE_GTZAN.*make_tracks"):
+        load_gtzan()
+
+
+def test_folders_without_tracks(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no folder .*missing.*Unpack one"):
+        load_gtzan(tmp_path / "missing")
+    with pytest.raises(FileNotFoundError, match=r"holds no GTZAN tracks: expected folders named"):
+        load_gtzan(tmp_path)
+
+
+def test_real_collections(gtzan):
+    tracks = load_gtzan(gtzan)
+    assert len(tracks.data) == 13
+    assert len(tracks.excluded) == 1
+    assert len(load_gtzan(gtzan / "three_genres").data) == 90
+    assert set(load_gtzan(gtzan / "ten_genres_15s").target) == set(GTZAN_GENRES)
+
+
+def test_facts():
+    artists = gtzan_artists()
+    assert len(artists) == 919  # Sturm, 2012, with later corrections
+    assert all(track.partition(".")[0] in GTZAN_GENRES for track in artists)
+    assert all(artists.values())
+    assert dict(gtzan_faults()) == {"jazz.00054": "corrupt"}
+    with pytest.raises(TypeError):
+        artists["blues.00000"] = "nobody"
+
+
+# ---------------------------------------------------------------- synthetic tracks
+
+
+def test_tracks_are_real_audio_files(tmp_path):
+    tracks = make_tracks(3, genres=2, duration=1.5, artists_per_genre=2, folder=tmp_path)
+    assert len(tracks.data) == 6
+    for path in tracks.data:
+        info = soundfile.info(path)
+        assert (info.samplerate, info.channels, info.subtype) == (22050, 1, "PCM_16")
+        assert info.frames == 33075
+        y, _ = soundfile.read(path)
+        assert 0.5 < np.abs(y).max() < 1
+    assert tracks.target.tolist() == ["blues"] * 3 + ["classical"] * 3
+    assert tracks.groups.tolist()[:3] == ["blues artist 0", "blues artist 1", "blues artist 0"]
+    assert tracks.data[4] == str(tmp_path / "classical" / "classical.00001.wav")
+    assert "SYNTHETIC" in tracks.DESCR
+    assert load_gtzan(tmp_path).data == tracks.data
+
+
+def test_seeds(tmp_path):
+    def contents(name, seed):
+        tracks = make_tracks(
+            1, genres=["jazz"], duration=1, random_state=seed, folder=tmp_path / name
+        )
+        return Path(tracks.data[0]).read_bytes()
+
+    assert contents("a", 0) == contents("b", 0)
+    assert contents("a", 0) != contents("c", 1)
+    state = np.random.get_state()[1].copy()
+    contents("d", 3)
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"genres": ["opera"]}, r"genres=\['opera'\] must be"),
+        ({"genres": 11}, "genres=11 must be a number from 1 to 10"),
+        ({"genres": []}, r"genres=\[\]"),
+        ({"duration": 0}, "duration=0"),
+        ({"artists_per_genre": 0}, "artists_per_genre=0"),
+    ],
+)
+def test_bad_requests_write_nothing(tmp_path, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        make_tracks(1, folder=tmp_path / "new", **kwargs)
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.slow
+def test_synthetic_music_is_as_hard_as_it_should_be(tmp_path):
+    """Well above chance and below 1 by track, and lower by artist, as on real data."""
+    tracks = make_tracks(10, duration=9, artists_per_genre=5, random_state=0, folder=tmp_path)
+    X = MFCCSegmenter().transform(tracks.data)
+    model = make_pipeline(SegmentSummary(), StandardScaler(), SVC(C=10))
+    by_track = cross_val_score(
+        model, X, tracks.target, cv=StratifiedKFold(5, shuffle=True, random_state=0)
+    ).mean()
+    by_artist = cross_val_score(
+        model,
+        X,
+        tracks.target,
+        groups=tracks.groups,
+        cv=StratifiedGroupKFold(5, shuffle=True, random_state=0),
+    ).mean()
+    assert 0.3 < by_track < 0.95  # chance is 0.1
+    assert 0.2 < by_artist < by_track - 0.1

@@ -1,0 +1,155 @@
+"""Whole pipelines: paths in, genres out, in searches, from disk, and without TensorFlow."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    cross_val_predict,
+    cross_val_score,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from skgenre import MFCCSegmenter, SegmentScaler, SegmentSummary, UnreadableTracksError
+
+from .conftest import run_python
+from .test_classifiers import SMALL
+
+SEGMENTER = MFCCSegmenter(segment_duration=1.0, n_segments=4)
+PIPELINES = {
+    **{
+        name: make_pipeline(
+            SEGMENTER, SegmentScaler(), clone(clf).set_params(epochs=20, batch_size=8)
+        )
+        for name, clf in SMALL.items()
+    },
+    "svm": make_pipeline(SEGMENTER, SegmentSummary(), StandardScaler(), SVC(C=10)),
+}
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_cross_validation_from_paths(tracks, name):
+    scores = cross_val_score(
+        clone(PIPELINES[name]),
+        tracks.data,
+        tracks.target,
+        groups=tracks.groups,
+        cv=StratifiedGroupKFold(4),
+        error_score="raise",
+    )
+    assert scores.mean() > 0.5  # chance is 1/3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_grid_search_over_architecture_and_dropout(tracks, n_jobs):
+    pipeline = clone(PIPELINES["cnn"])
+    search = GridSearchCV(
+        pipeline,
+        {"cnnclassifier__filters": [(4,), (8, 8)], "cnnclassifier__dropout": [0.0, 0.3]},
+        cv=2,
+        n_jobs=n_jobs,
+        error_score="raise",
+    ).fit(tracks.data, tracks.target)
+    assert len(search.cv_results_["mean_test_score"]) == 4
+    assert search.best_score_ > 0.5
+    assert search.predict(tracks.data).shape == (24,)
+    best = clone(pipeline).set_params(**search.best_params_).fit(tracks.data, tracks.target)
+    if n_jobs is None:
+        np.testing.assert_array_equal(
+            search.predict_proba(tracks.data), best.predict_proba(tracks.data)
+        )
+
+
+def test_out_of_fold_probabilities(tracks):
+    proba = cross_val_predict(
+        clone(PIPELINES["ann"]), tracks.data, tracks.target, cv=3, method="predict_proba"
+    )
+    assert proba.shape == (24, 3)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+
+
+def test_groups_reach_early_stopping_through_a_pipeline(tracks):
+    pipeline = clone(PIPELINES["ann"]).set_params(annclassifier__early_stopping=True)
+    pipeline.fit(tracks.data, tracks.target, annclassifier__groups=tracks.groups)
+    assert "val_loss" in pipeline[-1].history_
+
+
+WITHOUT_TENSORFLOW = """
+import sys, joblib, warnings
+warnings.simplefilter("error", UserWarning)
+for name in ("tensorflow", "keras", "scikeras", "matplotlib"):
+    sys.modules[name] = None  # importing it fails
+pipeline, paths = joblib.load(sys.argv[1])
+import numpy as np
+np.save(sys.argv[2], pipeline.predict_proba(paths))
+print(*pipeline.predict(paths))
+"""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_saved_pipeline_answers_where_there_is_no_tensorflow(tracks, tmp_path, name):
+    import joblib
+
+    pipeline = clone(PIPELINES[name]).fit(tracks.data, tracks.target)
+    joblib.dump((pipeline, tracks.data[::5]), tmp_path / "model")
+    labels = run_python(WITHOUT_TENSORFLOW, tmp_path / "model", tmp_path / "proba.npy")
+    assert labels.split() == pipeline.predict(tracks.data[::5]).tolist()
+    np.testing.assert_array_equal(
+        np.load(tmp_path / "proba.npy"), pipeline.predict_proba(tracks.data[::5])
+    )
+
+
+IMPORTS = """
+import sys
+import skgenre
+modules = ("tensorflow", "keras", "scikeras", "matplotlib", "librosa")
+assert not [m for m in modules if m in sys.modules], "import skgenre"
+from skgenre import *
+from skgenre.datasets import make_tracks
+tracks = make_tracks(2, genres=2, duration=3, folder=sys.argv[1], random_state=0)
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+model = make_pipeline(MFCCSegmenter(n_jobs=2), SegmentScaler(), SegmentSummary(), SVC())
+model.fit(tracks.data, tracks.target).predict(tracks.data)
+print([m for m in modules[:-1] if m in sys.modules])
+"""
+
+
+def test_extraction_and_classical_pipelines_import_no_tensorflow(tmp_path):
+    assert run_python(IMPORTS, tmp_path) == "[]\n"
+
+
+def test_the_public_names_are_there():
+    import skgenre
+
+    assert set(skgenre.__all__) <= set(dir(skgenre))
+    for name in skgenre.__all__:
+        assert getattr(skgenre, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'RNNClassifier'"):
+        _ = skgenre.RNNClassifier
+
+
+def test_bad_files_stop_a_pipeline_before_it_trains(tracks, tmp_path):
+    paths = [*tracks.data[:-1], str(tmp_path / "missing.wav")]
+    pipeline = clone(PIPELINES["ann"])
+    with pytest.raises(UnreadableTracksError, match=r"missing\.wav: no such file"):
+        pipeline.fit(paths, tracks.target)
+    assert not hasattr(pipeline[-1], "weights_")
+
+
+def test_bad_files_can_be_left_out(tracks, tmp_path):
+    paths = [*tracks.data[:-1], str(tmp_path / "missing.wav")]
+    pipeline = clone(PIPELINES["ann"]).set_params(mfccsegmenter__on_error="warn")
+    with pytest.warns(UserWarning, match="1 of 24 tracks"):
+        pipeline.fit(paths, tracks.target)
+    with pytest.warns(UserWarning, match="1 of 24 tracks"):
+        assert pipeline.predict(paths).shape == (24,)
+
+
+def test_labels_and_paths_of_different_length(tracks):
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[24, 23\]"):
+        clone(PIPELINES["ann"]).fit(tracks.data, tracks.target[:-1])
