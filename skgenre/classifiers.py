@@ -338,7 +338,7 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         return self._predict_segments_proba(X)[0]
 
     def _predict_segments_proba(self, X) -> tuple[np.ndarray, np.ndarray]:
-        check_is_fitted(self)
+        check_is_fitted(self, "weights_")
         X = as_tensor(check_tensor(self, X, reset=False))
         if X.shape[2:] != self.architecture_.input_shape:
             raise ValueError(
@@ -412,7 +412,7 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
             Over segments ``(n, n_frames, n_coefficients)``, not aggregated to tracks, not
             compiled. It shares nothing with this classifier.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "weights_")
         from .training import build_keras
 
         return build_keras(self.architecture_, self.weights_)
@@ -567,6 +567,10 @@ class CNNClassifier(SegmentClassifier):
     -----
     At the defaults, on segments of 130 x 13 and ten genres, it is the published network of
     45,514 parameters, 45,322 of them trainable.
+
+    Batch normalisation answers with running means that move by a hundredth each step (Keras'
+    momentum of 0.99), so it takes some hundreds of steps until they have settled: with few
+    tracks, take smaller batches or more epochs.
     """
 
     _parameter_constraints: dict = {

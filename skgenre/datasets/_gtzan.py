@@ -52,7 +52,7 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
     Returns
     -------
     tracks : Bunch
-        Sorted by genre and number, whatever the file system's order. With
+        Sorted by genre and number, whatever the file system's order, with these attributes.
 
         data : list of str
             Paths, for :class:`skgenre.MFCCSegmenter`.
@@ -67,6 +67,7 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
         excluded : list of str
             Paths left out: ``jazz.00054.wav`` of the common download is corrupt.
         DESCR : str
+            About the collection.
 
     Raises
     ------

@@ -51,11 +51,11 @@ _STYLES = {
 
 #: How far artists stray from their genre, one standard deviation; tracks stray half as far
 #: from their artist. Ratios of the value, but for register (semitones) and noise (dB).
-_SPREAD = _Style(0.08, 4.0, 0.22, 0.35, 0.45, 0.35, 5.0, 0.3, 0.2)
+_SPREAD = _Style(0.06, 2.5, 0.15, 0.25, 0.3, 0.25, 3.5, 0.3, 0.2)
 
 #: Tone of an artist's studio: gain in dB at these frequencies in Hz.
 _TONE_FREQUENCIES = (80, 300, 1000, 3000, 8000)
-_TONE_SPREAD = 5.0
+_TONE_SPREAD = 4.0
 
 _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _STEPS = 16

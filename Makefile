@@ -1,0 +1,46 @@
+# The two commands of the README are `make demo` and `make test`; each makes its own .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+# Set GTZAN=<folder> to run the demo on recordings instead of synthetic tracks.
+GTZAN ?=
+
+.PHONY: demo test test-quick test-minimum lint format docs build clean
+
+# Installed anew where the dependencies have changed.
+$(VENV)/installed: setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: $(VENV)/installed
+	$(BIN)/python examples/plot_quickstart.py $(if $(GTZAN),--gtzan $(GTZAN))
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+test-quick: $(VENV)/installed
+	$(BIN)/python -m pytest -m "not slow" --durations=5
+
+# The tests on the lowest versions that setup.cfg allows.
+test-minimum:
+	test -x .venv-minimum/bin/python || $(PYTHON) -m venv .venv-minimum
+	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
+	.venv-minimum/bin/python -m pytest
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/installed
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+build: $(VENV)/installed
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) .venv-minimum build dist demo_output docs/_build docs/generated *.egg-info
