@@ -6,7 +6,7 @@ import skgenre
 
 project = "skgenre"
 author = "The skgenre developers"
-copyright = "2026, the skgenre developers"  # noqa: A001
+copyright = "2026, the skgenre developers"
 version = release = skgenre.__version__
 
 extensions = [

@@ -3,12 +3,13 @@ A network of one's own
 ======================
 
 A fourth network beside the published three: convolutions that find short events, then a
-recurrent layer that follows them. A subclass of :class:`skgenre.SegmentClassifier` states its
-sizes as parameters and overrides one method; cross-validation, grid search, saving and
-answering without TensorFlow come with it.
+recurrent layer that follows them. A subclass of :class:`skgenre.SegmentClassifier`, a data class
+so that it inherits the parameters, adds its sizes and overrides one method; cross-validation,
+grid search, saving and answering without TensorFlow come with it.
 """
 
 import tempfile
+from dataclasses import dataclass
 
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -17,6 +18,7 @@ from skgenre import MFCCSegmenter, SegmentClassifier, SegmentScaler, layers
 from skgenre.datasets import make_tracks
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CRNNClassifier(SegmentClassifier):
     """Convolutional recurrent network: events in a few frames, then their order.
 
@@ -26,14 +28,12 @@ class CRNNClassifier(SegmentClassifier):
         Filters of the convolution.
     units : int, default=32
         Units of the LSTM layer.
-    epochs, random_state
-        See :class:`skgenre.SegmentClassifier`.
+
+    The others are those of :class:`skgenre.SegmentClassifier`.
     """
 
-    def __init__(self, filters=16, units=32, *, epochs=10, random_state=None):
-        super().__init__(epochs=epochs, random_state=random_state)
-        self.filters = filters
-        self.units = units
+    filters: int = 16
+    units: int = 32
 
     def hidden_layers(self, input_shape):
         """List the layers between a segment and the softmax over the classes."""
@@ -62,7 +62,7 @@ X = MFCCSegmenter().transform(tracks.data)
 # It is a scikit-learn estimator like the others.
 
 search = GridSearchCV(
-    make_pipeline(SegmentScaler(), CRNNClassifier(random_state=0)),
+    make_pipeline(SegmentScaler(), CRNNClassifier(epochs=10, random_state=0)),
     {"crnnclassifier__units": [16, 32]},
     cv=3,
 )

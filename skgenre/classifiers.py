@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
@@ -23,11 +26,18 @@ _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
 
 
+# The networks are data classes: what scikit-learn asks of an `__init__`, to name the parameters
+# and store them, is written once and inherited.
+_network = dataclass(kw_only=True, eq=False, repr=False)
+
+
+@_network
 class SegmentClassifier(ClassifierMixin, BaseEstimator):
     r"""Base of the networks; subclass it for an architecture of your own.
 
-    A subclass states its sizes as constructor parameters, passes the rest on, and
-    overrides one method, :meth:`hidden_layers`. ``examples/plot_own_network.py`` is one.
+    A subclass is a data class, which inherits these parameters and adds its sizes as fields,
+    or has an ``__init__`` that stores them; it overrides one method, :meth:`hidden_layers`.
+    ``examples/plot_own_network.py`` is one.
 
     Parameters
     ----------
@@ -93,11 +103,23 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
     predicts where TensorFlow is not installed.
     """
 
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 0.001
+    aggregation: str = "mean"
+    class_weight: dict | str | None = None
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    callbacks: list | tuple | None = None
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
+
     # `groups` draws the held-out part. Asked for by default, so that a grouped search with
     # metadata routing does not fail in every fit.
-    __metadata_request__fit = {"groups": True}
+    __metadata_request__fit: ClassVar = {"groups": True}
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         "epochs": [_AT_LEAST_1],
         "batch_size": [_AT_LEAST_1],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -110,33 +132,6 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
-
-    def __init__(
-        self,
-        *,
-        epochs=30,
-        batch_size=32,
-        learning_rate=0.001,
-        aggregation="mean",
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.aggregation = aggregation
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.random_state = random_state
-        self.verbose = verbose
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         """List the layers between a segment and the output; the one method to override.
@@ -441,6 +436,7 @@ def _sizes(name: str, sizes) -> tuple[int, ...]:
 _DROPOUT = Interval(Real, 0, 1, closed="left")
 
 
+@_network
 class ANNClassifier(SegmentClassifier):
     """Dense network over all frames of a segment at once.
 
@@ -483,47 +479,17 @@ class ANNClassifier(SegmentClassifier):
     True
     """
 
-    _parameter_constraints: dict = {
+    hidden_units: Sequence[int] = (512, 256, 64)
+    dropout: float = 0.3
+    l2: float = 0.001
+    epochs: int = 50
+
+    _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
         "hidden_units": ["array-like"],
         "dropout": [_DROPOUT],
         "l2": [Interval(Real, 0, None, closed="left")],
     }
-
-    def __init__(
-        self,
-        *,
-        hidden_units=(512, 256, 64),
-        dropout=0.3,
-        l2=0.001,
-        epochs=50,
-        batch_size=32,
-        learning_rate=0.001,
-        aggregation="mean",
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.hidden_units = hidden_units
-        self.dropout = dropout
-        self.l2 = l2
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         """List the layers between a segment and the output.
@@ -539,6 +505,7 @@ class ANNClassifier(SegmentClassifier):
         return ann_layers(_sizes("hidden_units", self.hidden_units), self.dropout, self.l2)
 
 
+@_network
 class CNNClassifier(SegmentClassifier):
     """Convolutional network over the frames and coefficients of a segment.
 
@@ -573,47 +540,16 @@ class CNNClassifier(SegmentClassifier):
     tracks, take smaller batches or more epochs.
     """
 
-    _parameter_constraints: dict = {
+    filters: Sequence[int] = (32, 32, 32)
+    dense_units: int = 64
+    dropout: float = 0.3
+
+    _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
         "filters": ["array-like"],
         "dense_units": [_AT_LEAST_1],
         "dropout": [_DROPOUT],
     }
-
-    def __init__(
-        self,
-        *,
-        filters=(32, 32, 32),
-        dense_units=64,
-        dropout=0.3,
-        epochs=30,
-        batch_size=32,
-        learning_rate=0.001,
-        aggregation="mean",
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.filters = filters
-        self.dense_units = dense_units
-        self.dropout = dropout
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         """List the layers between a segment and the output.
@@ -630,6 +566,7 @@ class CNNClassifier(SegmentClassifier):
         return cnn_layers(input_shape, filters, self.dense_units, self.dropout)
 
 
+@_network
 class LSTMClassifier(SegmentClassifier):
     """Recurrent network over the frames of a segment.
 
@@ -658,47 +595,16 @@ class LSTMClassifier(SegmentClassifier):
     57,802 parameters.
     """
 
-    _parameter_constraints: dict = {
+    units: Sequence[int] = (64, 64)
+    dense_units: int = 64
+    dropout: float = 0.3
+
+    _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
         "units": ["array-like"],
         "dense_units": [_AT_LEAST_1],
         "dropout": [_DROPOUT],
     }
-
-    def __init__(
-        self,
-        *,
-        units=(64, 64),
-        dense_units=64,
-        dropout=0.3,
-        epochs=30,
-        batch_size=32,
-        learning_rate=0.001,
-        aggregation="mean",
-        class_weight=None,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        callbacks=None,
-        random_state=None,
-        verbose=0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.units = units
-        self.dense_units = dense_units
-        self.dropout = dropout
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         """List the layers between a segment and the output.

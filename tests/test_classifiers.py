@@ -1,5 +1,6 @@
 import pickle
 import warnings
+from dataclasses import dataclass
 
 import joblib
 import numpy as np
@@ -388,13 +389,21 @@ def test_bad_input_to_predict(fitted, data):
 # ---------------------------------------------------------------- an architecture of one's own
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class Recurrent(SegmentClassifier):
-    def __init__(self, units=4, *, epochs=15, learning_rate=0.03, random_state=None):
-        super().__init__(epochs=epochs, learning_rate=learning_rate, random_state=random_state)
-        self.units = units
+    units: int = 4
+    learning_rate: float = 0.03
 
     def hidden_layers(self, input_shape):
         return [layers.LSTM(self.units), layers.Dropout(0.1)]
+
+
+class WithInit(SegmentClassifier):
+    def __init__(self, units=4, *, epochs=15, random_state=None):
+        super().__init__(epochs=epochs, learning_rate=0.03, random_state=random_state)
+        self.units = units
+
+    hidden_layers = Recurrent.hidden_layers
 
 
 class NotFlat(SegmentClassifier):
@@ -404,9 +413,12 @@ class NotFlat(SegmentClassifier):
 
 def test_a_subclass_with_one_method_is_a_network(data):
     X, y = data
-    clf = clone(Recurrent(units=6, random_state=0)).fit(X, y)
+    clf = clone(Recurrent(units=6, epochs=15, random_state=0)).fit(X, y)
     assert clf.get_params()["units"] == 6
+    assert clf.get_params()["batch_size"] == 32
     assert clf.score(X, y) > 0.8
+    other = clone(WithInit(6, random_state=0)).fit(X, y)
+    np.testing.assert_array_equal(other.predict_proba(X), clf.predict_proba(X))
     with pytest.raises(
         ValueError, match=r"NotFlat end in shape \(8, 3\); put a Flatten layer last"
     ):
