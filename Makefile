@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 # Set GTZAN=<folder> to run the demo on recordings instead of synthetic tracks.
 GTZAN ?=
+# How the tests are shared among processes.
+PROCESSES ?= -n 2 --dist worksteal
 
 .PHONY: demo test test-quick test-minimum lint format docs build clean
 
@@ -17,16 +19,16 @@ demo: $(VENV)/installed
 	$(BIN)/python examples/plot_quickstart.py $(if $(GTZAN),--gtzan $(GTZAN))
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PROCESSES)
 
 test-quick: $(VENV)/installed
-	$(BIN)/python -m pytest -m "not slow" --durations=5
+	$(BIN)/python -m pytest $(PROCESSES) -m "not slow"
 
 # The tests on the lowest versions that setup.cfg allows.
 test-minimum:
 	test -x .venv-minimum/bin/python || $(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
-	.venv-minimum/bin/python -m pytest
+	.venv-minimum/bin/python -m pytest $(PROCESSES)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -13,8 +13,14 @@ import soundfile
 
 from skgenre.datasets import make_tracks
 
-# Two threads whatever the machine has: results depend on their number to the last bit.
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+# One thread whatever the machine has: results depend on their number to the last bit, and the
+# tests run in two processes.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+
+def slow_but(first, names):
+    """Parameters of which `make test-quick` takes only the first."""
+    return [first, *(pytest.param(n, marks=pytest.mark.slow) for n in names if n != first)]
 
 
 def make_tensor(n_tracks=24, n_segments=3, n_frames=8, n_coefficients=4, n_classes=3, seed=0):

@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score, cross
 from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier, SegmentClassifier, layers
 from skgenre.tensors import segment_mask
 
-from .conftest import make_tensor, run_python
+from .conftest import make_tensor, run_python, slow_but
 
 # Small batches, so that the CNN's running means settle in few epochs.
 SMALL = {
@@ -34,7 +34,7 @@ SMALL = {
 }
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=slow_but("ann", SMALL))
 def clf(request):
     return clone(SMALL[request.param])
 
@@ -197,6 +197,7 @@ print(clf.fit(X, y).predict_proba(X).tobytes().hex())
 """
 
 
+@pytest.mark.slow
 def test_and_in_another_process(tmp_path, data):
     X, y = data
     clf = clone(SMALL["cnn"]).set_params(early_stopping=True)

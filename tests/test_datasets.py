@@ -87,7 +87,7 @@ def test_folders_without_tracks(tmp_path):
 
 def test_real_collections(gtzan):
     tracks = load_gtzan(gtzan)
-    assert len(tracks.data) == 13
+    assert len(tracks.data) == 14
     assert len(tracks.excluded) == 1
     assert len(load_gtzan(gtzan / "three_genres").data) == 90
     assert set(load_gtzan(gtzan / "ten_genres_15s").target) == set(GTZAN_GENRES)

@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentScaler, SegmentSummary, UnreadableTracksError
 
-from .conftest import run_python
+from .conftest import run_python, slow_but
 from .test_classifiers import SMALL
 
 SEGMENTER = MFCCSegmenter(segment_duration=1.0, n_segments=4)
@@ -30,7 +30,7 @@ PIPELINES = {
 }
 
 
-@pytest.mark.parametrize("name", PIPELINES)
+@pytest.mark.parametrize("name", slow_but("svm", PIPELINES))
 def test_cross_validation_from_paths(tracks, name):
     scores = cross_val_score(
         clone(PIPELINES[name]),
@@ -90,7 +90,7 @@ print(*pipeline.predict(paths))
 """
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", slow_but("ann", SMALL))
 def test_a_saved_pipeline_answers_where_there_is_no_tensorflow(tracks, tmp_path, name):
     import joblib
 

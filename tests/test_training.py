@@ -92,9 +92,8 @@ HIDDEN = {
 }
 
 
-@pytest.mark.parametrize(
-    "network", ["ann", *(pytest.param(n, marks=pytest.mark.slow) for n in ("cnn", "lstm"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("network", HIDDEN)
 def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
     built = []
     init = training._Network.__init__
@@ -229,6 +228,7 @@ def test_four_threads_at_once_equal_four_fits_in_turn():
             assert_same(a, b)
 
 
+@pytest.mark.slow
 def test_global_random_state_is_not_touched():
     training._POOL.clear()  # so that a network is built, too
     keras.utils.set_random_seed(7)
@@ -255,6 +255,7 @@ def test_a_global_dtype_policy_changes_no_fit():
         keras.config.set_dtype_policy(policy)
 
 
+@pytest.mark.slow
 def test_the_pool_is_bounded(monkeypatch):
     training._POOL.clear()
     monkeypatch.setattr(training, "MAX_IDLE_NETWORKS", 3)
@@ -275,6 +276,7 @@ def test_networks_hold_no_data_while_idle():
     assert networks[0].training._content == networks[0].validation._content == ()
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_stdout_or_stderr():
     code = """
 import numpy as np
