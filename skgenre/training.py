@@ -300,7 +300,8 @@ class _Pool:
 
 
 _POOL = _Pool()
-os.register_at_fork(after_in_child=_POOL.clear)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_POOL.clear)
 
 
 # ---------------------------------------------------------------- training

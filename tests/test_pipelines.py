@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -13,7 +14,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skgenre import MFCCSegmenter, SegmentScaler, SegmentSummary, UnreadableTracksError
+from skgenre import (
+    MFCCSegmenter,
+    SegmentClassifier,
+    SegmentScaler,
+    SegmentSummary,
+    UnreadableTracksError,
+)
 
 from .conftest import run_python, slow_but
 from .test_classifiers import SMALL
@@ -76,6 +83,31 @@ def test_groups_reach_early_stopping_through_a_pipeline(tracks):
     pipeline = clone(PIPELINES["ann"]).set_params(annclassifier__early_stopping=True)
     pipeline.fit(tracks.data, tracks.target, annclassifier__groups=tracks.groups)
     assert "val_loss" in pipeline[-1].history_
+
+
+def test_groups_are_routed_through_a_grouped_search(tracks, monkeypatch):
+    pipeline = clone(PIPELINES["ann"]).set_params(
+        annclassifier__early_stopping=True, annclassifier__epochs=2
+    )
+    held_out = []
+    hold_out = SegmentClassifier._hold_out
+
+    def noting_hold_out(self, tracks, y, groups, random_state):
+        held_out.append(groups)
+        return hold_out(self, tracks, y, groups, random_state)
+
+    monkeypatch.setattr(SegmentClassifier, "_hold_out", noting_hold_out)
+    search = GridSearchCV(
+        pipeline,
+        {"annclassifier__dropout": [0.0, 0.3]},
+        cv=StratifiedGroupKFold(2),
+        error_score="raise",
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        search.fit(tracks.data, tracks.target, groups=tracks.groups)
+    assert "val_loss" in search.best_estimator_[-1].history_
+    assert len(held_out) == 5  # two candidates on two folds, and the refit
+    assert all(set(groups) <= set(tracks.groups) for groups in held_out)
 
 
 WITHOUT_TENSORFLOW = """
