@@ -14,13 +14,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.class_weight import compute_class_weight
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import (
+    _check_partial_fit_first_call,
+    check_classification_targets,
+)
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
 from . import inference
 from .layers import Architecture, Dense, Layer, ann_layers, cnn_layers, lstm_layers
-from .tensors import Segments, as_tensor, check_tensor, fold, segment_mask, spread
+from .tensors import as_tensor, check_tensor, fold, segment_mask, spread
 
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
@@ -66,7 +69,10 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
     n_iter_no_change : int, default=10
         Epochs without a lower validation loss before stopping.
     callbacks : list of keras.callbacks.Callback, default=None
-        Copied for each fit.
+        Copied for each fit, and left out when a fitted classifier is pickled.
+    warm_start : bool, default=False
+        Whether a further call of `fit` goes on from the weights of the one before, and, unless
+        that was stopped early, from its optimiser's state.
     random_state : int, RandomState instance or None, default=None
         Seeds first weights, dropout, shuffling and the held-out part. An int gives the same
         fitted model again, in this process and another of as many TensorFlow threads.
@@ -87,9 +93,10 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         Trained weights, layer by layer.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch over the training segments; ``val_loss`` and
-        ``val_accuracy`` over the held-out ones if there are any.
+        ``val_accuracy`` over the held-out ones if there are any. `partial_fit` and warm starts
+        append to it.
     n_iter_ : int
-        Epochs trained.
+        Epochs trained, those of earlier calls that were gone on from included.
     n_features_in_ : int
         Coefficients a frame: the last axis of the input.
 
@@ -112,6 +119,7 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
     validation_fraction: float = 0.1
     n_iter_no_change: int = 10
     callbacks: list | tuple | None = None
+    warm_start: bool = False
     random_state: int | np.random.RandomState | None = None
     verbose: int = 0
 
@@ -129,6 +137,7 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [_AT_LEAST_1],
         "callbacks": [list, tuple, None],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
@@ -183,50 +192,136 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         UserWarning
             If tracks have no segment; they are left out.
         """
-        X, y = check_tensor(self, X, y, reset=True)
+        resume = self.warm_start and hasattr(self, "weights_")
+        X, y = check_tensor(self, X, y, reset=not resume)
         check_classification_targets(y)
-        self.classes_, y = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
+        classes = np.unique(y)
+        if len(classes) < 2:
             raise ValueError(
-                f"y holds only one class, {self.classes_.tolist()[0]!r}: "
-                "a classifier needs at least two"
+                f"y holds only one class, {classes.tolist()[0]!r}: a classifier needs at least two"
             )
-        X = as_tensor(X)
-        mask = segment_mask(X)
-        weight = self._track_weights(X, y, sample_weight)
-        tracks = self._usable_tracks(mask, weight)
-        self.class_prior_ = np.bincount(y[tracks], weight[tracks], len(self.classes_))
-        self.class_prior_ /= self.class_prior_.sum()
-
-        random_state = check_random_state(self.random_state)
-        training, validation = tracks, None
-        if self.early_stopping:
-            training, validation = self._hold_out(tracks, y, groups, random_state)
-        self.architecture_ = self._architecture(X.shape[2:], len(self.classes_))
-        return self._train(
-            spread(X, mask, training, y, weight),
-            None if validation is None else spread(X, mask, validation, y, weight),
-            seed=random_state.randint(np.iinfo(np.int32).max),
+        if resume and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start goes on with the classes of the earlier fit, {self.classes_}, but y "
+                f"holds {classes}; use warm_start=False"
+            )
+        self.classes_ = classes
+        self._class_weights_seen = np.zeros(len(classes))
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            epochs=self.epochs,
+            resume=resume,
+            early_stopping=self.early_stopping,
+            groups=groups,
+            keep_state=self.warm_start,
         )
 
-    def _track_weights(self, X, y, sample_weight) -> np.ndarray:
-        """Weights of the tracks, a new array: sample weights times class weights."""
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
+        """Train for one epoch, going on from the earlier call with the optimiser's state.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Or of three or two axes, see the class.
+        y : array-like of shape (n_tracks,)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will come; needed in the first call.
+        sample_weight : array-like of shape (n_tracks,), default=None
+            Weights of the tracks.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For labels or `classes` other than those of the first call, and with
+            ``early_stopping`` or ``class_weight="balanced"``, which need all tracks at once.
+        """
+        if self.early_stopping or self.class_weight == "balanced":
+            raise ValueError(
+                "partial_fit sees a part of the tracks and supports neither early_stopping=True "
+                "nor class_weight='balanced'; pass class_weight as a dict, or use fit"
+            )
+        resume = hasattr(self, "weights_")
+        if _check_partial_fit_first_call(self, classes) or not resume:
+            self._class_weights_seen = np.zeros(len(self.classes_))
+        X, y = check_tensor(self, X, y, reset=not resume)
+        check_classification_targets(y)
+        new = np.setdiff1d(y, self.classes_)
+        if len(new):
+            raise ValueError(
+                f"y holds {new}, which are not among the classes of the first call, {self.classes_}"
+            )
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            epochs=1,
+            resume=resume,
+            early_stopping=False,
+            keep_state=True,
+        )
+
+    def _fit(self, X, y, sample_weight, *, epochs, resume, early_stopping, keep_state, groups=None):
+        """Train from new weights or, to `resume`, from those of the earlier call."""
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
         )
         if self.class_weight is not None:
-            present = np.unique(y)
-            class_weight = self.class_weight
-            if isinstance(class_weight, dict):
-                unknown = [label for label in class_weight if label not in self.classes_]
-                if unknown:
-                    raise ValueError(f"class_weight names {unknown}, which y does not hold")
-            factors = np.ones(len(self.classes_))
-            factors[present] = compute_class_weight(
-                class_weight, classes=self.classes_[present], y=self.classes_[y]
+            weight *= compute_sample_weight(self.class_weight, y)
+        X = as_tensor(X)
+        y = np.searchsorted(self.classes_, y)
+        mask = segment_mask(X)
+        tracks = self._usable_tracks(mask, weight)
+        random_state = check_random_state(self.random_state)
+        training, validation = tracks, None
+        if early_stopping:
+            training, validation = self._hold_out(tracks, y, groups, random_state)
+
+        architecture = self._architecture(X.shape[2:], len(self.classes_))
+        if resume and architecture != self.architecture_:
+            raise ValueError(
+                "The network of the earlier fit cannot be trained further: the shape of X or a "
+                "size of the network has changed. Use warm_start=False, or a new estimator."
             )
-            weight *= factors[y]
-        return weight
+        self.architecture_ = architecture
+        history = self.history_ if resume else {}
+        n_epochs = len(history.get("loss", ()))
+
+        # Imported here since it takes seconds: answering needs none of it.
+        from .training import train
+
+        trained = train(
+            architecture,
+            spread(X, mask, training, y, weight),
+            None if validation is None else spread(X, mask, validation, y, weight),
+            # With the epochs before, or else an int would shuffle each further call alike.
+            seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            patience=self.n_iter_no_change if early_stopping else None,
+            weights=self.weights_ if resume else None,
+            state=self._state if resume else None,
+            callbacks=copy.deepcopy(self.callbacks) or (),
+            verbose=self.verbose,
+        )
+        self.weights_ = trained.weights
+        # Early stopping has gone back to weights that the optimiser's state is not of.
+        self._state = trained.state if keep_state and not early_stopping else None
+        self.history_ = {
+            name: history.get(name, []) + trained.history[name] for name in trained.history
+        }
+        self.n_iter_ = len(self.history_["loss"])
+        self._class_weights_seen += np.bincount(y[tracks], weight[tracks], len(self.classes_))
+        self.class_prior_ = self._class_weights_seen / self._class_weights_seen.sum()
+        return self
 
     def _usable_tracks(self, mask, weight) -> np.ndarray:
         """Find the tracks that have a segment and a weight."""
@@ -295,27 +390,6 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
                 "put a Flatten layer last, or an LSTM that does not return sequences."
             )
         return architecture
-
-    def _train(self, training: Segments, validation: Segments | None, *, seed: int):
-        # Imported here since it takes seconds: answering needs none of it.
-        from . import training as keras_training
-
-        trained = keras_training.train(
-            self.architecture_,
-            training,
-            validation,
-            seed=[seed],
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            patience=None if validation is None else self.n_iter_no_change,
-            callbacks=copy.deepcopy(self.callbacks) or (),
-            verbose=self.verbose,
-        )
-        self.weights_ = trained.weights
-        self.history_ = trained.history
-        self.n_iter_ = len(trained.history["loss"])
-        return self
 
     def predict_segments_proba(self, X):
         """Class probabilities of each segment: how the genre goes over a track's time.
@@ -412,6 +486,14 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
 
         return build_keras(self.architecture_, self.weights_)
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "weights_" in state:
+            # Keras objects, of no use for answering; an unfitted copy that goes to a worker
+            # needs them.
+            state = {**state, "callbacks": None}
+        return state
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
@@ -451,7 +533,7 @@ class ANNClassifier(SegmentClassifier):
     epochs : int, default=50
         Passes over the training segments.
     batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, random_state, verbose
+    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
         See :class:`SegmentClassifier`.
 
     Attributes
@@ -522,7 +604,7 @@ class CNNClassifier(SegmentClassifier):
     epochs : int, default=30
         Passes over the training segments.
     batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, random_state, verbose
+    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
         See :class:`SegmentClassifier`.
 
     Attributes
@@ -581,7 +663,7 @@ class LSTMClassifier(SegmentClassifier):
     epochs : int, default=30
         Passes over the training segments.
     batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, random_state, verbose
+    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
         See :class:`SegmentClassifier`.
 
     Attributes

@@ -10,31 +10,14 @@ from sklearn.model_selection import (
     cross_val_predict,
     cross_val_score,
 )
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
 
 from skgenre import (
-    MFCCSegmenter,
     SegmentClassifier,
-    SegmentScaler,
-    SegmentSummary,
     UnreadableTracksError,
 )
 
 from .conftest import run_python, slow_but
-from .test_classifiers import SMALL
-
-SEGMENTER = MFCCSegmenter(segment_duration=1.0, n_segments=4)
-PIPELINES = {
-    **{
-        name: make_pipeline(
-            SEGMENTER, SegmentScaler(), clone(clf).set_params(epochs=20, batch_size=8)
-        )
-        for name, clf in SMALL.items()
-    },
-    "svm": make_pipeline(SEGMENTER, SegmentSummary(), StandardScaler(), SVC(C=10)),
-}
+from .registry import NETWORKS, PIPELINES
 
 
 @pytest.mark.parametrize("name", slow_but("svm", PIPELINES))
@@ -122,7 +105,7 @@ print(*pipeline.predict(paths))
 """
 
 
-@pytest.mark.parametrize("name", slow_but("ann", SMALL))
+@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
 def test_a_saved_pipeline_answers_where_there_is_no_tensorflow(tracks, tmp_path, name):
     import joblib
 
