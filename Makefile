@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum lint format docs build clean
+.PHONY: demo test test-quick test-minimum lint format docs checks coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -40,6 +40,13 @@ format: $(VENV)/installed
 
 docs: $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+# Rewrites the table of scikit-learn's checks in the documentation.
+checks: $(VENV)/installed
+	$(BIN)/python docs/scikit_learn_checks.py
+
+coverage: $(VENV)/installed
+	$(BIN)/python -m pytest $(PROCESSES) --cov=skgenre --cov-branch --cov-report=term-missing
 
 build: $(VENV)/installed
 	$(BIN)/python -m build
