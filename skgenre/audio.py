@@ -64,11 +64,6 @@ class _SoundFile(soundfile.SoundFile):
         return False
 
 
-def ended_early(path: str) -> str:
-    """Say in a warning of a file that stops before its header says."""
-    return f"{path}: the file ends early (truncated?); it is used as far as it goes"
-
-
 class AudioFile:
     """An open audio file, read as mono float32 at one sample rate.
 
@@ -294,5 +289,9 @@ def load_audio(
         if not len(y) and start < audio.n_samples and stop != start:
             raise AudioError(audio.name, "holds no samples")
         if audio.ended_early:
-            warnings.warn(ended_early(audio.name), UserWarning, stacklevel=2)
+            warnings.warn(
+                f"{audio.name} ends early (truncated?) and is used as far as it goes",
+                UserWarning,
+                stacklevel=2,
+            )
     return y

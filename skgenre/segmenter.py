@@ -11,7 +11,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from .audio import AudioError, AudioFile, ended_early
+from .audio import AudioError, AudioFile
 from .mfcc import n_segment_frames, segment_mfcc, segment_starts
 
 #: Failures or warnings that a message lists before it only counts the rest.
@@ -222,14 +222,17 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             delayed(self._segments)(path) for path in paths
         )
         failures: list[AudioError] = []
-        notes: list[str] = []
+        truncated: list[str] = []
         tracks: list[np.ndarray | None] = []
         for result in self._with_progress(results, len(paths)):
-            tracks.append(None if isinstance(result, AudioError) else result[0])
             if isinstance(result, AudioError):
                 failures.append(result)
-            elif result[1]:
-                notes.append(result[1])
+                tracks.append(None)
+                continue
+            coefficients, name, ended_early = result
+            tracks.append(coefficients)
+            if ended_early:
+                truncated.append(name)
         if failures and self.on_error == "raise":
             raise UnreadableTracksError(failures, len(paths))
         if failures:
@@ -239,16 +242,20 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 UserWarning,
                 stacklevel=2,
             )
-        if notes:
-            warnings.warn("\n".join(["", _listing(notes)]), UserWarning, stacklevel=2)
+        if truncated:
+            warnings.warn(
+                f"{len(truncated)} of {len(paths)} files end early (truncated?) and are used as "
+                f"far as they go:\n{_listing(truncated)}",
+                UserWarning,
+                stacklevel=2,
+            )
         return self._stack(tracks)
 
-    def _segments(self, path) -> tuple[np.ndarray, str | None] | AudioError:
-        """MFCC segments of one track and what to warn of, or why there are none."""
+    def _segments(self, path) -> tuple[np.ndarray, str, bool] | AudioError:
+        """MFCC segments of one track, its name, and whether it ends early; or why not."""
         try:
             with AudioFile(path, self.sample_rate) as audio:
                 segments = self._read_segments(audio)
-                note = ended_early(audio.name) if audio.ended_early else None
                 if not segments:
                     duration = len(audio.read()) / self.sample_rate
                     raise AudioError(
@@ -266,7 +273,7 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             hop_length=self.hop_length,
             n_mels=self.n_mels,
         )
-        return coefficients, note
+        return coefficients, audio.name, audio.ended_early
 
     def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
         length = self._segment_length

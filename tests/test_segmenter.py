@@ -201,7 +201,7 @@ def test_a_truncated_track_is_used_with_a_warning(sounds, tmp_path, placement):
     content = Path(sounds[0]).read_bytes()
     path = tmp_path / "cut.wav"
     path.write_bytes(content[: len(content) * 7 // 10])  # 7 of 10 seconds
-    with pytest.warns(UserWarning, match=r"cut\.wav: the file ends early"):
+    with pytest.warns(UserWarning, match=r"1 of 1 files end early(.|\n)*cut\.wav"):
         X = MFCCSegmenter(n_segments=2, placement=placement).transform([path])
     n = len(librosa.load(path, sr=22050)[0])
     starts = [0, 66150] if placement == "start" else [n // 4 - 33075, 3 * n // 4 - 33075]
@@ -213,7 +213,7 @@ def test_a_truncated_flac_is_spread_over_what_there_is(tmp_path):
     content = path.read_bytes()
     cut = tmp_path / "cut.flac"
     cut.write_bytes(content[: len(content) // 2])
-    with pytest.warns(UserWarning, match="ends early"):
+    with pytest.warns(UserWarning, match="end early"):
         X = MFCCSegmenter(placement="spread").transform([cut])
     assert (~np.isnan(X[0, :, 0, 0])).sum() == 4  # in about 15 s, not where 30 s would have them
 

@@ -1,0 +1,129 @@
+"""The documentation says what the code does: signatures, names, and code that people paste."""
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skgenre
+from skgenre import datasets, layers, mfcc
+
+numpydoc = pytest.importorskip("numpydoc.docscrape", reason="needs numpydoc, of the extra docs")
+
+ROOT = Path(__file__).parent.parent
+CLASSES = [
+    getattr(skgenre, name) for name in skgenre.__all__ if inspect.isclass(getattr(skgenre, name))
+]
+FUNCTIONS = [
+    skgenre.load_audio,
+    mfcc.mfcc,
+    mfcc.segment_mfcc,
+    mfcc.segment_starts,
+    *(getattr(datasets, name) for name in datasets.__all__),
+]
+METHODS = [
+    member
+    for cls in CLASSES
+    for name, member in inspect.getmembers(cls, inspect.isfunction)
+    if not name.startswith("_")
+    and member.__module__.startswith("skgenre")
+    and "metadata" not in name
+    and not name.startswith("set_")
+]
+
+
+def documented_parameters(doc):
+    return [
+        name.strip("* ")
+        for parameter in doc["Parameters"]
+        for name in parameter.name.replace("\\", "").split(",")
+        if name.strip()
+    ]
+
+
+def parameters(function):
+    return [
+        name
+        for name in inspect.signature(function).parameters
+        if name not in ("self", "args", "kwargs")
+    ]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_classes_document_their_parameters(cls):
+    doc = numpydoc.NumpyDocString(inspect.getdoc(cls))
+    assert doc["Summary"][0].endswith(".")
+    if not issubclass(cls, Exception):
+        assert sorted(documented_parameters(doc)) == sorted(parameters(cls))
+
+
+@pytest.mark.parametrize("function", [*FUNCTIONS, *METHODS], ids=lambda f: f.__qualname__)
+def test_functions_document_parameters_and_results(function):
+    doc = numpydoc.NumpyDocString(inspect.getdoc(function))
+    assert doc["Summary"], function
+    assert doc["Summary"][0].endswith("."), doc["Summary"]
+    assert documented_parameters(doc) == parameters(function)
+    assert doc["Returns"]
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_documented_defaults_are_the_defaults(cls):
+    signature = inspect.signature(cls).parameters
+    for parameter in numpydoc.NumpyDocString(inspect.getdoc(cls))["Parameters"]:
+        match = re.search(r"default=(.*)$", parameter.type)
+        if match and "," not in parameter.name:
+            assert match[1] == repr(signature[parameter.name].default).replace("'", '"')
+
+
+def test_every_layer_is_documented():
+    for name, layer in layers.LAYERS.items():
+        assert inspect.getdoc(layer), name
+
+
+def test_every_public_name_is_in_the_reference():
+    reference = (ROOT / "docs" / "api.rst").read_text()
+    public = {*skgenre.__all__, *(f"datasets.{name}" for name in datasets.__all__)}
+    for name in public - {"datasets", "mfcc"}:
+        assert re.search(rf"^   {re.escape(name)}$", reference, re.MULTILINE), name
+
+
+def test_code_of_the_readme_runs_when_pasted(tmp_path):
+    [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert not list(tmp_path.iterdir())  # nothing is written where it runs
+
+
+@pytest.mark.slow
+def test_the_example_of_an_own_network_runs(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "examples" / "plot_own_network.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    accuracy = float(re.search(r"accuracy (\d\.\d+)", done.stdout)[1])
+    assert accuracy > 0.25  # chance
+
+
+def test_versions_are_said_once():
+    """The lowest versions tested are those that setup.cfg allows."""
+    pins = dict(
+        line.split("==")
+        for line in (ROOT / "constraints-minimum.txt").read_text().splitlines()
+        if "==" in line
+    )
+    setup = (ROOT / "setup.cfg").read_text()
+    options = setup.partition("[options]")[2].partition("[options.packages.find]")[0]
+    bounds = dict(re.findall(r"^    ([\w-]+) >= ([\d.]+)$", options, re.MULTILINE))
+    assert len(bounds) == 12
+    for name, bound in bounds.items():
+        assert pins[name].startswith(bound), name
