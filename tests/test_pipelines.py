@@ -34,24 +34,17 @@ def test_cross_validation_from_paths(tracks, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("n_jobs", [None, 2])
-def test_grid_search_over_architecture_and_dropout(tracks, n_jobs):
-    pipeline = clone(PIPELINES["cnn"])
+def test_grid_search_over_architecture_and_dropout_in_two_workers(tracks):
     search = GridSearchCV(
-        pipeline,
+        clone(PIPELINES["cnn"]),
         {"cnnclassifier__filters": [(4,), (8, 8)], "cnnclassifier__dropout": [0.0, 0.3]},
         cv=2,
-        n_jobs=n_jobs,
+        n_jobs=2,
         error_score="raise",
     ).fit(tracks.data, tracks.target)
     assert len(search.cv_results_["mean_test_score"]) == 4
     assert search.best_score_ > 0.5
     assert search.predict(tracks.data).shape == (24,)
-    best = clone(pipeline).set_params(**search.best_params_).fit(tracks.data, tracks.target)
-    if n_jobs is None:
-        np.testing.assert_array_equal(
-            search.predict_proba(tracks.data), best.predict_proba(tracks.data)
-        )
 
 
 def test_out_of_fold_probabilities(tracks):

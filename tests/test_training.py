@@ -104,7 +104,9 @@ def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
 
     monkeypatch.setattr(training._Network, "__init__", counting_init)
     training._POOL.clear()
-    cases = [(HIDDEN[network][0], options) for options in FITS]
+    # All of them on the network that is made fastest.
+    fits = FITS if network == "ann" else FITS[::2]
+    cases = [(HIDDEN[network][0], options) for options in fits]
     cases += [(hidden, {}) for hidden in HIDDEN[network][1:]]
     lent = []
     for i, (hidden, options) in enumerate(cases):
