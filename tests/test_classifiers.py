@@ -219,6 +219,7 @@ def test_scaling_all_weights_changes_nothing(data):
 # ---------------------------------------------------------------- early stopping
 
 
+@pytest.mark.slow
 def test_early_stopping_holds_out_tracks(data, monkeypatch):
     X, y = data
     seen = []
@@ -474,6 +475,7 @@ def test_partial_fit_keeps_the_optimisers_state(data):
     assert restarted.n_iter_ == 3
 
 
+@pytest.mark.slow
 def test_partial_fit_of_parts_with_few_classes_each(data):
     X, y = data
     clf = clone(NETWORKS["ann"])

@@ -90,6 +90,7 @@ def test_every_public_name_is_in_the_reference():
         assert re.search(rf"^   {re.escape(name)}$", reference, re.MULTILINE), name
 
 
+@pytest.mark.slow
 def test_code_of_the_readme_runs_when_pasted(tmp_path):
     [code] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     done = subprocess.run(

@@ -47,6 +47,7 @@ def test_grid_search_over_architecture_and_dropout_in_two_workers(tracks):
     assert search.predict(tracks.data).shape == (24,)
 
 
+@pytest.mark.slow
 def test_out_of_fold_probabilities(tracks):
     proba = cross_val_predict(
         clone(PIPELINES["ann"]), tracks.data, tracks.target, cv=3, method="predict_proba"

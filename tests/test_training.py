@@ -124,6 +124,7 @@ def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
         assert_same(found, fit(hidden, **options))
 
 
+@pytest.mark.slow
 def test_fits_differ_where_they_should():
     base = fit(ann())
     assert set(base.history) == {"loss", "accuracy"}
@@ -212,6 +213,7 @@ def test_initial_weights_are_distributed_as_keras_draws_them():
     np.testing.assert_array_equal(ours[4], theirs[4])  # the forget gate's bias
 
 
+@pytest.mark.slow
 def test_four_threads_at_once_equal_four_fits_in_turn():
     cases = [(ann(), [1]), (ann(), [2]), (ann(), [3]), (cnn(), [4])]
     expected = [fit(hidden, seed=seed) for hidden, seed in cases]
