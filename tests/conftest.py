@@ -81,6 +81,14 @@ def tracks(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def data():
+    """Tracks some of which lack segments, but none all."""
+    X, y = make_tensor(30)
+    X[1, 2:] = X[4, 1:] = np.nan
+    return X, y
+
+
+@pytest.fixture(scope="session")
 def gtzan():
     """The folder of real recordings."""
     folder = os.environ.get("SKGENRE_GTZAN")

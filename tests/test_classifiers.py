@@ -24,14 +24,6 @@ def clf(request):
 
 
 @pytest.fixture(scope="module")
-def data():
-    """Tracks some of which lack segments, but none all."""
-    X, y = make_tensor(30)
-    X[1, 2:] = X[4, 1:] = np.nan
-    return X, y
-
-
-@pytest.fixture(scope="module")
 def fitted(data):
     return clone(NETWORKS["ann"]).fit(*data)
 

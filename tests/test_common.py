@@ -45,14 +45,6 @@ def estimator(request):
     return clone(ESTIMATORS[request.param])
 
 
-@pytest.fixture(scope="module")
-def data():
-    """Tracks some of which lack segments, but none all."""
-    X, y = make_tensor(30)
-    X[1, 2:] = X[4, 1:] = np.nan
-    return X, y
-
-
 def answer(estimator, X):
     """What the estimator says of each track."""
     if is_classifier(estimator):
