@@ -2,12 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-# Set GTZAN=<folder> to run the demo on recordings instead of synthetic tracks.
+# A GTZAN folder, for the demo on recordings instead of synthetic tracks and for the figures.
 GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum lint format docs checks coverage build clean
+.PHONY: demo test test-quick test-minimum lint format docs checks figures coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -45,6 +45,10 @@ docs: $(VENV)/installed
 checks: $(VENV)/installed
 	$(BIN)/python docs/scikit_learn_checks.py
 
+# Rewrites the figures of the documentation that are measured on GTZAN=<folder>.
+figures: $(VENV)/installed
+	$(BIN)/python benchmarks/gtzan_tables.py $(GTZAN)
+
 coverage: $(VENV)/installed
 	$(BIN)/python -m pytest $(PROCESSES) --cov=skgenre --cov-branch --cov-report=term-missing
 
@@ -52,4 +56,4 @@ build: $(VENV)/installed
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) .venv-minimum build dist demo_output docs/_build docs/generated *.egg-info
+	rm -rf $(VENV) .venv-minimum build dist demo_output docs/_build docs/generated docs/auto_examples docs/sg_execution_times.rst *.egg-info

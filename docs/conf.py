@@ -14,6 +14,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build"]
 default_role = "code"
@@ -33,5 +34,17 @@ numpydoc_show_inherited_class_members = {
     "skgenre.SegmentClassifier": True,
 }
 numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    # The others take minutes: `make demo` and the tests run them.
+    "filename_pattern": "plot_common_pitfalls",
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "doc_module": ("skgenre",),
+    "backreferences_dir": None,
+}
 
 warnings.filterwarnings("ignore", category=DeprecationWarning)

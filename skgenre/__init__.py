@@ -10,14 +10,19 @@ __version__ = version("skgenre")
 #: Public names by the module that holds them. They are imported on first use, so that
 #: importing skgenre is cheap and imports neither librosa nor TensorFlow.
 _MODULES = {
+    "tracks": ["artist_groups", "track_groups"],
     "audio": ["AudioError", "load_audio"],
-    "segmenter": ["MFCCSegmenter", "UnreadableTracksError"],
+    "extraction": ["UnreadableTracksError"],
+    "features": ["TrackFeatures", "track_features"],
+    "segmenter": ["MFCCSegmenter"],
     "tensors": ["SegmentScaler", "SegmentSummary"],
     "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
+    "pipelines": ["make_baseline"],
+    "model_selection": ["compare_models", "filtered_split", "leakage_report"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [*_MODULE_OF, "datasets", "layers", "mfcc"]
+__all__ = [*_MODULE_OF, "datasets", "layers", "mfcc", "plotting"]
 
 
 def __getattr__(name: str):

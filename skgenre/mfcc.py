@@ -156,7 +156,7 @@ def segment_mfcc(
 
 def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator[np.ndarray]:
     """One segment at a time in reused buffers, which stay in the cache."""
-    window, mel, dct = _constants(sample_rate, n_mfcc, n_fft, n_mels)
+    window, mel, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
     padded = windowed = power = np.empty((0, 0), np.float32)
     for y in segments:
         n_frames = n_segment_frames(len(y), hop_length)
@@ -172,18 +172,35 @@ def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator
         spectrum = scipy.fft.rfft(windowed, overwrite_x=True)
         np.square(spectrum.real, out=power)
         power += np.square(spectrum.imag)
-        level = power @ mel
-        np.maximum(level, AMIN, out=level)
-        np.log10(level, out=level)
-        level *= 10
-        np.maximum(level, level.max() - TOP_DB, out=level)
-        # In float64: float32 sums of 128 levels near -100 dB are off by 1e-3.
-        yield level @ dct
+        yield mel_levels(power, mel) @ dct
+
+
+def mel_levels(power: np.ndarray, mel: np.ndarray) -> np.ndarray:
+    """Levels of the mel bands in dB, cut off :data:`TOP_DB` below the highest.
+
+    Parameters
+    ----------
+    power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
+    mel : float32 ndarray of shape (n_fft // 2 + 1, n_mels)
+
+    Returns
+    -------
+    levels : float32 ndarray of shape (n_frames, n_mels)
+    """
+    level = power @ mel
+    np.maximum(level, AMIN, out=level)
+    np.log10(level, out=level)
+    level *= 10
+    np.maximum(level, level.max() - TOP_DB, out=level)
+    return level
 
 
 @lru_cache(maxsize=16)
-def _constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
-    """Window and transposed mel filter bank in float32, DCT-II basis in float64; read-only."""
+def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
+    """Window and transposed mel filter bank in float32, DCT-II basis in float64; read-only.
+
+    The basis is in float64 since float32 sums of 128 levels near -100 dB are off by 1e-3.
+    """
     import librosa  # takes a second to import its parts: only where features are computed
 
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)

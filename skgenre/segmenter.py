@@ -2,87 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .audio import AudioError, AudioFile
+from .extraction import TrackExtractor
 from .mfcc import n_segment_frames, segment_mfcc, segment_starts
 
-#: Failures or warnings that a message lists before it only counts the rest.
-_MOST_LISTED = 20
 
-
-class UnreadableTracksError(ValueError):
-    """Tracks that gave no segments, all of one call in one error.
-
-    Parameters
-    ----------
-    failures : list of AudioError
-        One for each track, with its ``path`` and ``reason``.
-    n_tracks : int
-        How many tracks the call had.
-    """
-
-    def __init__(self, failures: list[AudioError], n_tracks: int):
-        super().__init__(failures, n_tracks)
-        self.failures = failures
-        self.n_tracks = n_tracks
-
-    def __str__(self) -> str:
-        return (
-            f"{len(self.failures)} of {self.n_tracks} tracks cannot be used:\n"
-            f"{_listing(self.failures)}\nLeave them out, or set on_error='warn' to give them "
-            "rows of NaN, which the networks leave out of fit."
-        )
-
-
-def _listing(items) -> str:
-    lines = [f"  {item}" for item in items[:_MOST_LISTED]]
-    if len(items) > _MOST_LISTED:
-        lines.append(f"  ... and {len(items) - _MOST_LISTED} more")
-    return "\n".join(lines)
-
-
-def check_paths(X) -> list:
-    """Validate a one-dimensional collection, or one column, of paths or file objects.
-
-    Raises
-    ------
-    TypeError
-        For a single path, or an element that is none.
-    ValueError
-        For no tracks, or more than one column.
-    """
-    if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
-        raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
-    if hasattr(X, "iloc") or isinstance(X, np.ndarray):
-        X = np.asarray(X, dtype=object)
-        if X.ndim == 2 and X.shape[1] == 1:
-            X = X[:, 0]
-        if X.ndim != 1:
-            raise ValueError(
-                f"Expected a one-dimensional collection of paths, or one column, got shape "
-                f"{X.shape}. If these are features already, leave the segmenter out."
-            )
-    X = list(X)
-    if not X:
-        raise ValueError("Found no tracks: the list of paths is empty.")
-    for i, path in enumerate(X):
-        if not (isinstance(path, str | os.PathLike) or hasattr(path, "read")):
-            raise TypeError(
-                f"Track {i} is {path!r}, of type {type(path).__name__}; expected a path (str or "
-                "pathlib.Path) or a binary file object."
-            )
-    return X
-
-
-class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
     """Turn audio files into segments of mel-frequency cepstral coefficients.
 
     Each track is cut into segments of equal length, and MFCCs are computed of each segment
@@ -141,6 +71,7 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
     """
 
     _parameter_constraints: dict = {
+        **TrackExtractor._parameter_constraints,
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
         "n_fft": [Interval(Integral, 2, None, closed="left")],
@@ -149,9 +80,6 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         "segment_duration": [Interval(Real, 0, None, closed="neither")],
         "n_segments": [Interval(Integral, 1, None, closed="left"), None],
         "placement": [StrOptions({"start", "spread"})],
-        "on_error": [StrOptions({"raise", "warn"})],
-        "n_jobs": [Integral, None],
-        "verbose": ["verbose"],
     }
 
     def __init__(
@@ -181,23 +109,6 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
-        """Check the parameters and that `X` is a collection of paths; reads no audio.
-
-        Parameters
-        ----------
-        X : list, array or Series of paths, or a DataFrame of one column
-        y : ignored
-
-        Returns
-        -------
-        self
-        """
-        self._check_parameters()
-        check_paths(X)
-        return self
-
     def transform(self, X):
         """Read the tracks and compute their MFCC segments.
 
@@ -216,55 +127,18 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         UnreadableTracksError
             If ``on_error="raise"`` and tracks cannot be read or have no whole segment.
         """
-        self._check_parameters()
-        paths = check_paths(X)
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(self._segments)(path) for path in paths
-        )
-        failures: list[AudioError] = []
-        truncated: list[str] = []
-        tracks: list[np.ndarray | None] = []
-        for result in self._with_progress(results, len(paths)):
-            if isinstance(result, AudioError):
-                failures.append(result)
-                tracks.append(None)
-                continue
-            coefficients, name, ended_early = result
-            tracks.append(coefficients)
-            if ended_early:
-                truncated.append(name)
-        if failures and self.on_error == "raise":
-            raise UnreadableTracksError(failures, len(paths))
-        if failures:
-            warnings.warn(
-                f"{len(failures)} of {len(paths)} tracks cannot be used and have rows of NaN:\n"
-                f"{_listing(failures)}",
-                UserWarning,
-                stacklevel=2,
-            )
-        if truncated:
-            warnings.warn(
-                f"{len(truncated)} of {len(paths)} files end early (truncated?) and are used as "
-                f"far as they go:\n{_listing(truncated)}",
-                UserWarning,
-                stacklevel=2,
-            )
-        return self._stack(tracks)
+        return self._stack(self._extract_all(X))
 
-    def _segments(self, path) -> tuple[np.ndarray, str, bool] | AudioError:
-        """MFCC segments of one track, its name, and whether it ends early; or why not."""
-        try:
-            with AudioFile(path, self.sample_rate) as audio:
-                segments = self._read_segments(audio)
-                if not segments:
-                    duration = len(audio.read()) / self.sample_rate
-                    raise AudioError(
-                        audio.name,
-                        f"{duration:.2f} s of audio is too short for one segment of "
-                        f"{self.segment_duration:g} s",
-                    )
-        except AudioError as error:
-            return error
+    def _extract(self, path) -> tuple[np.ndarray, AudioFile]:
+        with AudioFile(path, self.sample_rate) as audio:
+            segments = self._read_segments(audio)
+            if not segments:
+                duration = len(audio.read()) / self.sample_rate
+                raise AudioError(
+                    audio.name,
+                    f"{duration:.2f} s of audio is too short for one segment of "
+                    f"{self.segment_duration:g} s",
+                )
         coefficients = segment_mfcc(
             segments,
             sample_rate=self.sample_rate,
@@ -273,7 +147,7 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
             hop_length=self.hop_length,
             n_mels=self.n_mels,
         )
-        return coefficients, audio.name, audio.ended_early
+        return coefficients, audio
 
     def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
         length = self._segment_length
@@ -312,15 +186,8 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
                 row[: len(track)] = track
         return out
 
-    def _with_progress(self, results, n_tracks: int):
-        if not self.verbose:
-            return results
-        from tqdm.auto import tqdm
-
-        return tqdm(results, total=n_tracks, desc="MFCC", unit="track")
-
     def _check_parameters(self) -> None:
-        self._validate_params()
+        super()._check_parameters()
         if self.n_mfcc > self.n_mels:
             raise ValueError(
                 f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}; there are as many "
@@ -345,13 +212,3 @@ class MFCCSegmenter(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None)
         self
         """
         return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
-        tags.input_tags.string = True
-        return tags

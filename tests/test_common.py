@@ -32,7 +32,7 @@ def test_the_checks_are_there():
     """A wrong tag would yield none, with no more than a warning."""
     for estimator in CHECKED:
         n_checks = len(list(estimator_checks_generator(estimator)))
-        assert n_checks > (50 if is_classifier(estimator) else 40)
+        assert n_checks > (50 if is_classifier(estimator) else 40), estimator
 
 
 # ---------------------------------------------------------------- the contract

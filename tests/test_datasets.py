@@ -12,7 +12,7 @@ from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentSummary
 from skgenre.datasets import load_gtzan, make_tracks
-from skgenre.tracks import GTZAN_GENRES, gtzan_artists, gtzan_faults
+from skgenre.tracks import GTZAN_GENRES
 
 # ---------------------------------------------------------------- GTZAN
 
@@ -63,12 +63,6 @@ def test_the_corrupt_file_is_left_out_logged_and_listed(tmp_path, caplog):
     assert "jazz.00054.wav: corrupt" in caplog.text
 
 
-def test_unknown_artists_are_groups_of_their_own(tmp_path):
-    assert "jazz.00054" not in gtzan_artists()
-    fabricate(tmp_path, ["jazz/jazz.00054.au"])
-    assert load_gtzan(tmp_path).groups.tolist() == ["jazz.00054"]
-
-
 def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
     fabricate(tmp_path, NAMES)
     monkeypatch.setenv("SKGENRE_GTZAN", str(tmp_path))
@@ -91,16 +85,6 @@ def test_real_collections(gtzan):
     assert len(tracks.excluded) == 1
     assert len(load_gtzan(gtzan / "three_genres").data) == 90
     assert set(load_gtzan(gtzan / "ten_genres_15s").target) == set(GTZAN_GENRES)
-
-
-def test_facts():
-    artists = gtzan_artists()
-    assert len(artists) == 919  # Sturm, 2012, with later corrections
-    assert all(track.partition(".")[0] in GTZAN_GENRES for track in artists)
-    assert all(artists.values())
-    assert dict(gtzan_faults()) == {"jazz.00054": "corrupt"}
-    with pytest.raises(TypeError):
-        artists["blues.00000"] = "nobody"
 
 
 # ---------------------------------------------------------------- synthetic tracks

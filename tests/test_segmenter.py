@@ -114,7 +114,7 @@ def test_takes_paths_however_they_come(sounds):
         ([], ValueError, "Found no tracks"),
         (np.array([], dtype=object), ValueError, "Found no tracks"),
         ("song.wav", TypeError, "got the single path 'song.wav'"),
-        (np.zeros((2, 3)), ValueError, r"shape \(2, 3\).*leave the segmenter out"),
+        (np.zeros((2, 3)), ValueError, r"shape \(2, 3\).*leave the first step out"),
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), ValueError, "one column"),
         (["a.wav", None], TypeError, "Track 1 is None"),
         ([1.5], TypeError, "Track 0 is 1.5, of type float"),

@@ -1,6 +1,7 @@
-"""Collections of tracks: GTZAN from a local folder, and synthetic ones made on the spot."""
+"""Collections of tracks: GTZAN from local files, and synthetic ones made on the spot."""
 
 from ._gtzan import load_gtzan
+from ._gtzan_features import load_gtzan_features
 from ._synthetic import make_tracks
 
-__all__ = ["load_gtzan", "make_tracks"]
+__all__ = ["load_gtzan", "load_gtzan_features", "make_tracks"]

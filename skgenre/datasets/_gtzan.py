@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ..tracks import GTZAN_GENRES, gtzan_artists, gtzan_faults
+from ..tracks import GTZAN_GENRES, artist_groups, gtzan_faults
 
 logger = logging.getLogger(__name__)
 
@@ -108,14 +108,13 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
             f"...) with files such as {GTZAN_GENRES[0]}.00000.wav. {_WHERE}"
         )
     track_ids = sorted(found)
-    artists = gtzan_artists()
     target = np.array([track_id.partition(".")[0] for track_id in track_ids])
     return Bunch(
         data=[str(found[track_id]) for track_id in track_ids],
         target=target,
         target_names=sorted(set(target.tolist())),
         track_ids=np.array(track_ids),
-        groups=np.array([artists.get(track_id, track_id) for track_id in track_ids]),
+        groups=artist_groups(track_ids),
         excluded=excluded,
         DESCR=_DESCR.format(n_tracks=len(track_ids)),
     )

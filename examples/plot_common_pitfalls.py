@@ -1,0 +1,93 @@
+"""
+Common pitfalls
+===============
+
+Most published figures on GTZAN's feature tables come from pieces of tracks that were dealt to
+training and test sets at random. Here that mistake is made on purpose, then mended, on synthetic
+tracks that everyone can make. :doc:`/gtzan` has the same figures of GTZAN itself.
+"""
+
+import tempfile
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skgenre import MFCCSegmenter, SegmentSummary, leakage_report, make_baseline
+from skgenre.datasets import make_tracks
+from skgenre.plotting import LeakageDisplay
+
+# %%
+# A table with a row per piece
+# ----------------------------
+# Tracks of five genres, four artists each, three tracks an artist, cut into pieces of a second:
+# a table as people find it, with a row per piece.
+
+folder = tempfile.TemporaryDirectory()
+tracks = make_tracks(
+    12, genres=5, duration=6, artists_per_genre=4, random_state=0, folder=folder.name
+)
+tensor = MFCCSegmenter(segment_duration=1.0, n_segments=6).transform(tracks.data)
+n_tracks, n_pieces = tensor.shape[:2]
+table = {
+    "data": SegmentSummary().fit_transform(tensor.reshape(n_tracks * n_pieces, *tensor.shape[2:])),
+    "target": np.repeat(tracks.target, n_pieces),
+    "track_ids": np.repeat(tracks.track_ids, n_pieces),
+    "groups": np.repeat(tracks.groups, n_pieces),
+}
+print(f"{len(table['data'])} pieces of {n_tracks} tracks")
+
+# %%
+# The mistake: random pieces
+# --------------------------
+# ``cross_val_score`` with ``cv=5`` knows of rows, not of tracks. Pieces of one track lie on both
+# sides of each split.
+
+wrong = cross_val_score(make_baseline("knn"), table["data"], table["target"], cv=5).mean()
+print(f"accuracy of the nearest neighbour, random pieces: {wrong:.2f}")
+
+# %%
+# The nearest neighbour of a piece is, more often than not, another piece of the same track:
+
+models = {name: make_baseline(name, random_state=0) for name in ("knn", "svm", "logistic")}
+neighbours = models["knn"].fit(table["data"], table["target"])
+_, nearest = neighbours[-1].kneighbors(neighbours[:-1].transform(table["data"]), n_neighbors=2)
+same = table["track_ids"][nearest[:, 1]] == table["track_ids"]
+print(f"pieces whose nearest other piece is of the same track: {same.mean():.0%}")
+
+# %%
+# The right way: whole tracks, whole artists
+# ------------------------------------------
+# Grouped by track, a model is asked about tracks that it has not heard; grouped by artist, about
+# artists that it has not heard, which is what it will meet.
+
+right = cross_val_score(
+    make_baseline("knn"),
+    table["data"],
+    table["target"],
+    groups=table["groups"],
+    cv=StratifiedGroupKFold(4),
+).mean()
+print(f"accuracy of the nearest neighbour, by artist: {right:.2f}")
+
+# %%
+# One call compares the three:
+
+report = leakage_report(models, table, n_splits=4, scoring="accuracy")
+print(report.drop(columns="fit_seconds").round(2).to_string(index=False))
+LeakageDisplay(report).plot()
+
+# %%
+# Where it cannot happen
+# ----------------------
+# With a track as the sample, no splitter can take one apart: a pipeline of skgenre goes from
+# paths to genres, and its pieces stay inside. The artists are up to you.
+
+model = make_pipeline(
+    MFCCSegmenter(segment_duration=1.0, n_segments=6), SegmentSummary(), make_baseline("svm")
+)
+scores = cross_val_score(
+    model, tracks.data, tracks.target, groups=tracks.groups, cv=StratifiedGroupKFold(4)
+)
+print(f"accuracy over tracks, by artist: {scores.mean():.2f}")
+folder.cleanup()

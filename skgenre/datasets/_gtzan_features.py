@@ -1,0 +1,133 @@
+"""GTZAN's feature tables, as CSV files that circulate."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
+from ..tracks import GTZAN_FEATURES, artist_groups, parse_names
+
+_DESCR = """\
+GTZAN's feature table {name}: {n_rows} rows of 57 features, of {n_tracks} tracks.
+
+The features are means and variances of what librosa computes with its defaults. Pieces of one
+track are near copies of each other: cross-validate with `track_ids` as groups, or better with
+`groups`, the artists.
+"""
+
+
+def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> Bunch:
+    """Load a table of features of GTZAN's tracks or of pieces of them.
+
+    Takes the tables of 3-, 10- and 30-second pieces that circulate as ``features_3_sec.csv``
+    and the like, with their columns in any order.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A CSV file with the columns ``filename``, ``label`` and the 57 features; others, such as
+        an index or ``length``, are ignored. File names may end in ``.wav``, ``.au`` or nothing.
+    per_track : bool, default=False
+        Fold the pieces of a track into one row, their mean.
+
+    Returns
+    -------
+    table : Bunch
+        With these attributes.
+
+        data : DataFrame of shape (n_rows, 57)
+            Columns in the order of :class:`skgenre.TrackFeatures`, whatever the file's.
+        target : ndarray of str, shape (n_rows,)
+            Genres.
+        target_names : list of str
+            The genres that occur, sorted.
+        frame : DataFrame of shape (n_rows, 58)
+            `data` and `target`.
+        feature_names : list of str
+            Names of the columns of `data`.
+        filenames : ndarray of str, shape (n_rows,)
+            As they are in the file; track ids if folded.
+        track_ids : ndarray of str, shape (n_rows,)
+            Such as ``"blues.00000"``; groups for cross-validation by track.
+        groups : ndarray of str, shape (n_rows,)
+            The artist where known, else the track.
+        piece : int ndarray of shape (n_rows,)
+            Number of the piece within its track; 0 for whole tracks.
+        DESCR : str
+            About the table.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If columns are missing, values are missing or no finite numbers, or file names are not
+        those of GTZAN's tracks; lists them.
+
+    See Also
+    --------
+    skgenre.TrackFeatures : The same columns from audio.
+
+    Examples
+    --------
+    >>> from skgenre.datasets import load_gtzan_features
+    >>> table = load_gtzan_features("features_30_sec.csv")  # doctest: +SKIP
+    """
+    path = Path(path).expanduser()
+    frame = pd.read_csv(path)
+    _check_columns(frame, path)
+    matches = parse_names(frame["filename"])
+    data = frame[list(GTZAN_FEATURES)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
+    _check_values(data, frame, path)
+
+    target = frame["label"].to_numpy(dtype=str)
+    filenames = frame["filename"].to_numpy(dtype=str)
+    track_ids = np.array([match["track"] for match in matches], dtype=str)
+    piece = np.array([int(match["piece"] or 0) for match in matches], dtype=int)
+    if per_track:
+        first = ~pd.Series(track_ids).duplicated().to_numpy()
+        data = data.groupby(track_ids, sort=False).mean().reset_index(drop=True)
+        target = target[first]
+        filenames = track_ids = track_ids[first]
+        piece = np.zeros(len(track_ids), dtype=int)
+    return Bunch(
+        data=data,
+        target=target,
+        target_names=sorted(set(target.tolist())),
+        frame=data.assign(label=target),
+        feature_names=list(data.columns),
+        filenames=filenames,
+        track_ids=track_ids,
+        groups=artist_groups(track_ids),
+        piece=piece,
+        DESCR=_DESCR.format(name=path.name, n_rows=len(data), n_tracks=len(set(track_ids))),
+    )
+
+
+def _check_columns(frame: pd.DataFrame, path: Path) -> None:
+    missing = [name for name in ("filename", "label", *GTZAN_FEATURES) if name not in frame]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of the 59 columns of a GTZAN feature table: {missing}. "
+            f"It has: {list(frame.columns)}"
+        )
+    if frame.empty:
+        raise ValueError(f"{path} has no rows")
+
+
+def _check_values(data: pd.DataFrame, frame: pd.DataFrame, path: Path) -> None:
+    finite = np.isfinite(data.to_numpy())
+    labelled = frame["label"].notna().to_numpy()
+    bad = np.flatnonzero(~finite.all(axis=1) | ~labelled)
+    if len(bad):
+        column = "label" if not labelled[bad[0]] else data.columns[~finite[bad[0]]][0]
+        raise ValueError(
+            f"{len(bad)} of {len(data)} rows of {path} have missing values or what is no finite "
+            f"number: {frame['filename'].iloc[bad[:20]].tolist()}; in the first, {column}="
+            f"{frame[column].iloc[bad[0]]!r}. Leave these rows out, or compute them again from "
+            "audio with skgenre.TrackFeatures."
+        )

@@ -1,0 +1,191 @@
+"""What transformers of audio files share: many files in, one array a track out."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from abc import abstractmethod
+from collections.abc import Callable
+from numbers import Integral
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+
+from .audio import AudioError, AudioFile
+
+#: Failures or warnings that a message lists before it only counts the rest.
+_MOST_LISTED = 20
+
+
+class UnreadableTracksError(ValueError):
+    """Tracks that gave no features, all of one call in one error.
+
+    Parameters
+    ----------
+    failures : list of AudioError
+        One for each track, with its ``path`` and ``reason``.
+    n_tracks : int
+        How many tracks the call had.
+    """
+
+    def __init__(self, failures: list[AudioError], n_tracks: int):
+        super().__init__(failures, n_tracks)
+        self.failures = failures
+        self.n_tracks = n_tracks
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.failures)} of {self.n_tracks} tracks cannot be used:\n"
+            f"{listing(self.failures)}\nLeave them out, or set on_error='warn' to give them "
+            "rows of NaN, which the networks leave out of fit and baselines fill with means."
+        )
+
+
+def listing(items, most: int = _MOST_LISTED) -> str:
+    """Format items as lines; beyond `most`, say how many more."""
+    lines = [f"  {item}" for item in items[:most]]
+    if len(items) > most:
+        lines.append(f"  ... and {len(items) - most} more")
+    return "\n".join(lines)
+
+
+def check_paths(X) -> list:
+    """Validate a one-dimensional collection, or one column, of paths or file objects.
+
+    Raises
+    ------
+    TypeError
+        For a single path, or an element that is none.
+    ValueError
+        For no tracks, or more than one column.
+    """
+    if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
+        raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
+    if hasattr(X, "iloc") or isinstance(X, np.ndarray):
+        X = np.asarray(X, dtype=object)
+        if X.ndim == 2 and X.shape[1] == 1:
+            X = X[:, 0]
+        if X.ndim != 1:
+            raise ValueError(
+                f"Expected a one-dimensional collection of paths, or one column, got shape "
+                f"{X.shape}. If these are features already, leave the first step out."
+            )
+    X = list(X)
+    if not X:
+        raise ValueError("Found no tracks: the list of paths is empty.")
+    for i, path in enumerate(X):
+        if not (isinstance(path, str | os.PathLike) or hasattr(path, "read")):
+            raise TypeError(
+                f"Track {i} is {path!r}, of type {type(path).__name__}; expected a path (str or "
+                "pathlib.Path) or a binary file object."
+            )
+    return X
+
+
+class TrackExtractor(TransformerMixin, BaseEstimator):
+    """Base of transformers from paths to arrays; stateless.
+
+    A subclass has the parameters `on_error`, `n_jobs` and `verbose`, says what it computes in
+    :meth:`_extract`, and stacks the tracks' arrays in its ``transform``.
+    """
+
+    _parameter_constraints: dict = {
+        "on_error": [StrOptions({"raise", "warn"})],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    @abstractmethod
+    def _extract(self, path) -> tuple[np.ndarray, AudioFile]:
+        """Compute the array of one track, and give the file it was read from.
+
+        Raises
+        ------
+        AudioError
+            If the track gives nothing.
+        """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Check the parameters and that `X` is a collection of paths; reads no audio.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or a DataFrame of one column
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        check_paths(X)
+        return self
+
+    def _extract_all(self, X) -> list[np.ndarray | None]:
+        """Array of each track, in order; None for those that give nothing, if that may be."""
+        self._check_parameters()
+        paths = check_paths(X)
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(_attempt)(self._extract, path) for path in paths
+        )
+        failures: list[AudioError] = []
+        truncated: list[str] = []
+        tracks: list[np.ndarray | None] = []
+        for result in self._with_progress(results, len(paths)):
+            if isinstance(result, AudioError):
+                failures.append(result)
+                tracks.append(None)
+                continue
+            features, name, ended_early = result
+            tracks.append(features)
+            if ended_early:
+                truncated.append(name)
+        if failures and self.on_error == "raise":
+            raise UnreadableTracksError(failures, len(paths))
+        if failures:
+            warnings.warn(
+                f"{len(failures)} of {len(paths)} tracks cannot be used and have rows of NaN:\n"
+                f"{listing(failures)}",
+                UserWarning,
+                stacklevel=3,
+            )
+        if truncated:
+            warnings.warn(
+                f"{len(truncated)} of {len(paths)} files end early (truncated?) and are used as "
+                f"far as they go:\n{listing(truncated)}",
+                UserWarning,
+                stacklevel=3,
+            )
+        return tracks
+
+    def _with_progress(self, results, n_tracks: int):
+        if not self.verbose:
+            return results
+        from tqdm.auto import tqdm
+
+        return tqdm(results, total=n_tracks, desc=type(self).__name__, unit="track")
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _attempt(extract: Callable, path) -> tuple[np.ndarray, str, bool] | AudioError:
+    """Array of a track, its name, and whether it ends early; or why there is none."""
+    try:
+        features, audio = extract(path)
+    except AudioError as error:
+        return error
+    return features, audio.name, audio.ended_early

@@ -1,0 +1,121 @@
+"""Baselines by name, on tables, on summaries of tensors and on files."""
+
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skgenre import MFCCSegmenter, SegmentSummary, TrackFeatures, make_baseline
+
+from .conftest import make_tensor
+from .registry import BASELINES, SEGMENTER
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Skewed features on very different scales, as in GTZAN's tables."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 12)) + 2 * np.eye(3, 12)[y]
+    return np.exp(X / 2) * 10.0 ** np.arange(-6, 6), np.array(["jazz", "metal", "pop"])[y]
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_learn_skewed_tables(table, name):
+    model = clone(BASELINES[name])
+    assert is_classifier(model)
+    assert cross_val_score(model, *table, cv=3, error_score="raise").mean() > 0.6  # chance 1/3
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_equal_seeds_give_equal_models(table, name):
+    X, y = table
+    models = [clone(BASELINES[name]).fit(X, y) for _ in range(2)]
+    assert_array_equal(models[0].predict(X), models[1].predict(X))
+    assert_array_equal(pickle.loads(pickle.dumps(models[0])).predict(X), models[0].predict(X))
+
+
+@pytest.mark.parametrize("name", [name for name in BASELINES if name != "svm"])
+def test_probabilities(table, name):
+    X, y = table
+    proba = clone(BASELINES[name]).fit(X, y).predict_proba(X)
+    assert_allclose(proba.sum(axis=1), 1)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_units_do_not_matter(table, name):
+    """Hz or kHz: scaling takes care, or trees do not mind."""
+    X, y = table
+    units = 2.0 ** np.arange(12)
+    # The power transform finds its exponents by iteration.
+    agreement = clone(BASELINES[name]).fit(X, y).predict(X) == clone(BASELINES[name]).fit(
+        X * units, y
+    ).predict(X * units)
+    assert agreement.mean() > 0.95
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_rows_of_unreadable_files_are_answered(table, name):
+    X, y = table
+    X = X.copy()
+    X[[3, 50]] = np.nan
+    model = clone(BASELINES[name]).fit(X, y)
+    assert set(model.predict(X[[3, 50]])) <= set(y)
+    assert model.score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_behind_summaries_of_tensors_with_missing_segments(name):
+    X, y = make_tensor(60)
+    X[1, 1:] = np.nan
+    X[7] = np.nan  # no segment at all
+    model = make_pipeline(SegmentSummary(), clone(BASELINES[name])).fit(X, y)
+    assert model.score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("name", ["knn", "lda"])
+@pytest.mark.parametrize(
+    "features", [make_pipeline(SEGMENTER, SegmentSummary()), TrackFeatures(n_jobs=2)]
+)
+def test_from_files(tracks, name, features):
+    model = make_pipeline(features, clone(BASELINES[name])).fit(tracks.data, tracks.target)
+    assert model.score(tracks.data, tracks.target) > 0.9
+    assert model.predict(tracks.data[:1]).shape == (1,)
+
+
+def test_messy_folders(tracks, tmp_path):
+    (tmp_path / "empty.wav").touch()
+    paths = [*tracks.data, tmp_path / "empty.wav"]
+    labels = [*tracks.target, "metal"]
+    for features in (
+        make_pipeline(MFCCSegmenter(on_error="warn"), SegmentSummary()),
+        TrackFeatures(on_error="warn"),
+    ):
+        model = make_pipeline(features, make_baseline("lda"))
+        with pytest.warns(UserWarning, match="1 of 25 tracks"):
+            model.fit(paths, labels)
+        with pytest.warns(UserWarning, match="1 of 25 tracks"):
+            assert model.predict(paths).shape == (25,)
+
+
+def test_parameters_can_be_searched(table):
+    search = GridSearchCV(
+        make_baseline("svm"), {"svc__gamma": [100.0, 0.05]}, cv=3, error_score="raise"
+    )
+    assert search.fit(*table).best_params_ == {"svc__gamma": 0.05}
+
+
+def test_random_state_reaches_the_models():
+    forest = make_baseline("forest", random_state=3)[-1]
+    assert forest.random_state == 3
+    ensemble = make_baseline("ensemble", random_state=3)
+    assert ensemble.get_params()["votingclassifier__forest"][-1].random_state == 3
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match=r"no baseline 'xgboost'; there are \['knn', 'svm'"):
+        make_baseline("xgboost")

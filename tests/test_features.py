@@ -1,0 +1,289 @@
+"""The 57 columns, against the librosa calls that made GTZAN's tables."""
+
+import io
+
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.ndimage
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+from skgenre import (
+    MFCCSegmenter,
+    TrackFeatures,
+    UnreadableTracksError,
+    load_audio,
+    make_baseline,
+    track_features,
+)
+from skgenre.datasets import load_gtzan_features
+from skgenre.features import _median_of_lines, _running_median
+from skgenre.tracks import GTZAN_FEATURES
+
+from .conftest import make_sound, run_python, write_sound
+
+SAMPLE_RATE = 22050
+
+
+def with_librosa(y):
+    """The calls by which the tables came about, as they are found in many notebooks."""
+    sr = SAMPLE_RATE
+    harmony, perceptr = librosa.effects.hpss(y)
+    series = {
+        "chroma_stft": librosa.feature.chroma_stft(y=y, sr=sr),
+        "rms": librosa.feature.rms(y=y),
+        "spectral_centroid": librosa.feature.spectral_centroid(y=y, sr=sr),
+        "spectral_bandwidth": librosa.feature.spectral_bandwidth(y=y, sr=sr),
+        "rolloff": librosa.feature.spectral_rolloff(y=y, sr=sr),
+        "zero_crossing_rate": librosa.feature.zero_crossing_rate(y),
+        "harmony": harmony,
+        "perceptr": perceptr,
+    }
+    for i, row in enumerate(librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20), start=1):
+        series[f"mfcc{i}"] = row
+    found = {"tempo": float(np.squeeze(librosa.beat.beat_track(y=y, sr=sr)[0]))}
+    for name, values in series.items():
+        found[f"{name}_mean"] = float(np.mean(values))
+        found[f"{name}_var"] = float(np.var(values))
+    return pd.Series(found)[list(GTZAN_FEATURES)]
+
+
+def assert_equal_to_librosa(y):
+    expected = with_librosa(y)
+    found = pd.Series(track_features(y), index=GTZAN_FEATURES)
+    # Means of the two signals are near to 0, so they are compared by the signal's size.
+    for name in ("harmony_mean", "perceptr_mean"):
+        scale = np.abs(y).mean() + 1e-12
+        assert abs(found.pop(name) - expected.pop(name)) < 1e-5 * scale, name
+    assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.7, 5.0])
+def test_noisy_chirps(seconds):
+    # 0.1 s is a little longer than one frame.
+    assert_equal_to_librosa(make_sound(seconds).astype(np.float32))
+
+
+def test_synthetic_music(tracks):
+    for path in tracks.data[::9]:
+        assert_equal_to_librosa(load_audio(path))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.zeros(SAMPLE_RATE),
+        np.full(SAMPLE_RATE, 0.5),
+        np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE),
+        np.eye(1, SAMPLE_RATE, 5000)[0],
+        np.concatenate([np.zeros(SAMPLE_RATE), make_sound(1.0)]),
+        make_sound(1.0) * 1e-6,
+        make_sound(1.0) * 100,
+    ],
+    ids=["silence", "constant", "sine", "click", "silence first", "faint", "loud"],
+)
+@pytest.mark.filterwarnings("ignore:Trying to estimate tuning")  # librosa's, of silence
+def test_extreme_sounds(y):
+    assert_equal_to_librosa(y.astype(np.float32))
+
+
+def test_silence_has_no_tempo_and_no_spectrum():
+    found = pd.Series(track_features(np.zeros(SAMPLE_RATE)), index=GTZAN_FEATURES)
+    assert found["tempo"] == 0
+    assert found["spectral_centroid_mean"] == found["rolloff_mean"] == found["rms_mean"] == 0
+    assert_allclose(found["mfcc1_mean"], -100 * np.sqrt(128), rtol=1e-6)  # 1e-10 in each band
+    assert found.notna().all()
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.zeros((2, 4096)), r"y has shape \(2, 4096\): it must be mono"),
+        (np.zeros(2047), r"y has shape \(2047,\).*at least 2048"),
+        (np.full(4096, np.nan), "NaN or infinite"),
+    ],
+)
+def test_samples_that_cannot_be_used(y, message):
+    with pytest.raises(ValueError, match=message):
+        track_features(y)
+
+
+@pytest.mark.parametrize("size", [3, 31])
+@pytest.mark.parametrize("n", [1, 2, 30, 31, 200])
+def test_running_median_is_numpys_and_scipys(n, size):
+    rng = np.random.default_rng(n)
+    for lines in (rng.normal(size=(4, n)), rng.integers(0, 3, (4, n))):  # with and without ties
+        lines = lines.astype(np.float32)
+        padded = np.pad(lines, ((0, 0), (size // 2, size // 2)), mode="symmetric")
+        expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, size, axis=1), axis=2)
+        assert_array_equal(_running_median()(lines, size), expected)
+        assert_array_equal(_median_of_lines(lines, size), expected)  # as Python runs it
+        if n >= size:  # SciPy 1.17 gives 0 for some lines that are shorter
+            found = scipy.ndimage.median_filter(lines, (1, size), mode="reflect")
+            assert_array_equal(found, expected)
+
+
+# ---------------------------------------------------------------- the transformer
+
+
+def test_rows_are_those_of_the_tracks_samples(tracks):
+    table = TrackFeatures(n_jobs=2).transform(tracks.data[:5])
+    assert table.shape == (5, 57)
+    for row, path in zip(table, tracks.data, strict=False):
+        assert_array_equal(row, track_features(load_audio(path)))
+
+
+def test_results_do_not_depend_on_jobs_or_order(tracks):
+    alone = TrackFeatures().transform(tracks.data[:4])
+    assert_array_equal(TrackFeatures(n_jobs=2).transform(tracks.data[:4]), alone)
+    assert_array_equal(TrackFeatures().transform(tracks.data[3::-1]), alone[::-1])
+
+
+def test_tables_have_the_names_of_gtzans(tracks):
+    features = TrackFeatures()
+    assert features.get_feature_names_out().tolist() == list(GTZAN_FEATURES)
+    paths = pd.Series(tracks.data[:2], index=["a", "b"])
+    table = clone(features).set_output(transform="pandas").fit_transform(paths)
+    assert table.columns.tolist() == list(GTZAN_FEATURES)
+    assert table.index.tolist() == ["a", "b"]
+    assert_array_equal(table.to_numpy(), features.transform(tracks.data[:2]))
+
+
+def test_long_tracks_are_heard_in_the_middle(tmp_path):
+    y = make_sound(5.0)
+    path = write_sound(tmp_path / "long.wav", y, subtype="FLOAT")
+    middle = y[round(1.5 * SAMPLE_RATE) : round(3.5 * SAMPLE_RATE)].astype(np.float32)
+    [row] = TrackFeatures(max_duration=2).transform([path])
+    assert_array_equal(row, track_features(middle))
+    [whole] = TrackFeatures(max_duration=None).transform([path])
+    assert_array_equal(whole, track_features(y.astype(np.float32)))
+    assert_array_equal(TrackFeatures().transform([path])[0], whole)  # two minutes at most
+
+
+def test_truncated_files_are_heard_as_far_as_they_go(tmp_path):
+    path = write_sound(tmp_path / "cut.wav", make_sound(5.0), subtype="FLOAT")
+    path.write_bytes(path.read_bytes()[: 44 + 4 * 2 * SAMPLE_RATE])
+    with pytest.warns(UserWarning, match=r"1 of 1 files end early.*\n.*cut\.wav"):
+        [row] = TrackFeatures(max_duration=1).transform([path])
+    y = load_audio_quietly(path)
+    start = (len(y) - SAMPLE_RATE) // 2
+    assert_array_equal(row, track_features(y[start : start + SAMPLE_RATE]))
+
+
+def load_audio_quietly(path):
+    with pytest.warns(UserWarning, match="ends early"):
+        return load_audio(path)
+
+
+def test_unreadable_and_short_files(tmp_path, tracks):
+    short = write_sound(tmp_path / "short.wav", make_sound(0.05))
+    (tmp_path / "empty.mp3").touch()
+    paths = [tracks.data[0], short, tmp_path / "empty.mp3"]
+    with pytest.raises(UnreadableTracksError) as error:
+        TrackFeatures().transform(paths)
+    assert "short.wav: 0.05 s of audio is too short for a frame of 0.09 s" in str(error.value)
+    assert "empty.mp3: is empty (0 bytes)" in str(error.value)
+    with pytest.warns(UserWarning, match="2 of 3 tracks cannot be used"):
+        table = TrackFeatures(on_error="warn").transform(paths)
+    assert np.isnan(table).all(axis=1).tolist() == [False, True, True]
+
+
+def test_file_objects_and_other_rates(tmp_path):
+    y = make_sound(2.0, sample_rate=44100, channels=2)
+    path = write_sound(tmp_path / "stereo.flac", y, sample_rate=44100)
+    expected = track_features(load_audio(path))
+    assert_array_equal(TrackFeatures().transform([path])[0], expected)
+    stream = io.BytesIO(path.read_bytes())
+    assert_array_equal(TrackFeatures().transform([stream])[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [({"max_duration": 0}, "max_duration"), ({"on_error": "skip"}, "on_error")],
+)
+def test_bad_parameters(kwargs, message):
+    with pytest.raises(ValueError, match=f"The '{message}' parameter of TrackFeatures"):
+        TrackFeatures(**kwargs).fit(["a.wav"])
+
+
+def test_single_paths_and_features():
+    with pytest.raises(TypeError, match=r"list of paths, got the single path 'a\.wav'"):
+        TrackFeatures().transform("a.wav")
+    with pytest.raises(ValueError, match=r"one column, got shape \(3, 57\)"):
+        TrackFeatures().transform(np.zeros((3, 57)))
+
+
+WITHOUT_TENSORFLOW = """
+import sys
+from skgenre import TrackFeatures, make_baseline
+from sklearn.pipeline import make_pipeline
+model = make_pipeline(TrackFeatures(n_jobs=2), make_baseline("knn")).fit(sys.argv[1:], ["a", "b"])
+print(*model.predict(sys.argv[1:]), "tensorflow" in sys.modules, "matplotlib" in sys.modules)
+"""
+
+
+def test_no_tensorflow_is_imported(tracks):
+    assert run_python(WITHOUT_TENSORFLOW, *tracks.data[:2]) == "a b False False\n"
+
+
+# ---------------------------------------------------------------- GTZAN's own table
+
+
+@pytest.fixture(scope="module")
+def from_audio_and_table(gtzan):
+    """Features of the full-length tracks at hand, from audio and from the 30-second table."""
+    paths = sorted((gtzan / "genres_original").glob("*/*.wav"))
+    paths = [path for path in paths if path.stem != "jazz.00054"]
+    paths += sorted((gtzan / "three_genres").glob("*/*.flac"))
+    table = load_gtzan_features(gtzan / "features_30_sec.csv")
+    rows = pd.Index(table.track_ids).get_indexer([path.stem for path in paths])
+    found = TrackFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
+    return found, table, rows
+
+
+@pytest.mark.slow
+@pytest.mark.gtzan
+def test_columns_are_those_of_the_table(from_audio_and_table):
+    found, table, rows = from_audio_and_table
+    assert len(found) == 104
+    expected = table.data.iloc[rows].reset_index(drop=True)
+    error = (found - expected).abs()
+    near = (error <= 0.03 * expected.abs()) | (error <= 0.01 * table.data.std())
+    agreement = near.mean()
+    assert (agreement >= 0.98).all(), agreement[agreement < 1]
+    assert (agreement == 1).sum() >= 55
+
+
+@pytest.mark.slow
+@pytest.mark.gtzan
+@pytest.mark.parametrize("name", ["logistic", "svm"])
+def test_models_of_the_table_answer_for_songs_as_for_rows(from_audio_and_table, name):
+    found, table, rows = from_audio_and_table
+    others = np.setdiff1d(np.arange(1000), rows)
+    model = make_baseline(name, random_state=0).fit(table.data.iloc[others], table.target[others])
+    agreement = model.predict(found) == model.predict(table.data.iloc[rows])
+    assert agreement.mean() >= 0.99
+
+
+def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
+    table = TrackFeatures().set_output(transform="pandas").transform(tracks.data)
+    table.insert(0, "filename", [f"{track}.wav" for track in tracks.track_ids])
+    table.assign(label=tracks.target).to_csv(tmp_path / "features.csv", index=False)
+    loaded = load_gtzan_features(tmp_path / "features.csv")
+    model = make_baseline("logistic").fit(loaded.data, loaded.target)
+    from_disk = make_pipeline(TrackFeatures().set_output(transform="pandas"), model)
+    assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
+    assert model.score(loaded.data, loaded.target) > 0.9
+
+
+def test_segments_and_features_fail_alike(tmp_path):
+    """One base reads the files of both."""
+    messages = []
+    for transformer in (MFCCSegmenter(), TrackFeatures()):
+        with pytest.raises(UnreadableTracksError) as error:
+            transformer.transform([tmp_path / "missing.wav"])
+        messages.append(str(error.value))
+    assert messages[0] == messages[1]

@@ -1,0 +1,157 @@
+"""GTZAN's feature tables, fabricated: the layouts that circulate, and what can be wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
+
+from skgenre.datasets import load_gtzan_features
+from skgenre.tracks import GTZAN_FEATURES
+
+NAMES = ["blues.00000", "blues.00002", "jazz.00054", "rock.00001"]
+
+
+def make_table(filenames):
+    """Random numbers under the columns of the 30-second table."""
+    table = pd.DataFrame({"filename": filenames, "length": 661794})
+    values = np.random.default_rng(0).normal(size=(len(filenames), 57)) * 1000
+    table[list(GTZAN_FEATURES)] = values
+    return table.assign(label=[name.partition(".")[0] for name in filenames])
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write a table and load it."""
+
+    def write_and_load(table, **kwargs):
+        table.to_csv(tmp_path / "features.csv", index=False)
+        return load_gtzan_features(tmp_path / "features.csv", **kwargs)
+
+    return write_and_load
+
+
+def test_whole_tracks(load):
+    written = make_table([f"{name}.wav" for name in NAMES])
+    table = load(written)
+    assert_frame_equal(table.data, written[list(GTZAN_FEATURES)])
+    assert table.target.tolist() == ["blues", "blues", "jazz", "rock"]
+    assert table.target_names == ["blues", "jazz", "rock"]
+    assert table.feature_names == list(GTZAN_FEATURES)
+    assert table.filenames.tolist() == written["filename"].tolist()
+    assert table.track_ids.tolist() == NAMES
+    assert table.groups[:3].tolist() == ["John Lee Hooker", "John Lee Hooker", "jazz.00054"]
+    assert table.piece.tolist() == [0, 0, 0, 0]
+    assert_frame_equal(table.frame.drop(columns="label"), table.data)
+    assert table.frame["label"].tolist() == table.target.tolist()
+    assert "features.csv: 4 rows of 57 features, of 4 tracks" in table.DESCR
+
+
+def test_pieces(load):
+    written = make_table([f"{name}.{i}.wav" for name in NAMES for i in range(3)])
+    table = load(written)
+    assert table.data.shape == (12, 57)
+    assert table.track_ids.tolist() == np.repeat(NAMES, 3).tolist()
+    assert table.piece.tolist() == [0, 1, 2] * 4
+    assert table.filenames[4] == "blues.00002.1.wav"
+
+
+@pytest.mark.parametrize("ending", ["", ".wav", ".au", ".0.wav"])
+def test_endings(load, ending):
+    assert load(make_table([name + ending for name in NAMES])).track_ids.tolist() == NAMES
+
+
+def test_any_order_of_columns_and_other_columns(load):
+    written = make_table(NAMES)
+    expected = load(written).data
+    shuffled = written.sample(frac=1, axis=1, random_state=0)
+    assert list(shuffled) != list(written)
+    shuffled.insert(0, "Unnamed: 0", range(4))
+    shuffled["comment"] = "good"
+    assert_frame_equal(load(shuffled).data, expected)
+    assert_frame_equal(load(written.drop(columns="length")).data, expected)
+
+
+def test_an_index_column_is_ignored(tmp_path):
+    make_table(NAMES).to_csv(tmp_path / "indexed.csv")
+    assert load_gtzan_features(tmp_path / "indexed.csv").data.shape == (4, 57)
+
+
+def test_pieces_folded_to_tracks(load):
+    written = make_table([f"{name}.{i}.wav" for i in range(3) for name in NAMES])
+    table = load(written, per_track=True)
+    assert table.track_ids.tolist() == table.filenames.tolist() == NAMES
+    assert table.target.tolist() == ["blues", "blues", "jazz", "rock"]
+    assert table.groups.shape == table.piece.shape == (4,)
+    for i in range(4):  # the pieces of a track are four rows apart
+        assert_allclose(table.data.iloc[i], written.iloc[i::4][list(GTZAN_FEATURES)].mean())
+    assert table.data.index.tolist() == [0, 1, 2, 3]
+    assert table.frame.shape == (4, 58)
+
+
+def test_tracks_with_pieces_missing_are_folded_too(load):
+    written = make_table(["rock.00001.0.wav", "rock.00001.9.wav", "blues.00002.5.wav"])
+    table = load(written, per_track=True)
+    assert table.track_ids.tolist() == ["rock.00001", "blues.00002"]  # as they come
+    assert_allclose(table.data.iloc[1], written.iloc[2][list(GTZAN_FEATURES)].astype(float))
+
+
+def test_columns_that_are_missing_are_listed(load):
+    with pytest.raises(ValueError, match=r"lacks 2 of the 59 columns.*\['label', 'tempo'\]"):
+        load(make_table(NAMES).drop(columns=["tempo", "label"]))
+    with pytest.raises(ValueError, match=r"lacks 59 of the 59 columns.*It has: \['a', 'b'\]"):
+        load(pd.DataFrame({"a": [1], "b": [2]}))
+
+
+def test_names_that_are_not_gtzans_are_listed(load):
+    with pytest.raises(ValueError, match=r"2 of 2 are no names.*\['song1\.mp3', 'song2\.mp3'\]"):
+        load(make_table(["song1.mp3", "song2.mp3"]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, "n/a", "fast", ""])
+def test_rows_without_numbers_are_named(load, value):
+    table = make_table(NAMES).astype({"tempo": object})
+    table.loc[[1, 3], "tempo"] = value
+    with pytest.raises(ValueError, match=r"2 of 4 rows .*\['blues.00002', 'rock.00001'\].*tempo="):
+        load(table)
+
+
+def test_rows_without_labels_are_named(load):
+    table = make_table(NAMES)
+    table.loc[2, "label"] = np.nan
+    with pytest.raises(ValueError, match=r"1 of 4 rows .*\['jazz.00054'\].*label=nan"):
+        load(table)
+
+
+def test_files_that_are_no_tables(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        load_gtzan_features(tmp_path / "missing.csv")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(ValueError, match="No columns"):
+        load_gtzan_features(tmp_path / "empty.csv")
+    (tmp_path / "sound.csv").write_bytes(b"RIFF\x00\xff\xfe\x80WAVE" * 50)
+    with pytest.raises(ValueError, match=r"codec can't decode|lacks 59"):
+        load_gtzan_features(tmp_path / "sound.csv")
+    make_table(NAMES).iloc[:0].to_csv(tmp_path / "headed.csv", index=False)
+    with pytest.raises(ValueError, match=r"headed\.csv has no rows"):
+        load_gtzan_features(tmp_path / "headed.csv")
+
+
+@pytest.mark.gtzan
+@pytest.mark.parametrize(
+    ("name", "n_rows", "n_tracks"),
+    [
+        ("features_3_sec_three_genres", 2996, 300),
+        ("features_10_sec", 2991, 1000),
+        ("features_30_sec", 1000, 1000),
+    ],
+)
+def test_real_tables(gtzan, name, n_rows, n_tracks):
+    table = load_gtzan_features(gtzan / f"{name}.csv")
+    assert table.data.shape == (n_rows, 57)
+    assert len(set(table.track_ids)) == n_tracks
+    raw = pd.read_csv(gtzan / f"{name}.csv")
+    assert_array_equal(table.data["mfcc7_var"], raw["mfcc7_var"])
+    folded = load_gtzan_features(gtzan / f"{name}.csv", per_track=True)
+    assert folded.data.shape == (n_tracks, 57)
+    assert set(folded.target) == set(table.target)

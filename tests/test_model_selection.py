@@ -1,0 +1,304 @@
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score, f1_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+
+from skgenre import (
+    SegmentScaler,
+    compare_models,
+    filtered_split,
+    leakage_report,
+    make_baseline,
+)
+from skgenre.datasets import load_gtzan_features
+from skgenre.plotting import LeakageDisplay
+from skgenre.tracks import GTZAN_GENRES, artist_groups, gtzan_artists, gtzan_filtered_split
+
+from .registry import NETWORKS
+
+ALL_TRACKS = [f"{genre}.{i:05d}" for genre in GTZAN_GENRES for i in range(100)]
+
+# ---------------------------------------------------------------- the filtered split
+
+
+def sides(track_ids, **kwargs):
+    cv = filtered_split(track_ids, **kwargs)
+    [(train, test)] = cv.split(track_ids)
+    return train, test
+
+
+def test_sizes_are_the_published_ones():
+    """Kereliuk, Sturm and Larsen, 2015."""
+    assert [len(side) for side in sides(ALL_TRACKS)] == [443, 290]
+    assert [len(side) for side in sides(ALL_TRACKS, test=("valid",))] == [443, 197]
+    assert [len(side) for side in sides(ALL_TRACKS, train=("train", "valid"))] == [640, 290]
+    # The track whose file is corrupt in the common download.
+    with_audio = [track for track in ALL_TRACKS if track != "jazz.00054"]
+    assert [len(side) for side in sides(with_audio)] == [442, 290]
+
+
+def test_no_named_artist_is_on_two_sides():
+    artists, parts = gtzan_artists(), gtzan_filtered_split()
+    named = pd.DataFrame(
+        [(artists[track], part) for track, part in parts.items() if track in artists],
+        columns=["artist", "part"],
+    )
+    assert (named.groupby("artist")["part"].nunique() == 1).all()
+
+
+def test_samples_may_come_in_any_order_and_in_pieces():
+    names = ["rock.00011.2.wav", "blues.00029.0.wav", "blues.00029.1.wav", "blues.00012.0.wav"]
+    parts = gtzan_filtered_split()
+    assert "rock.00011" not in parts or parts["rock.00011"] != "train"
+    train, test = sides(names)
+    assert train.tolist() == [1, 2]
+    assert 3 in test
+
+
+def test_it_is_a_splitter_of_scikit_learn():
+    track_ids = np.array(ALL_TRACKS)
+    y = np.char.partition(track_ids, ".")[:, 0]
+    X = np.random.default_rng(0).normal(size=(1000, 3))
+    cv = filtered_split(track_ids, test=("valid",))
+    assert cv.get_n_splits(X, y) == 1
+    assert clone_equal(cv)
+    search = GridSearchCV(KNeighborsClassifier(), {"n_neighbors": [1, 5]}, cv=cv).fit(X, y)
+    assert search.n_splits_ == 1
+    train, test = sides(track_ids, test=("valid",))
+    expected = KNeighborsClassifier(1).fit(X[train], y[train]).score(X[test], y[test])
+    assert search.cv_results_["split0_test_score"][0] == expected
+
+
+def clone_equal(cv):
+    return clone(cv, safe=False).train == cv.train
+
+
+def test_it_splits_lists_of_paths():
+    paths = [f"/music/{track.partition('.')[0]}/{track}.au" for track in ALL_TRACKS[:60]]
+    scores = cross_val_score(
+        make_pipeline(Lengths(), DummyClassifier()),
+        paths,
+        ["a", "b"] * 30,
+        cv=filtered_split(paths),
+        error_score="raise",
+    )
+    assert len(scores) == 1
+
+
+class Lengths(SegmentScaler):
+    """Stands for a transformer of paths."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.array([[len(path)] for path in X])
+
+    def fit_transform(self, X, y=None):
+        return self.transform(X)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"test": ("validation",)}, r"test=\('validation',\) must name different parts"),
+        ({"train": ("train", "test")}, r"train=\('train', 'test'\) and test=\('test',\)"),
+        ({"track_ids": ["blues.00012"]}, "None of the 1 samples is in part train"),
+        ({"track_ids": ["song.mp3", *ALL_TRACKS]}, r"1 of 1001 are no names.*'song\.mp3'"),
+    ],
+)
+def test_splits_that_cannot_be(kwargs, message):
+    kwargs = {"track_ids": ALL_TRACKS, **kwargs}
+    with pytest.raises(ValueError, match=message):
+        filtered_split(kwargs.pop("track_ids"), **kwargs)
+
+
+def test_samples_must_be_those_of_the_split():
+    cv = filtered_split(ALL_TRACKS)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[3, 1000\]"):
+        next(cv.split([1, 2, 3]))
+
+
+# ---------------------------------------------------------------- comparing models
+
+
+def pieces(n_genres=3, n_artists=6, n_tracks=3, n_pieces=4, seed=0):
+    """A table in which a piece says more of its track and its artist than of its genre."""
+    rng = np.random.default_rng(seed)
+    shape = (n_genres, n_artists, n_tracks, n_pieces)
+    genre, artist, track, _ = (axis.ravel() for axis in np.indices(shape))
+    artist = genre * n_artists + artist
+    track = artist * n_tracks + track
+    effects = [(genre, 0.7), (artist, 1.2), (track, 1.2)]
+    X = sum(size * rng.normal(size=(labels.max() + 1, 10))[labels] for labels, size in effects)
+    return {
+        "data": X + 0.3 * rng.normal(size=X.shape),
+        "target": np.array([f"genre{i}" for i in genre]),
+        "track_ids": track,
+        "groups": artist,
+    }
+
+
+def test_a_table_of_models_and_schemes():
+    table = pieces()
+    X, y, groups = table["data"], table["target"], table["groups"]
+    models = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
+    schemes = {"by artist": StratifiedGroupKFold(3), "pieces": StratifiedKFold(3)}
+    found = compare_models(models, X, y, cv=schemes, groups={"by artist": groups})
+    assert found.columns.tolist() == [
+        "model",
+        "splitting",
+        "accuracy",
+        "accuracy_std",
+        "f1_macro",
+        "f1_macro_std",
+        "fit_seconds",
+    ]
+    assert found[["model", "splitting"]].values.tolist() == [
+        ["nn", "by artist"],
+        ["nn", "pieces"],
+        ["dummy", "by artist"],
+        ["dummy", "pieces"],
+    ]
+    # Against scores computed fold by fold.
+    accuracy, f1 = [], []
+    for train, test in StratifiedGroupKFold(3).split(X, y, groups):
+        predicted = KNeighborsClassifier(1).fit(X[train], y[train]).predict(X[test])
+        accuracy.append(accuracy_score(y[test], predicted))
+        f1.append(f1_score(y[test], predicted, average="macro"))
+    first = found.iloc[0]
+    expected = [np.mean(accuracy), np.std(accuracy), np.mean(f1), np.std(f1)]
+    columns = ["accuracy", "accuracy_std", "f1_macro", "f1_macro_std"]
+    assert_allclose(first[columns].astype(float), expected)
+    assert (found["fit_seconds"] > 0).all()
+
+
+def test_models_are_not_fitted_and_one_scorer_will_do():
+    table = pieces()
+    model = KNeighborsClassifier(1)
+    found = compare_models({"nn": model}, table["data"], table["target"], scoring="roc_auc_ovr")
+    assert found.columns.tolist() == [
+        "model",
+        "splitting",
+        "roc_auc_ovr",
+        "roc_auc_ovr_std",
+        "fit_seconds",
+    ]
+    assert found["splitting"].tolist() == ["StratifiedKFold"]
+    assert not hasattr(model, "classes_")
+
+
+def test_ready_splits_and_splitters_that_use_groups():
+    table = pieces(n_artists=3)
+    ready = [(np.arange(0, 36), np.arange(1, 36, 2))]
+    model = {"nn": KNeighborsClassifier(1)}
+    assert compare_models(model, table["data"], table["target"], cv=ready)["accuracy"][0] == 1
+    by_artist = compare_models(
+        model, table["data"], table["target"], cv=LeaveOneGroupOut(), groups=table["groups"]
+    )
+    assert 0 < by_artist["accuracy"][0] < 1
+    with pytest.raises(ValueError, match="groups"):
+        compare_models(model, table["data"], table["target"], cv=LeaveOneGroupOut())
+
+
+def test_networks_beside_baselines(data):
+    models = {"ann": NETWORKS["ann"], "knn": make_summary_baseline("knn")}
+    found = compare_models(models, *data, cv=2, groups=None, n_jobs=2)
+    assert (found["accuracy"] > 1 / 3).all()
+
+
+def make_summary_baseline(name):
+    from skgenre import SegmentSummary
+
+    return make_pipeline(SegmentSummary(), make_baseline(name))
+
+
+@pytest.mark.parametrize("models", [{}, [KNeighborsClassifier()], KNeighborsClassifier()])
+def test_models_need_names(models):
+    table = pieces()
+    with pytest.raises(ValueError, match="must map names to estimators, at least one"):
+        compare_models(models, table["data"], table["target"])
+
+
+def test_errors_of_models_are_not_hidden():
+    table = pieces()
+    with pytest.raises(ValueError, match="n_neighbors <= n_samples_fit"):
+        compare_models({"nn": KNeighborsClassifier(10_000)}, table["data"], table["target"])
+
+
+# ---------------------------------------------------------------- leakage
+
+
+def test_leakage_shows():
+    found = leakage_report(KNeighborsClassifier(1), pieces(), n_splits=3)
+    assert found["model"].unique().tolist() == ["KNeighborsClassifier"]
+    scores = found.set_index("splitting")["accuracy"]
+    assert scores.index.tolist() == ["random pieces", "by track", "by artist"]
+    assert scores["random pieces"] > scores["by track"] + 0.1 > scores["by artist"] + 0.2
+
+
+def test_leakage_of_several_models_and_pipelines():
+    models = {"nn": make_baseline("knn"), "dummy": DummyClassifier()}
+    found = leakage_report(models, pieces(), n_splits=3, scoring="accuracy")
+    assert found["model"].tolist() == ["nn"] * 3 + ["dummy"] * 3
+    assert "f1_macro" not in found
+    [name] = leakage_report(make_baseline("knn"), pieces(), n_splits=2)["model"].unique()
+    assert name == "KNeighborsClassifier"
+
+
+def test_no_leakage_where_there_is_nothing_to_recognise():
+    found = leakage_report(DummyClassifier(strategy="prior"), pieces(), n_splits=3)
+    assert found["accuracy"].max() - found["accuracy"].min() < 0.1
+
+
+def test_leakage_display():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    models = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
+    display = LeakageDisplay.from_estimator(models, pieces(), n_splits=3)
+    heights = [[bar.get_height() for bar in bars.patches] for bars in display.ax_.containers[1::2]]
+    expected = display.report.pivot(index="model", columns="splitting", values="accuracy")
+    schemes = ["random pieces", "by track", "by artist"]
+    assert_allclose(np.transpose(heights), expected.loc[["nn", "dummy"], schemes])
+    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert legend == schemes
+    _, ax = plt.subplots()
+    again = LeakageDisplay(display.report).plot(ax, scorer="f1_macro")
+    assert again.ax_ is ax
+    assert again.figure_ is ax.figure
+    assert ax.get_ylabel() == "f1 macro"
+    plt.close("all")
+
+
+@pytest.mark.slow
+@pytest.mark.gtzan
+def test_the_published_leakage_is_reproduced(gtzan):
+    """Accuracies of 5 folds of the 10-second table, as others measured them."""
+    table = load_gtzan_features(gtzan / "features_10_sec.csv")
+    found = leakage_report({name: make_baseline(name) for name in ("knn", "svm")}, table)
+    found = found.pivot(index="model", columns="splitting", values="accuracy")
+    columns = ["random pieces", "by track", "by artist"]
+    assert_allclose(found.loc["knn", columns], [0.897, 0.657, 0.461], atol=0.02)
+    assert_allclose(found.loc["svm", columns], [0.905, 0.735, 0.551], atol=0.02)
+
+
+@pytest.mark.gtzan
+def test_groups_of_the_table_are_the_artists(gtzan):
+    table = load_gtzan_features(gtzan / "features_30_sec.csv")
+    assert_array_equal(table.groups, artist_groups(table.filenames))
+    assert len(set(table.groups)) == 325
