@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 from skgenre.datasets import make_tracks
 
 # One thread whatever the machine has: results depend on their number to the last bit, and the
 # tests run in two processes.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+# The same examples in every run, so that a failure is not a matter of luck, and no time limit.
+settings.register_profile("tests", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("tests")
 
 
 def slow_but(first, names):

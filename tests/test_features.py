@@ -12,7 +12,6 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
-    MFCCSegmenter,
     TrackFeatures,
     UnreadableTracksError,
     load_audio,
@@ -136,12 +135,6 @@ def test_rows_are_those_of_the_tracks_samples(tracks):
         assert_array_equal(row, track_features(load_audio(path)))
 
 
-def test_results_do_not_depend_on_jobs_or_order(tracks):
-    alone = TrackFeatures().transform(tracks.data[:4])
-    assert_array_equal(TrackFeatures(n_jobs=2).transform(tracks.data[:4]), alone)
-    assert_array_equal(TrackFeatures().transform(tracks.data[3::-1]), alone[::-1])
-
-
 def test_tables_have_the_names_of_gtzans(tracks):
     features = TrackFeatures()
     assert features.get_feature_names_out().tolist() == list(GTZAN_FEATURES)
@@ -209,13 +202,6 @@ def test_bad_parameters(kwargs, message):
         TrackFeatures(**kwargs).fit(["a.wav"])
 
 
-def test_single_paths_and_features():
-    with pytest.raises(TypeError, match=r"list of paths, got the single path 'a\.wav'"):
-        TrackFeatures().transform("a.wav")
-    with pytest.raises(ValueError, match=r"one column, got shape \(3, 57\)"):
-        TrackFeatures().transform(np.zeros((3, 57)))
-
-
 WITHOUT_TENSORFLOW = """
 import sys
 from skgenre import TrackFeatures, make_baseline
@@ -277,13 +263,3 @@ def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
     from_disk = make_pipeline(TrackFeatures().set_output(transform="pandas"), model)
     assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
     assert model.score(loaded.data, loaded.target) > 0.9
-
-
-def test_segments_and_features_fail_alike(tmp_path):
-    """One base reads the files of both."""
-    messages = []
-    for transformer in (MFCCSegmenter(), TrackFeatures()):
-        with pytest.raises(UnreadableTracksError) as error:
-            transformer.transform([tmp_path / "missing.wav"])
-        messages.append(str(error.value))
-    assert messages[0] == messages[1]

@@ -1,0 +1,74 @@
+"""Real music: what is learnt from it must carry over to artists that were not heard."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+
+from skgenre import (
+    ANNClassifier,
+    MFCCSegmenter,
+    SegmentScaler,
+    SegmentSummary,
+    TrackFeatures,
+    compare_models,
+    filtered_split,
+    make_baseline,
+)
+from skgenre.datasets import load_gtzan, load_gtzan_features
+
+pytestmark = [pytest.mark.gtzan, pytest.mark.slow]
+
+BY_ARTIST = StratifiedGroupKFold(3, shuffle=True, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def tracks(gtzan):
+    """Ninety tracks of three genres."""
+    return load_gtzan(gtzan / "three_genres")
+
+
+@pytest.fixture(scope="module")
+def tensor(tracks):
+    X = MFCCSegmenter(n_jobs=2).transform(tracks.data)
+    assert X.shape == (90, 10, 130, 13)
+    assert not np.isnan(X[:, :9]).any()
+    return X
+
+
+def test_baselines_and_a_network_tell_new_artists_apart(tracks, tensor):
+    models = {
+        "network": make_pipeline(SegmentScaler(), ANNClassifier(epochs=8, random_state=0)),
+        **{
+            name: make_pipeline(SegmentSummary(), make_baseline(name, random_state=0))
+            for name in ("svm", "lda", "logistic")
+        },
+    }
+    found = compare_models(models, tensor, tracks.target, cv=BY_ARTIST, groups=tracks.groups)
+    assert (found["accuracy"] > 0.55).all()  # chance is 1/3
+    assert (found["f1_macro"] > 0.5).all()
+
+
+def test_a_search_on_the_filtered_split_of_tensors(tracks, tensor):
+    """Some of the ninety tracks are in each of the three parts."""
+    model = make_pipeline(SegmentSummary(), make_baseline("svm"))
+    cv = filtered_split(tracks.data, test=("valid",))
+    search = GridSearchCV(model, {"pipeline__svc__C": [0.01, 10]}, cv=cv, error_score="raise").fit(
+        tensor, tracks.target
+    )
+    assert search.n_splits_ == 1
+    [(train, test)] = filtered_split(tracks.track_ids).split(tensor)
+    assert not set(tracks.groups[train]) & set(tracks.groups[test]) - set(tracks.track_ids)
+    best = clone(search.best_estimator_).fit(tensor[train], tracks.target[train])
+    assert best.score(tensor[test], tracks.target[test]) > 0.4
+
+
+def test_a_tables_model_hears_recordings_it_has_not_seen(gtzan):
+    """Trained on the table's rows of other artists, asked about recordings."""
+    table = load_gtzan_features(gtzan / "features_30_sec.csv")
+    tracks = load_gtzan(gtzan)
+    others = ~np.isin(table.groups, tracks.groups)
+    model = make_baseline("logistic").fit(table.data[others], table.target[others])
+    whole = make_pipeline(TrackFeatures(n_jobs=2).set_output(transform="pandas"), model)
+    assert (whole.predict(tracks.data) == tracks.target).mean() >= 0.4  # of ten genres
