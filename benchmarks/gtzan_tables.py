@@ -18,6 +18,8 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import VotingClassifier
+from sklearn.feature_selection import SelectPercentile, f_classif
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
@@ -33,7 +35,7 @@ from skgenre.datasets import load_gtzan_features
 from skgenre.tracks import GTZAN_FEATURES
 
 ROOT = Path(__file__).parent.parent
-BASELINES = ("knn", "svm", "logistic", "lda", "forest", "boosting", "ensemble")
+BASELINES = ("knn", "svm", "logistic", "lda", "forest", "boosting")
 
 #: Columns that change with the volume at which a track was transferred.
 LEVELS = (
@@ -51,33 +53,42 @@ def leakage(folder):
     ]
 
 
+def ensemble(*names):
+    """Mean of the probabilities of several baselines."""
+    votes = [(name, make_baseline(name, random_state=0)) for name in names]
+    return VotingClassifier(votes, voting="soft")
+
+
 def filtered(table):
-    """Every baseline on the fault-filtered partition: chosen by the 197, tested on the 290."""
+    """Every model that was tried on the fault-filtered partition."""
+    candidates = {name: make_baseline(name, random_state=0) for name in BASELINES}
+    candidates["lda, logistic, forest"] = ensemble("lda", "logistic", "forest")
+    candidates["lda, logistic, boosting"] = ensemble("lda", "logistic", "boosting")
     kept = [name for name in GTZAN_FEATURES if name not in LEVELS]
     models = {}
-    for name in BASELINES:
-        models[f"{name}, all 57 columns"] = make_baseline(name, random_state=0)
-        models[f"{name}, {len(kept)} columns without levels"] = make_pipeline(
-            make_column_transformer(("passthrough", kept)), make_baseline(name, random_state=0)
+    for name, model in candidates.items():
+        models[f"{name}; all columns"] = model
+        models[f"{name}; without levels"] = make_pipeline(
+            make_column_transformer(("passthrough", kept)), model
+        )
+        models[f"{name}; best 70 % by ANOVA"] = make_pipeline(
+            SelectPercentile(f_classif, percentile=70), model
         )
     ids = table.track_ids
     report = compare_models(
         models,
         table.data,
         table.target,
-        cv={"valid": filtered_split(ids, test=("valid",)), "test": filtered_split(ids)},
+        cv={
+            "valid": filtered_split(ids, test=("valid",)),
+            "test": filtered_split(ids),
+            "test, trained on both": filtered_split(ids, train=("train", "valid")),
+        },
         scoring="accuracy",
     )
+    splittings = report["splitting"].unique()
     report = report.pivot(index="model", columns="splitting", values="accuracy")
-    report = report.loc[list(models), ["valid", "test"]]
-    chosen = report["valid"].idxmax()
-    both = compare_models(
-        {chosen: models[chosen]},
-        table.data,
-        table.target,
-        cv={"test": filtered_split(ids, train=("train", "valid"))},
-    )
-    return report, chosen, both
+    return report.loc[list(models), splittings]
 
 
 def parity(folder, table):
@@ -175,18 +186,18 @@ tracks.
 The fault-filtered split
 ------------------------
 
-Accuracy over tracks on the 30-second table, trained on the 443 of the partition's training part
-(:func:`skgenre.filtered_split`). Every model that was tried is here; the one to use is the best on
-the 197 of the validation part, and the 290 of the test part had no say in it. *Levels* are the
-seven columns that change with the volume of a recording.
+Accuracy over tracks on the 30-second table: trained on the 443 of the partition's training part
+(:func:`skgenre.filtered_split`) and asked about the 197 of its validation part and the 290 of its
+test part, then trained on both and asked about the 290 again. Every model that was tried is here.
+*Levels* are the seven columns that change with the volume of a recording.
 
 {filtered}
 
-Best on the validation part: **{chosen}**, which gets **{test:.3f}** on the test part; trained
-on the training and the validation part, {both:.3f} (macro F1 {f1:.3f}). Published on the same
-partition: 0.534 for MFCCs and a support vector machine, 0.772 for features of a network trained
-on other music (J. Pons and X. Serra, "musicnn: Pre-trained convolutional neural networks for
-music audio tagging", ISMIR late-breaking demo 2019).
+Chosen by the 197 alone, without a look at the 290: **{chosen}**, {test:.3f} on the test part,
+{both:.3f} when trained on both. The two parts do not agree on what is good, and with 197 tracks
+0.035 is one standard error. Published on the same partition: 0.534 for MFCCs and a support vector
+machine, 0.772 for features of a network trained on other music (J. Pons and X. Serra, "musicnn:
+Pre-trained convolutional neural networks for music audio tagging", ISMIR late-breaking demo 2019).
 
 The same features from a song as from the table
 -----------------------------------------------
@@ -217,7 +228,8 @@ def main():
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     table = load_gtzan_features(folder / "features_30_sec.csv")
-    models, chosen, both = filtered(table)
+    models = filtered(table)
+    chosen = models["valid"].idxmax()
     paths, columns, labels = parity(folder, table)
     librosa_seconds, our_seconds = speed(paths)
     text = HEAD.format(
@@ -229,8 +241,7 @@ def main():
         filtered=grid(models, "{:.3f}", "model"),
         chosen=chosen,
         test=models.loc[chosen, "test"],
-        both=both["accuracy"][0],
-        f1=both["f1_macro"][0],
+        both=models.loc[chosen, "test, trained on both"],
         n_others=len(table.data) - len(paths),
         labels=grid(labels.to_frame("same label"), "{:.3f}", "model"),
         columns=grid(columns, "{:.4f}", "column"),

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import warnings
+from numbers import Integral
 from pathlib import Path
 from typing import BinaryIO
 
@@ -87,9 +88,13 @@ class AudioFile:
     ------
     AudioError
         If it is missing, a folder, empty, not audio, or has no samples.
+    ValueError
+        If `sample_rate` is no integer above 0.
     """
 
     def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
+        if not isinstance(sample_rate, Integral) or sample_rate < 1:
+            raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
         self.sample_rate = sample_rate
         if isinstance(path, str | os.PathLike):
             self.name = os.fspath(path)
@@ -271,6 +276,8 @@ def load_audio(
     ------
     AudioError
         If the file is missing, a folder, empty, corrupt, or holds no or non-finite samples.
+    ValueError
+        If `offset` or `duration` is negative, or `sample_rate` no integer above 0.
 
     Warns
     -----
@@ -282,9 +289,11 @@ def load_audio(
     >>> import skgenre
     >>> y = skgenre.load_audio("song.mp3", duration=30)  # doctest: +SKIP
     """
-    start = round(offset * sample_rate)
-    stop = None if duration is None else start + round(duration * sample_rate)
+    if not offset >= 0 or not (duration is None or duration >= 0):
+        raise ValueError(f"offset={offset!r} and duration={duration!r} must not be negative")
     with AudioFile(path, sample_rate) as audio:
+        start = round(offset * sample_rate)
+        stop = None if duration is None else start + round(duration * sample_rate)
         y = audio.read(start, stop)
         if not len(y) and start < audio.n_samples and stop != start:
             raise AudioError(audio.name, "holds no samples")

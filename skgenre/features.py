@@ -223,7 +223,8 @@ class TrackFeatures(TrackExtractor):
 
         table = load_gtzan_features("features_30_sec.csv")
         model = make_baseline("svm").fit(table.data, table.target)
-        make_pipeline(TrackFeatures(), model).predict(["song.mp3"])
+        features = TrackFeatures().set_output(transform="pandas")
+        make_pipeline(features, model).predict(["song.mp3"])
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from numbers import Integral
 
 import numpy as np
 import scipy.fft
@@ -99,7 +100,7 @@ def mfcc(
     Raises
     ------
     ValueError
-        If `y` is not one-dimensional, empty, or not finite.
+        If `y` is not one-dimensional, empty, or not finite, or sizes are below 1.
 
     Examples
     --------
@@ -145,10 +146,33 @@ def segment_mfcc(
     Returns
     -------
     coefficients : float32 ndarray of shape (n_segments, n_frames, n_mfcc)
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, more coefficients than mel bands, or segments of different lengths.
     """
-    n_frames = n_segment_frames(len(segments[0]), hop_length) if len(segments) else 0
+    sizes = {
+        "sample_rate": sample_rate,
+        "n_mfcc": n_mfcc,
+        "n_fft": n_fft,
+        "hop_length": hop_length,
+        "n_mels": n_mels,
+    }
+    for name, size in sizes.items():
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(f"{name}={size!r} must be an integer of at least 1")
+    if n_mfcc > n_mels:
+        raise ValueError(
+            f"n_mfcc={n_mfcc} is more than n_mels={n_mels}; there are as many coefficients as "
+            "mel bands at the most"
+        )
+    frames = sorted({n_segment_frames(len(y), hop_length) for y in segments})
+    if len(frames) > 1:
+        raise ValueError(f"The segments give different numbers of frames: {frames}")
+    n_frames = frames[0] if frames else 0
     out = np.empty((len(segments), n_frames, n_mfcc), np.float32)
-    rows = _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels)
+    rows = _mfccs(segments, **sizes)
     for target, coefficients in zip(out, rows, strict=True):
         target[:] = coefficients
     return out

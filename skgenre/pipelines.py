@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import (
-    HistGradientBoostingClassifier,
-    RandomForestClassifier,
-    VotingClassifier,
-)
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -42,12 +38,6 @@ def _boosting(random_state):
     return [HistGradientBoostingClassifier(random_state=random_state)]
 
 
-def _ensemble(random_state):
-    members = {"lda": _lda, "logistic": _logistic, "forest": _forest}
-    votes = [(name, make_pipeline(*steps(random_state))) for name, steps in members.items()]
-    return [VotingClassifier(votes, voting="soft")]
-
-
 #: Steps of each baseline behind the imputer.
 _BASELINES = {
     "knn": _knn,
@@ -56,7 +46,6 @@ _BASELINES = {
     "lda": _lda,
     "forest": _forest,
     "boosting": _boosting,
-    "ensemble": _ensemble,
 }
 
 
@@ -73,8 +62,7 @@ def make_baseline(name: str = "svm", *, random_state=None) -> Pipeline:
         - ``"logistic"``: power transform, logistic regression with C=0.1;
         - ``"lda"``: power transform, linear discriminants with Ledoit and Wolf's shrinkage;
         - ``"forest"``: 500 random trees;
-        - ``"boosting"``: histogram gradient boosting;
-        - ``"ensemble"``: the mean of the probabilities of lda, logistic and forest.
+        - ``"boosting"``: histogram gradient boosting.
     random_state : int, RandomState instance or None, default=None
         Seed of the models that draw random numbers.
 

@@ -11,6 +11,16 @@ from .model_selection import leakage_report
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73")
 
 
+def _pyplot():
+    try:
+        import matplotlib.pyplot
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need matplotlib: pip install skgenre[plot], or pip install matplotlib"
+        ) from error
+    return matplotlib.pyplot
+
+
 class LeakageDisplay:
     """Scores of models under several ways to draw the folds, side by side.
 
@@ -70,8 +80,7 @@ class LeakageDisplay:
         -------
         display : LeakageDisplay
         """
-        import matplotlib.pyplot as plt
-
+        plt = _pyplot()
         if ax is None:
             _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
         models = self.report["model"].unique()

@@ -37,6 +37,23 @@ def make_tensor(n_tracks=24, n_segments=3, n_frames=8, n_coefficients=4, n_class
     return X, np.array([f"genre{i}" for i in y])
 
 
+def make_pieces(n_genres=3, n_artists=6, n_tracks=3, n_pieces=4, seed=0):
+    """A table in which a piece says more of its track and its artist than of its genre."""
+    rng = np.random.default_rng(seed)
+    shape = (n_genres, n_artists, n_tracks, n_pieces)
+    genre, artist, track, _ = (axis.ravel() for axis in np.indices(shape))
+    artist = genre * n_artists + artist
+    track = artist * n_tracks + track
+    effects = [(genre, 0.7), (artist, 1.2), (track, 1.2)]
+    X = sum(size * rng.normal(size=(labels.max() + 1, 10))[labels] for labels, size in effects)
+    return {
+        "data": X + 0.3 * rng.normal(size=X.shape),
+        "target": np.array([f"genre{i}" for i in genre]),
+        "track_ids": track,
+        "groups": artist,
+    }
+
+
 def make_sound(seconds=3.0, sample_rate=22050, channels=1, seed=0):
     """A chirp in noise: every sample matters, nothing clips."""
     rng = np.random.default_rng(seed)

@@ -92,6 +92,34 @@ def test_offset_and_duration_equal_librosa(tmp_path):
     np.testing.assert_array_equal(load_audio(path, offset=1.5, duration=2), expected)
 
 
+def test_intervals_at_and_beyond_the_end(tmp_path):
+    path = write_sound(tmp_path / "a.wav", make_sound(2))
+    assert load_audio(path, offset=1.5).shape == (11025,)
+    assert load_audio(path, offset=1.5, duration=10).shape == (11025,)
+    assert load_audio(path, offset=5).shape == (0,)
+    assert load_audio(path, duration=0).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"offset": -0.5}, "offset=-0.5 and duration=None must not be negative"),
+        ({"duration": -1}, "offset=0.0 and duration=-1 must not be negative"),
+        ({"offset": float("nan")}, "offset=nan"),
+        ({"duration": float("nan")}, "duration=nan"),
+        ({"sample_rate": 0}, "sample_rate=0 must be an integer above 0, in Hz"),
+        ({"sample_rate": -22050}, "sample_rate=-22050"),
+        ({"sample_rate": 22050.5}, "sample_rate=22050.5"),
+        ({"sample_rate": "22050"}, "sample_rate='22050'"),
+    ],
+)
+def test_bad_intervals_and_rates(tmp_path, kwargs, message):
+    path = write_sound(tmp_path / "a.wav", make_sound(1))
+    with pytest.raises(ValueError, match=message) as error:
+        load_audio(path, **kwargs)
+    assert not isinstance(error.value, AudioError)  # the file is not to blame
+
+
 def test_takes_strings_paths_and_file_objects(tmp_path):
     path = write_sound(tmp_path / "ä ö.wav", make_sound(1))
     expected = load_audio(path)

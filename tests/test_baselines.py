@@ -110,10 +110,8 @@ def test_parameters_can_be_searched(table):
 
 
 def test_random_state_reaches_the_models():
-    forest = make_baseline("forest", random_state=3)[-1]
-    assert forest.random_state == 3
-    ensemble = make_baseline("ensemble", random_state=3)
-    assert ensemble.get_params()["votingclassifier__forest"][-1].random_state == 3
+    for name in ("svm", "forest", "boosting"):
+        assert make_baseline(name, random_state=3)[-1].random_state == 3
 
 
 def test_unknown_names():

@@ -1,3 +1,5 @@
+import re
+
 import librosa
 import numpy as np
 import pytest
@@ -63,6 +65,29 @@ def test_segments_are_computed_each_on_its_own():
 def test_bad_samples(y, message):
     with pytest.raises(ValueError, match=message):
         mfcc(y)
+
+
+@pytest.mark.parametrize("name", ["sample_rate", "n_mfcc", "n_fft", "hop_length", "n_mels"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, None])
+def test_bad_sizes(name, value):
+    message = re.escape(f"{name}={value!r} must be an integer of at least 1")
+    with pytest.raises(ValueError, match=message):
+        mfcc(make_sound(0.5), **{name: value})
+
+
+def test_more_coefficients_than_bands():
+    with pytest.raises(ValueError, match="n_mfcc=20 is more than n_mels=13"):
+        mfcc(make_sound(0.5), n_mfcc=20, n_mels=13)
+    assert mfcc(make_sound(0.5), n_mfcc=13, n_mels=13, n_fft=512).shape == (22, 13)
+
+
+def test_segments_of_different_lengths():
+    y = make_sound(1.0).astype(np.float32)
+    with pytest.raises(ValueError, match=r"different numbers of frames: \[20, 40\]"):
+        segment_mfcc([y[:20000], y[:10000]])
+    # A few samples less make no frame less.
+    assert segment_mfcc([y[:20000], y[:19990]]).shape == (2, 40, 13)
+    assert segment_mfcc([]).shape == (0, 0, 13)
 
 
 def test_input_is_not_modified():

@@ -23,9 +23,9 @@ from skgenre import (
     make_baseline,
 )
 from skgenre.datasets import load_gtzan_features
-from skgenre.plotting import LeakageDisplay
 from skgenre.tracks import GTZAN_GENRES, artist_groups, gtzan_artists, gtzan_filtered_split
 
+from .conftest import make_pieces
 from .registry import NETWORKS
 
 ALL_TRACKS = [f"{genre}.{i:05d}" for genre in GTZAN_GENRES for i in range(100)]
@@ -58,7 +58,7 @@ def test_no_named_artist_is_on_two_sides():
     assert (named.groupby("artist")["part"].nunique() == 1).all()
 
 
-def test_samples_may_come_in_any_order_and_in_pieces():
+def test_samples_may_come_in_any_order_and_in_make_pieces():
     names = ["rock.00011.2.wav", "blues.00029.0.wav", "blues.00029.1.wav", "blues.00012.0.wav"]
     parts = gtzan_filtered_split()
     assert "rock.00011" not in parts or parts["rock.00011"] != "train"
@@ -134,25 +134,8 @@ def test_samples_must_be_those_of_the_split():
 # ---------------------------------------------------------------- comparing models
 
 
-def pieces(n_genres=3, n_artists=6, n_tracks=3, n_pieces=4, seed=0):
-    """A table in which a piece says more of its track and its artist than of its genre."""
-    rng = np.random.default_rng(seed)
-    shape = (n_genres, n_artists, n_tracks, n_pieces)
-    genre, artist, track, _ = (axis.ravel() for axis in np.indices(shape))
-    artist = genre * n_artists + artist
-    track = artist * n_tracks + track
-    effects = [(genre, 0.7), (artist, 1.2), (track, 1.2)]
-    X = sum(size * rng.normal(size=(labels.max() + 1, 10))[labels] for labels, size in effects)
-    return {
-        "data": X + 0.3 * rng.normal(size=X.shape),
-        "target": np.array([f"genre{i}" for i in genre]),
-        "track_ids": track,
-        "groups": artist,
-    }
-
-
 def test_a_table_of_models_and_schemes():
-    table = pieces()
+    table = make_pieces()
     X, y, groups = table["data"], table["target"], table["groups"]
     models = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
     schemes = {"by artist": StratifiedGroupKFold(3), "pieces": StratifiedKFold(3)}
@@ -186,7 +169,7 @@ def test_a_table_of_models_and_schemes():
 
 
 def test_models_are_not_fitted_and_one_scorer_will_do():
-    table = pieces()
+    table = make_pieces()
     model = KNeighborsClassifier(1)
     found = compare_models({"nn": model}, table["data"], table["target"], scoring="roc_auc_ovr")
     assert found.columns.tolist() == [
@@ -201,7 +184,7 @@ def test_models_are_not_fitted_and_one_scorer_will_do():
 
 
 def test_ready_splits_and_splitters_that_use_groups():
-    table = pieces(n_artists=3)
+    table = make_pieces(n_artists=3)
     ready = [(np.arange(0, 36), np.arange(1, 36, 2))]
     model = {"nn": KNeighborsClassifier(1)}
     assert compare_models(model, table["data"], table["target"], cv=ready)["accuracy"][0] == 1
@@ -227,13 +210,13 @@ def make_summary_baseline(name):
 
 @pytest.mark.parametrize("models", [{}, [KNeighborsClassifier()], KNeighborsClassifier()])
 def test_models_need_names(models):
-    table = pieces()
+    table = make_pieces()
     with pytest.raises(ValueError, match="must map names to estimators, at least one"):
         compare_models(models, table["data"], table["target"])
 
 
 def test_errors_of_models_are_not_hidden():
-    table = pieces()
+    table = make_pieces()
     with pytest.raises(ValueError, match="n_neighbors <= n_samples_fit"):
         compare_models({"nn": KNeighborsClassifier(10_000)}, table["data"], table["target"])
 
@@ -242,7 +225,7 @@ def test_errors_of_models_are_not_hidden():
 
 
 def test_leakage_shows():
-    found = leakage_report(KNeighborsClassifier(1), pieces(), n_splits=3)
+    found = leakage_report(KNeighborsClassifier(1), make_pieces(), n_splits=3)
     assert found["model"].unique().tolist() == ["KNeighborsClassifier"]
     scores = found.set_index("splitting")["accuracy"]
     assert scores.index.tolist() == ["random pieces", "by track", "by artist"]
@@ -251,38 +234,16 @@ def test_leakage_shows():
 
 def test_leakage_of_several_models_and_pipelines():
     models = {"nn": make_baseline("knn"), "dummy": DummyClassifier()}
-    found = leakage_report(models, pieces(), n_splits=3, scoring="accuracy")
+    found = leakage_report(models, make_pieces(), n_splits=3, scoring="accuracy")
     assert found["model"].tolist() == ["nn"] * 3 + ["dummy"] * 3
     assert "f1_macro" not in found
-    [name] = leakage_report(make_baseline("knn"), pieces(), n_splits=2)["model"].unique()
+    [name] = leakage_report(make_baseline("knn"), make_pieces(), n_splits=2)["model"].unique()
     assert name == "KNeighborsClassifier"
 
 
 def test_no_leakage_where_there_is_nothing_to_recognise():
-    found = leakage_report(DummyClassifier(strategy="prior"), pieces(), n_splits=3)
+    found = leakage_report(DummyClassifier(strategy="prior"), make_pieces(), n_splits=3)
     assert found["accuracy"].max() - found["accuracy"].min() < 0.1
-
-
-def test_leakage_display():
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    models = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
-    display = LeakageDisplay.from_estimator(models, pieces(), n_splits=3)
-    heights = [[bar.get_height() for bar in bars.patches] for bars in display.ax_.containers[1::2]]
-    expected = display.report.pivot(index="model", columns="splitting", values="accuracy")
-    schemes = ["random pieces", "by track", "by artist"]
-    assert_allclose(np.transpose(heights), expected.loc[["nn", "dummy"], schemes])
-    legend = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert legend == schemes
-    _, ax = plt.subplots()
-    again = LeakageDisplay(display.report).plot(ax, scorer="f1_macro")
-    assert again.ax_ is ax
-    assert again.figure_ is ax.figure
-    assert ax.get_ylabel() == "f1 macro"
-    plt.close("all")
 
 
 @pytest.mark.slow
