@@ -21,6 +21,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_selection import SelectPercentile, f_classif
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skgenre import (
     TrackFeatures,
@@ -38,10 +39,10 @@ ROOT = Path(__file__).parent.parent
 BASELINES = ("knn", "svm", "logistic", "lda", "forest", "boosting")
 
 #: Columns that change with the volume at which a track was transferred.
-LEVELS = (
+LEVELS = [
     *("rms_mean", "rms_var", "mfcc1_mean"),
     *("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var"),
-)
+]
 
 
 def leakage(folder):
@@ -51,6 +52,23 @@ def leakage(folder):
     return report.pivot(index="model", columns="splitting", values="accuracy").loc[
         list(models), ["random pieces", "by track", "by artist"]
     ]
+
+
+def ratios(levels):
+    """What of the levels does not change with the volume, as logarithms."""
+    tiny = 1e-12  # of silence
+    harmonic, percussive = levels["harmony_var"] + tiny, levels["perceptr_var"] + tiny
+    mean = levels["rms_mean"] + tiny**0.5
+    return np.log(
+        np.stack(
+            [
+                harmonic / percussive,
+                (levels["rms_var"] + tiny) / mean**2,
+                (harmonic + percussive) / mean**2,
+            ],
+            axis=1,
+        )
+    )
 
 
 def ensemble(*names):
@@ -65,15 +83,22 @@ def filtered(table):
     candidates["lda, logistic, forest"] = ensemble("lda", "logistic", "forest")
     candidates["lda, logistic, boosting"] = ensemble("lda", "logistic", "boosting")
     kept = [name for name in GTZAN_FEATURES if name not in LEVELS]
-    models = {}
-    for name, model in candidates.items():
-        models[f"{name}; all columns"] = model
-        models[f"{name}; without levels"] = make_pipeline(
-            make_column_transformer(("passthrough", kept)), model
-        )
-        models[f"{name}; best 70 % by ANOVA"] = make_pipeline(
-            SelectPercentile(f_classif, percentile=70), model
-        )
+    columns = {
+        "all columns": "passthrough",
+        "without levels": make_column_transformer(("passthrough", kept)),
+        "levels as ratios": make_column_transformer(
+            ("passthrough", kept), (FunctionTransformer(ratios), LEVELS)
+        ),
+        "all columns and ratios": make_column_transformer(
+            ("passthrough", list(GTZAN_FEATURES)), (FunctionTransformer(ratios), LEVELS)
+        ),
+        "best 70 % by ANOVA": SelectPercentile(f_classif, percentile=70),
+    }
+    models = {
+        f"{name}; {which}": make_pipeline(select, model)
+        for name, model in candidates.items()
+        for which, select in columns.items()
+    }
     ids = table.track_ids
     report = compare_models(
         models,
@@ -189,7 +214,8 @@ The fault-filtered split
 Accuracy over tracks on the 30-second table: trained on the 443 of the partition's training part
 (:func:`skgenre.filtered_split`) and asked about the 197 of its validation part and the 290 of its
 test part, then trained on both and asked about the 290 again. Every model that was tried is here.
-*Levels* are the seven columns that change with the volume of a recording.
+*Levels* are the seven columns that change with the volume of a recording, *ratios* three of
+them by others, which do not.
 
 {filtered}
 

@@ -7,7 +7,6 @@ of the time otherwise, is done by a faster median filter. The values are those o
 
 from __future__ import annotations
 
-import warnings
 from functools import cache
 from numbers import Real
 
@@ -100,10 +99,14 @@ def track_features(y: np.ndarray) -> np.ndarray:
 def _chroma(power: np.ndarray) -> np.ndarray:
     import librosa
 
-    with warnings.catch_warnings():
-        # Of silence, whose tuning is taken to be 0.
-        warnings.filterwarnings("ignore", "Trying to estimate tuning", UserWarning)
-        return librosa.feature.chroma_stft(S=power.T, sr=SAMPLE_RATE)
+    # As librosa.estimate_tuning, which warns of silence, where there are no peaks.
+    pitch, magnitude = librosa.piptrack(S=power.T, sr=SAMPLE_RATE)
+    peaks = pitch > 0
+    tuning = 0.0
+    if peaks.any():
+        peaks &= magnitude >= np.median(magnitude[peaks])
+        tuning = librosa.pitch_tuning(pitch[peaks], bins_per_octave=12)
+    return librosa.feature.chroma_stft(S=power.T, sr=SAMPLE_RATE, tuning=tuning)
 
 
 def _rms(y: np.ndarray) -> np.ndarray:
@@ -168,6 +171,15 @@ def _harmonic(stft: np.ndarray, magnitude: np.ndarray, n_samples: int) -> np.nda
     percussive[silent] = 0.5
     mask = harmonic / (harmonic + percussive)
     return librosa.istft((stft * mask).T, hop_length=HOP_LENGTH, n_fft=N_FFT, length=n_samples)
+
+
+@cache
+def _compile() -> None:
+    """Have all compiled that librosa and we compile on first use.
+
+    Two threads that were the first at once would get a warning of librosa 1.0.
+    """
+    track_features(np.sin(np.arange(8 * N_FFT) ** 1.5))
 
 
 @cache
@@ -294,6 +306,7 @@ class TrackFeatures(TrackExtractor):
         UnreadableTracksError
             If ``on_error="raise"`` and tracks cannot be read or are too short.
         """
+        _compile()
         rows = self._extract_all(X)
         missing = np.full(len(GTZAN_FEATURES), np.nan)
         return np.stack([missing if row is None else row for row in rows])

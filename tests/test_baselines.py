@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import Pipeline, make_pipeline
 
 from skgenre import MFCCSegmenter, SegmentSummary, TrackFeatures, make_baseline
 
@@ -107,6 +110,39 @@ def test_parameters_can_be_searched(table):
         make_baseline("svm"), {"svc__gamma": [100.0, 0.05]}, cv=3, error_score="raise"
     )
     assert search.fit(*table).best_params_ == {"svc__gamma": 0.05}
+
+
+@pytest.mark.slow
+def test_a_search_over_features_and_models_from_files(tracks):
+    """Two ways from a file to a row, and two models behind each, by artist."""
+    model = Pipeline([("features", TrackFeatures()), ("model", make_baseline("knn"))])
+    search = GridSearchCV(
+        model,
+        {
+            "features": [TrackFeatures(), make_pipeline(SEGMENTER, SegmentSummary())],
+            "model": [make_baseline("knn"), make_baseline("lda")],
+        },
+        cv=StratifiedGroupKFold(2),
+        error_score="raise",
+        n_jobs=2,
+    ).fit(tracks.data, tracks.target, groups=tracks.groups)
+    assert len(search.cv_results_["params"]) == 4
+    assert (search.cv_results_["mean_test_score"] > 1 / 3).all()
+    assert search.predict(tracks.data[:3]).tolist() == tracks.target[:3].tolist()
+
+
+@pytest.mark.slow
+def test_what_scikit_learn_builds_on_baselines(table):
+    X, y = table
+    for compose in (
+        lambda model: CalibratedClassifierCV(model, cv=2),
+        lambda model: BaggingClassifier(model, n_estimators=3, random_state=0),
+        lambda model: VotingClassifier([("a", model), ("b", make_baseline("lda"))], voting="soft"),
+        OneVsRestClassifier,
+    ):
+        composed = compose(make_baseline("logistic")).fit(X, y)
+        assert_allclose(composed.predict_proba(X).sum(axis=1), 1)
+        assert composed.score(X, y) > 0.8
 
 
 def test_random_state_reaches_the_models():
