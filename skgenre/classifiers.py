@@ -574,16 +574,6 @@ class ANNClassifier(SegmentClassifier):
     }
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        """List the layers between a segment and the output.
-
-        Parameters
-        ----------
-        input_shape : tuple (n_frames, n_coefficients)
-
-        Returns
-        -------
-        layers : list of Layer
-        """
         return ann_layers(_sizes("hidden_units", self.hidden_units), self.dropout, self.l2)
 
 
@@ -634,16 +624,6 @@ class CNNClassifier(SegmentClassifier):
     }
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        """List the layers between a segment and the output.
-
-        Parameters
-        ----------
-        input_shape : tuple (n_frames, n_coefficients)
-
-        Returns
-        -------
-        layers : list of Layer
-        """
         filters = _sizes("filters", self.filters)
         return cnn_layers(input_shape, filters, self.dense_units, self.dropout)
 
@@ -689,14 +669,4 @@ class LSTMClassifier(SegmentClassifier):
     }
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        """List the layers between a segment and the output.
-
-        Parameters
-        ----------
-        input_shape : tuple (n_frames, n_coefficients)
-
-        Returns
-        -------
-        layers : list of Layer
-        """
         return lstm_layers(_sizes("units", self.units), self.dense_units, self.dropout)

@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import Interval
 
 from .audio import AudioError, AudioFile
 from .extraction import TrackExtractor
-from .mfcc import constants, mel_levels
+from .mfcc import constants, sum_bands, to_decibels
 from .tracks import GTZAN_FEATURES
 
 #: What the tables were computed with; other values would give other columns.
@@ -74,8 +74,8 @@ def track_features(y: np.ndarray) -> np.ndarray:
     stft = librosa.stft(y, n_fft=N_FFT, hop_length=HOP_LENGTH).T
     magnitude = np.abs(stft)
     power = np.square(magnitude)
-    _, mel, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
-    levels = mel_levels(power, mel)
+    _, bands, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
+    levels = to_decibels(sum_bands(power, bands, np.empty((len(power), N_MELS), np.float32)))
     harmonic = _harmonic(stft, magnitude, len(y))
     over_time = [
         _chroma(power),

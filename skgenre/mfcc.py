@@ -23,6 +23,12 @@ TOP_DB = 80.0
 #: The smallest power, as in ``librosa.power_to_db``.
 AMIN = 1e-10
 
+#: Frames computed at once, so that samples, spectra and powers stay in a cache of 2 MB.
+_BLOCK_FRAMES = 64
+
+#: Mel bands summed at once.
+_BLOCK_BANDS = 16
+
 
 def n_segment_frames(segment_length: int, hop_length: int) -> int:
     """Frames of a segment of so many samples: 130 for 66,150 samples and a hop of 512."""
@@ -179,58 +185,80 @@ def segment_mfcc(
 
 
 def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator[np.ndarray]:
-    """One segment at a time in reused buffers, which stay in the cache."""
-    window, mel, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
-    padded = windowed = power = np.empty((0, 0), np.float32)
+    """One segment at a time, some frames at a time, in reused buffers that fit the cache."""
+    window, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
+    windowed = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
+    power, imag = np.empty((2, _BLOCK_FRAMES, n_fft // 2 + 1), np.float32)
+    padded = level = np.empty((0, 0), np.float32)
     for y in segments:
         n_frames = n_segment_frames(len(y), hop_length)
-        if len(windowed) != n_frames:
+        if len(level) != n_frames:
             # Long enough for the last frame, whose centre may be the last sample.
             padded = np.zeros(len(y) + 2 * n_fft, np.float32)
-            windowed = np.empty((n_frames, n_fft), np.float32)
-            power = np.empty((n_frames, n_fft // 2 + 1), np.float32)
+            level = np.empty((n_frames, n_mels), np.float32)
         padded[n_fft // 2 : n_fft // 2 + len(y)] = y
         padded[n_fft // 2 + len(y) :] = 0
-        frames = sliding_window_view(padded, n_fft)[::hop_length][:n_frames]
-        np.multiply(frames, window, out=windowed)
-        spectrum = scipy.fft.rfft(windowed, overwrite_x=True)
-        np.square(spectrum.real, out=power)
-        power += np.square(spectrum.imag)
-        yield mel_levels(power, mel) @ dct
+        frames = sliding_window_view(padded, n_fft)[::hop_length]
+        for start in range(0, n_frames, _BLOCK_FRAMES):
+            n = min(_BLOCK_FRAMES, n_frames - start)
+            np.multiply(frames[start : start + n], window, out=windowed[:n])
+            spectrum = scipy.fft.rfft(windowed[:n], overwrite_x=True)
+            np.square(spectrum.real, out=power[:n])
+            np.square(spectrum.imag, out=imag[:n])
+            power[:n] += imag[:n]
+            sum_bands(power[:n], bands, out=level[start : start + n])
+        yield to_decibels(level) @ dct
 
 
-def mel_levels(power: np.ndarray, mel: np.ndarray) -> np.ndarray:
-    """Levels of the mel bands in dB, cut off :data:`TOP_DB` below the highest.
+def sum_bands(power: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
+    """Sum a power spectrum over mel bands.
 
     Parameters
     ----------
     power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
-    mel : float32 ndarray of shape (n_fft // 2 + 1, n_mels)
+    bands : tuple
+        From :func:`constants`.
+    out : float32 ndarray of shape (n_frames, n_mels)
+        Where to put the sums.
 
     Returns
     -------
-    levels : float32 ndarray of shape (n_frames, n_mels)
+    out : ndarray
     """
-    level = power @ mel
+    for bins, mels, weights in bands:
+        np.matmul(power[:, bins], weights, out=out[:, mels])
+    return out
+
+
+def to_decibels(level: np.ndarray) -> np.ndarray:
+    """Turn powers into dB, in place, cut off :data:`TOP_DB` below the highest."""
     np.maximum(level, AMIN, out=level)
-    np.log10(level, out=level)
-    level *= 10
-    np.maximum(level, level.max() - TOP_DB, out=level)
-    return level
+    # NumPy computes natural logarithms several at a time, and those of base 10 one by one.
+    np.log(level, out=level)
+    level *= np.float32(10 / np.log(10))
+    return np.maximum(level, level.max() - TOP_DB, out=level)
 
 
 @lru_cache(maxsize=16)
 def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
-    """Window and transposed mel filter bank in float32, DCT-II basis in float64; read-only.
+    """Window, mel bands, and DCT-II basis; read-only.
 
-    The basis is in float64 since float32 sums of 128 levels near -100 dB are off by 1e-3.
+    The bands come some at a time, as ``(bins, bands, weights)`` with the bins that they span:
+    most of the whole matrix would be zeros. The basis is in float64 since float32 sums of 128
+    levels near -100 dB are off by 1e-3.
     """
     import librosa  # takes a second to import its parts: only where features are computed
 
     window = scipy.signal.get_window("hann", n_fft).astype(np.float32)
     mel = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    bands = []
+    for start in range(0, n_mels, _BLOCK_BANDS):
+        mels = slice(start, min(start + _BLOCK_BANDS, n_mels))
+        [used] = np.nonzero(mel[mels].any(axis=0))
+        bins = slice(used[0], used[-1] + 1) if len(used) else slice(0, 0)
+        bands.append((bins, mels, np.ascontiguousarray(mel[mels, bins].T)))
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
-    constants = (window, np.ascontiguousarray(mel.T), np.ascontiguousarray(dct.T))
-    for array in constants:
+    dct = np.ascontiguousarray(dct.T)
+    for array in (window, dct, *(weights for _, _, weights in bands)):
         array.flags.writeable = False
-    return constants
+    return window, tuple(bands), dct
