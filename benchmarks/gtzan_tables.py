@@ -222,9 +222,11 @@ them by others, which do not.
 Chosen by the 197 alone, without a look at the 290: **{chosen}**, {test:.3f} on the test part,
 {both:.3f} when trained on both. The two parts do not agree on what is good: the best on the 290 is
 {best}, {best_test:.3f}, and the 197 give no reason to choose it ({best_valid:.3f}). With
-197 tracks 0.035 is one standard error. Published on the same partition: 0.534 for MFCCs and a support vector
-machine, 0.772 for features of a network trained on other music (J. Pons and X. Serra, "musicnn:
-Pre-trained convolutional neural networks for music audio tagging", ISMIR late-breaking demo 2019).
+197 tracks 0.035 is one standard error.
+
+Published on the same partition: 0.534 for MFCCs and a support vector machine, 0.772 for features
+of a network trained on other music (J. Pons and X. Serra, "musicnn: Pre-trained convolutional
+neural networks for music audio tagging", ISMIR late-breaking demo 2019).
 
 The same features from a song as from the table
 -----------------------------------------------
