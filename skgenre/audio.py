@@ -96,14 +96,11 @@ class AudioFile:
         if not isinstance(sample_rate, Integral) or sample_rate < 1:
             raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
         self.sample_rate = sample_rate
+        self.name = name_of(path)
+        self._source = path
         if isinstance(path, str | os.PathLike):
-            self.name = os.fspath(path)
+            self._source = self.name
             _check_regular(self.name)
-            source = self.name
-        else:
-            self.name = str(getattr(path, "name", None) or repr(path))
-            source = path
-        self._source = source
         self._file: _SoundFile | None = None
         self._open()
         native = self._file.samplerate
@@ -226,6 +223,13 @@ class AudioFile:
             self.ended_early = True
         self._position += len(block)
         return block[:, 0] if self._file.channels == 1 else block.mean(axis=1)
+
+
+def name_of(path: str | os.PathLike | BinaryIO) -> str:
+    """Path of a file, or the name of a file object."""
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path)
+    return str(getattr(path, "name", None) or repr(path))
 
 
 def _check_regular(path: str) -> None:

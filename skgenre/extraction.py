@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from importlib.metadata import version
 from numbers import Integral
 
+import joblib
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.utils._param_validation import HasMethods, StrOptions
+from sklearn.utils.validation import check_memory
 
-from .audio import AudioError, AudioFile
+from .audio import AudioError, name_of
 
 #: Failures or warnings that a message lists before it only counts the rest.
 _MOST_LISTED = 20
@@ -87,19 +91,20 @@ def check_paths(X) -> list:
 class TrackExtractor(TransformerMixin, BaseEstimator):
     """Base of transformers from paths to arrays; stateless.
 
-    A subclass has the parameters `on_error`, `n_jobs` and `verbose`, says what it computes in
-    :meth:`_extract`, and stacks the tracks' arrays in its ``transform``.
+    A subclass has the parameters `on_error`, `memory`, `n_jobs` and `verbose`, says what it
+    computes in :meth:`_extract`, and stacks what :meth:`_extract_all` yields in its ``transform``.
     """
 
     _parameter_constraints: dict = {
         "on_error": [StrOptions({"raise", "warn"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
 
     @abstractmethod
-    def _extract(self, path) -> tuple[np.ndarray, AudioFile]:
-        """Compute the array of one track, and give the file it was read from.
+    def _extract(self, path) -> tuple[np.ndarray, bool]:
+        """Compute the array of one track, and tell whether the file ends early.
 
         Raises
         ------
@@ -124,25 +129,26 @@ class TrackExtractor(TransformerMixin, BaseEstimator):
         check_paths(X)
         return self
 
-    def _extract_all(self, X) -> list[np.ndarray | None]:
-        """Array of each track, in order; None for those that give nothing, if that may be."""
-        self._check_parameters()
-        paths = check_paths(X)
+    def _extract_all(self, paths: list) -> Iterator[np.ndarray | None]:
+        """Array of each track, in order; None for those that give nothing, if that may be.
+
+        Errors and warnings come behind the last.
+        """
+        extract = self._cached_extract()
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
-            delayed(_attempt)(self._extract, path) for path in paths
+            delayed(_attempt)(extract, path) for path in paths
         )
         failures: list[AudioError] = []
         truncated: list[str] = []
-        tracks: list[np.ndarray | None] = []
-        for result in self._with_progress(results, len(paths)):
+        for path, result in zip(paths, self._with_progress(results, len(paths)), strict=True):
             if isinstance(result, AudioError):
                 failures.append(result)
-                tracks.append(None)
+                yield None
                 continue
-            features, name, ended_early = result
-            tracks.append(features)
+            features, ended_early = result
             if ended_early:
-                truncated.append(name)
+                truncated.append(name_of(path))
+            yield features
         if failures and self.on_error == "raise":
             raise UnreadableTracksError(failures, len(paths))
         if failures:
@@ -159,7 +165,18 @@ class TrackExtractor(TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=3,
             )
-        return tracks
+
+    def _cached_extract(self) -> Callable:
+        """:meth:`_extract`, through the cache if there is one."""
+        if self.memory is None:
+            return self._extract
+        memory = os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory
+        # What changes the result: not how errors are told, where it is kept, or who computes.
+        plain = clone(self).set_params(on_error="raise", memory=None, n_jobs=None, verbose=0)
+        key = joblib.hash((type(self).__name__, plain.get_params(), _versions()))
+        return partial(
+            _recall, check_memory(memory).cache(_compute, ignore=["extractor"]), plain, key
+        )
 
     def _with_progress(self, results, n_tracks: int):
         if not self.verbose:
@@ -182,10 +199,32 @@ class TrackExtractor(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _attempt(extract: Callable, path) -> tuple[np.ndarray, str, bool] | AudioError:
-    """Array of a track, its name, and whether it ends early; or why there is none."""
+def _attempt(extract: Callable, path) -> tuple[np.ndarray, bool] | AudioError:
+    """Array of a track and whether its file ends early; or why there is none."""
     try:
-        features, audio = extract(path)
+        return extract(path)
     except AudioError as error:
         return error
-    return features, audio.name, audio.ended_early
+
+
+def _recall(compute: Callable, extractor: TrackExtractor, key: str, path):
+    """Look a file up in the cache, or compute it; one entry per file, time of change and key."""
+    if not isinstance(path, str | os.PathLike):
+        return extractor._extract(path)
+    path = os.path.abspath(os.fspath(path))
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return extractor._extract(path)  # which says what is wrong with it
+    return compute(extractor, key, path, status.st_size, status.st_mtime_ns)
+
+
+def _compute(extractor: TrackExtractor, key: str, path: str, size: int, mtime_ns: int):
+    """Be what the cache remembers; all arguments but the first tell one entry from another."""
+    return extractor._extract(path)
+
+
+@cache
+def _versions() -> tuple[str, ...]:
+    """Versions of what computes features; with another one they are computed anew."""
+    return tuple(version(name) for name in ("skgenre", "librosa", "soundfile", "soxr", "scipy"))

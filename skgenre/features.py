@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from .audio import AudioError, AudioFile
-from .extraction import TrackExtractor
+from .extraction import TrackExtractor, check_paths
 from .mfcc import constants, sum_bands, to_decibels
 from .tracks import GTZAN_FEATURES
 
@@ -247,6 +247,10 @@ class TrackFeatures(TrackExtractor):
         What becomes of tracks that cannot be read or are shorter than 0.1 s. ``"raise"`` tries
         all tracks, then raises one error that lists them; ``"warn"`` gives them rows of NaN and
         warns once, naming them.
+    memory : str, path-like or joblib.Memory, default=None
+        Where to keep what was computed, one entry per file: a file is computed anew if it, a
+        parameter or the version of a library has changed. Folds, candidates of a search and
+        processes share it. File objects are not kept.
     n_jobs : int, default=None
         Threads to use, or workers of the backend chosen with
         :func:`joblib.parallel_config`. The result does not depend on it.
@@ -282,9 +286,12 @@ class TrackFeatures(TrackExtractor):
         "max_duration": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(self, *, max_duration=120.0, on_error="raise", n_jobs=None, verbose=0):
+    def __init__(
+        self, *, max_duration=120.0, on_error="raise", memory=None, n_jobs=None, verbose=0
+    ):
         self.max_duration = max_duration
         self.on_error = on_error
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -306,12 +313,13 @@ class TrackFeatures(TrackExtractor):
         UnreadableTracksError
             If ``on_error="raise"`` and tracks cannot be read or are too short.
         """
+        self._check_parameters()
+        paths = check_paths(X)
         _compile()
-        rows = self._extract_all(X)
         missing = np.full(len(GTZAN_FEATURES), np.nan)
-        return np.stack([missing if row is None else row for row in rows])
+        return np.stack([missing if row is None else row for row in self._extract_all(paths)])
 
-    def _extract(self, path) -> tuple[np.ndarray, AudioFile]:
+    def _extract(self, path) -> tuple[np.ndarray, bool]:
         with AudioFile(path, SAMPLE_RATE) as audio:
             y = self._read(audio)
             if len(y) < N_FFT:
@@ -320,7 +328,7 @@ class TrackFeatures(TrackExtractor):
                     f"{len(y) / SAMPLE_RATE:.2f} s of audio is too short for a frame of "
                     f"{N_FFT / SAMPLE_RATE:.2f} s",
                 )
-        return track_features(y), audio
+        return track_features(y), audio.ended_early
 
     def _read(self, audio: AudioFile) -> np.ndarray:
         if self.max_duration is None:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .audio import AudioError, AudioFile
-from .extraction import TrackExtractor
+from .extraction import TrackExtractor, check_paths
 from .mfcc import n_segment_frames, segment_mfcc, segment_starts
 
 
@@ -43,6 +43,10 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
         What becomes of tracks that cannot be read or have no whole segment. ``"raise"``
         tries all tracks, then raises one error that lists them; ``"warn"`` gives them rows
         of NaN and warns once, naming them.
+    memory : str, path-like or joblib.Memory, default=None
+        Where to keep what was computed, one entry per file: a file is computed anew if it, a
+        parameter or the version of a library has changed. Folds, candidates of a search and
+        processes share it. File objects are not kept.
     n_jobs : int, default=None
         Threads to use, or workers of the backend chosen with
         :func:`joblib.parallel_config`. The result does not depend on it.
@@ -94,6 +98,7 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
         n_segments=10,
         placement="start",
         on_error="raise",
+        memory=None,
         n_jobs=None,
         verbose=0,
     ):
@@ -106,6 +111,7 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
         self.n_segments = n_segments
         self.placement = placement
         self.on_error = on_error
+        self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -127,9 +133,21 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
         UnreadableTracksError
             If ``on_error="raise"`` and tracks cannot be read or have no whole segment.
         """
-        return self._stack(self._extract_all(X))
+        self._check_parameters()
+        paths = check_paths(X)
+        tracks = self._extract_all(paths)
+        n_segments = self.n_segments
+        if n_segments is None:
+            tracks = list(tracks)
+            n_segments = max([1, *(len(track) for track in tracks if track is not None)])
+        n_frames = n_segment_frames(self._segment_length, self.hop_length)
+        out = np.full((len(paths), n_segments, n_frames, self.n_mfcc), np.nan, np.float32)
+        for row, track in zip(out, tracks, strict=True):
+            if track is not None:
+                row[: len(track)] = track
+        return out
 
-    def _extract(self, path) -> tuple[np.ndarray, AudioFile]:
+    def _extract(self, path) -> tuple[np.ndarray, bool]:
         with AudioFile(path, self.sample_rate) as audio:
             segments = self._read_segments(audio)
             if not segments:
@@ -147,7 +165,7 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
             hop_length=self.hop_length,
             n_mels=self.n_mels,
         )
-        return coefficients, audio
+        return coefficients, audio.ended_early
 
     def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
         length = self._segment_length
@@ -174,17 +192,6 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
     @property
     def _segment_length(self) -> int:
         return round(self.segment_duration * self.sample_rate)
-
-    def _stack(self, tracks: list[np.ndarray | None]) -> np.ndarray:
-        n_segments = self.n_segments
-        if n_segments is None:
-            n_segments = max([1, *(len(track) for track in tracks if track is not None)])
-        n_frames = n_segment_frames(self._segment_length, self.hop_length)
-        out = np.full((len(tracks), n_segments, n_frames, self.n_mfcc), np.nan, np.float32)
-        for row, track in zip(out, tracks, strict=True):
-            if track is not None:
-                row[: len(track)] = track
-        return out
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

@@ -11,11 +11,20 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from skgenre import AudioError, MFCCSegmenter, TrackFeatures, UnreadableTracksError
+from skgenre import (
+    AudioError,
+    MFCCSegmenter,
+    SegmentSummary,
+    TrackFeatures,
+    UnreadableTracksError,
+    make_baseline,
+)
+from skgenre.audio import AudioFile
 
 from .conftest import make_sound, write_sound
 
@@ -244,6 +253,135 @@ def test_names_with_spaces_umlauts_and_lines(extractor, sounds, tmp_path):
         path = tmp_path / name
         path.write_bytes(Path(sounds[0]).read_bytes())
         assert_array_equal(extractor.transform([path]), extractor.transform(sounds[:1]))
+
+
+# ---------------------------------------------------------------- the cache
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Names of the files that are opened."""
+    opened = []
+    open_file = AudioFile.__init__
+
+    def noting_init(self, path, *args, **kwargs):
+        opened.append(Path(path).name)
+        open_file(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(AudioFile, "__init__", noting_init)
+    return opened
+
+
+@pytest.fixture
+def cached(extractor, tmp_path):
+    return extractor.set_params(memory=str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("kind", [str, Path, lambda path: joblib.Memory(path, verbose=0)])
+def test_a_file_is_computed_once(extractor, sounds, tmp_path, counted, kind):
+    expected = extractor.transform(sounds)
+    counted.clear()
+    cached = clone(extractor).set_params(memory=kind(tmp_path / "cache"))
+    assert_array_equal(cached.transform(sounds), expected)
+    assert counted == ["a.wav", "b.flac", "c.ogg"]
+    assert_array_equal(cached.transform(sounds[::-1]), expected[::-1])
+    assert_array_equal(clone(cached).fit_transform([Path(sounds[1])])[0], expected[1])
+    assert len(counted) == 3
+
+
+def test_neither_policy_nor_jobs_are_part_of_the_key(cached, sounds, counted, capsys):
+    cached.transform(sounds)
+    cached.set_params(on_error="warn", n_jobs=2, verbose=1).transform(sounds)
+    with joblib.parallel_config(backend="loky", n_jobs=2):
+        cached.transform(sounds)
+    assert len(counted) == 3
+
+
+def test_a_changed_file_is_computed_anew(cached, sounds, tmp_path, counted):
+    path = tmp_path / "song.wav"
+    path.write_bytes(Path(sounds[0]).read_bytes())
+    before = cached.transform([path])
+    write_sound(path, make_sound(2.5, seed=9))
+    after = cached.transform([path])
+    assert len(counted) == 2
+    assert not np.array_equal(before, after)
+    assert_array_equal(after, clone(cached).set_params(memory=None).transform([path]))
+
+
+def test_a_changed_parameter_is_computed_anew(sounds, tmp_path, counted):
+    for extractor in (
+        MFCCSegmenter(segment_duration=1.0),
+        MFCCSegmenter(segment_duration=1.0, n_mfcc=20),
+        MFCCSegmenter(segment_duration=0.5),
+        TrackFeatures(),
+        TrackFeatures(max_duration=1.0),
+    ):
+        expected = extractor.transform(sounds[:1])
+        extractor.set_params(memory=str(tmp_path))
+        for _ in range(2):
+            assert_array_equal(extractor.transform(sounds[:1]), expected)
+    assert len(counted) == 5 * 2
+
+
+def test_another_version_of_a_library_computes_anew(cached, sounds, counted, monkeypatch):
+    cached.transform(sounds[:1])
+    monkeypatch.setattr("skgenre.extraction._versions", lambda: ("0.0", "another"))
+    cached.transform(sounds[:1])
+    assert len(counted) == 2
+
+
+def test_failures_and_truncation_are_told_each_time(cached, sounds, tmp_path, counted):
+    cut = tmp_path / "cut.wav"
+    content = Path(sounds[0]).read_bytes()
+    cut.write_bytes(content[: len(content) * 7 // 10])
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"1 of 1 files end early.*\n.*cut\.wav"):
+            cached.transform([cut])
+        with pytest.raises(UnreadableTracksError, match=r"missing\.wav: no such file"):
+            cached.transform([tmp_path / "missing.wav"])
+    assert counted.count("cut.wav") == 1
+    # And a file that is mended is used.
+    write_sound(tmp_path / "missing.wav", make_sound(2.0))
+    assert not np.isnan(cached.transform([tmp_path / "missing.wav"])[:, 0]).any()
+
+
+def test_file_objects_are_not_kept(cached, sounds, tmp_path):
+    for path in sounds[:2]:
+        expected = clone(cached).set_params(memory=None).transform([path])
+        stream = io.BytesIO(Path(path).read_bytes())
+        stream.name = "same"
+        assert_array_equal(cached.transform([stream]), expected)
+
+
+def test_a_damaged_entry_is_computed_anew(cached, sounds, tmp_path):
+    expected = cached.transform(sounds)
+    entries = list((tmp_path / "cache").rglob("output.pkl"))
+    assert len(entries) == 3
+    for i, entry in enumerate(entries):
+        content = entry.read_bytes()
+        entry.write_bytes(content[: i * len(content) // 3])  # nothing, a third, two thirds
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # joblib's, of what it cannot load
+        assert_array_equal(cached.transform(sounds), expected)
+    assert_array_equal(cached.transform(sounds), expected)
+
+
+def test_a_search_decodes_each_file_once(tracks, tmp_path, counted):
+    model = make_pipeline(
+        MFCCSegmenter(segment_duration=1.0, n_segments=2, memory=str(tmp_path)),
+        SegmentSummary(),
+        make_baseline("svm"),
+    )
+    search = GridSearchCV(
+        model, {"pipeline__svc__C": [0.1, 1, 10], "pipeline__svc__kernel": ["rbf", "linear"]}, cv=3
+    )
+    search.fit(tracks.data, tracks.target).predict(tracks.data)
+    assert sorted(counted) == sorted(Path(path).name for path in tracks.data)
+
+
+def test_cached_pipelines_pickle(cached, sounds):
+    expected = cached.transform(sounds)
+    assert_array_equal(pickle.loads(pickle.dumps(cached)).transform(sounds), expected)
 
 
 # ---------------------------------------------------------------- progress
