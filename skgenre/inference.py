@@ -13,11 +13,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from . import layers as L
 
-#: Segments that go through a network at once: their activations stay near the cache.
-BLOCK_SEGMENTS = 64
+#: Segments that go through a network at once, at the most.
+BLOCK_SEGMENTS = 128
+
+#: Values of a layer's output that go through a network at once, so that they stay in the cache.
+_BLOCK_VALUES = 1 << 19
 
 
-def _activate(x: np.ndarray, activation: str) -> np.ndarray:
+def _activate(x: np.ndarray, activation: str | None) -> np.ndarray:
     if activation == "relu":
         return np.maximum(x, 0, out=x)
     if activation == "softmax":
@@ -31,16 +34,21 @@ def _activate(x: np.ndarray, activation: str) -> np.ndarray:
 
 def _dense(layer: L.Dense, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
     kernel, bias = weights
-    return _activate(x @ kernel + bias, layer.activation)
+    y = x @ kernel
+    y += bias
+    return y
 
 
 def _conv2d(layer: L.Conv2D, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """One product of all windows, beside a column of ones for the bias, with the kernel."""
     kernel, bias = weights
     windows = sliding_window_view(x, layer.kernel_size, axis=(1, 2))  # n, h, w, c, kh, kw
-    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, kernel[..., 0].size)
-    y = rows @ kernel.reshape(-1, layer.units)
-    y += bias
-    return _activate(y, layer.activation).reshape(*windows.shape[:3], layer.units)
+    windows = windows.transpose(0, 1, 2, 4, 5, 3)
+    rows = np.empty((*windows.shape[:3], kernel[..., 0].size + 1), x.dtype)
+    rows[..., :-1].reshape(windows.shape)[...] = windows  # a view: only the last axis is split
+    rows[..., -1] = 1
+    matrix = np.concatenate([kernel.reshape(-1, layer.units), bias[None]])
+    return (rows.reshape(-1, len(matrix)) @ matrix).reshape(*rows.shape[:3], layer.units)
 
 
 def _max_pooling2d(layer: L.MaxPooling2D, weights, x: np.ndarray) -> np.ndarray:
@@ -74,32 +82,47 @@ def _batch_normalization(layer, weights: Sequence[np.ndarray], x: np.ndarray) ->
     return x * scale + (beta - mean * scale)
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    """Apply the logistic function in place, by tanh: 1 / (1 + exp(-x)) overflows at -90."""
-    x *= 0.5
-    np.tanh(x, out=x)
-    x += 1
-    x *= 0.5
-    return x
-
-
 def _lstm(layer: L.LSTM, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """Run all gates of a step as one product and one tanh.
+
+    The logistic function is (1 + tanh(x / 2)) / 2, which cannot overflow. Its inner half goes to
+    the weights; its outer half turns the states into twice theirs, and is taken back from the
+    weights that they meet and from what is returned. Units come first and segments last, so that
+    each gate is contiguous.
+    """
     kernel, recurrent, bias = weights
-    n, n_frames, _ = x.shape
+    n, n_frames, n_inputs = x.shape
     u = layer.units
-    # Frames first, so that each step reads and writes one contiguous block.
-    inputs = np.ascontiguousarray(x.transpose(1, 0, 2)) @ kernel + bias
-    h = np.zeros((n, u), x.dtype)
-    c = np.zeros((n, u), x.dtype)
-    sequence = np.empty((n_frames, n, u), x.dtype)
+    # Keras' order of the gates is input, forget, cell, output; the cell's comes last here.
+    order = np.r_[0 : 2 * u, 3 * u : 4 * u, 2 * u : 3 * u]
+    half = np.where(np.arange(4 * u) < 3 * u, np.float32(0.5), np.float32(1))[:, None]
+    matrix = np.concatenate([kernel, recurrent / 2]).T[order] * half
+    bias = bias[order, None] * half
+    inputs = np.empty((n_inputs + u, n), np.float32)  # of a step, above the doubled state
+    state = inputs[n_inputs:]
+    state[:] = 0
+    cell = np.zeros((u, n), np.float32)
+    gates = np.empty((4 * u, n), np.float32)
+    i, f, o, g = gates.reshape(4, u, n)
+    sequence = np.empty((n_frames, u, n), np.float32)
     for t in range(n_frames):
-        z = inputs[t]
-        z += h @ recurrent
-        i, f, o = _sigmoid(z[:, :u]), _sigmoid(z[:, u : 2 * u]), _sigmoid(z[:, 3 * u :])
-        c *= f
-        c += i * np.tanh(z[:, 2 * u : 3 * u])
-        h = np.multiply(o, np.tanh(c), out=sequence[t])
-    return sequence.transpose(1, 0, 2) if layer.return_sequences else h
+        inputs[:n_inputs] = x[:, t].T
+        np.matmul(matrix, inputs, out=gates)
+        gates += bias
+        np.tanh(gates, out=gates)
+        gates[: 3 * u] += 1
+        cell *= f
+        i *= g
+        cell += i
+        cell *= 0.5
+        np.tanh(cell, out=g)
+        np.multiply(o, g, out=state)
+        if layer.return_sequences:
+            sequence[t] = state
+    if layer.return_sequences:
+        sequence *= 0.5
+        return sequence.transpose(2, 0, 1)
+    return np.ascontiguousarray(state.T) / 2
 
 
 _FORWARD = {
@@ -135,9 +158,24 @@ def predict_proba(
     remaining = iter(weights)
     per_layer = [[next(remaining) for _ in specs] for specs in architecture.weights]
     out = np.empty((len(X), *architecture.shapes[-1]))
-    for start in range(0, len(X), BLOCK_SEGMENTS):
-        x = X[start : start + BLOCK_SEGMENTS]
-        for layer, arrays in zip(architecture.layers, per_layer, strict=True):
+    # A recurrent layer goes through its frames one by one, with a product for each.
+    largest = max(
+        np.prod(shape[1:] if isinstance(layer, L.LSTM) and len(shape) > 1 else shape)
+        for layer, shape in zip(architecture.layers, architecture.shapes[1:], strict=True)
+    )
+    step = int(np.clip(_BLOCK_VALUES // largest, 1, BLOCK_SEGMENTS))
+    for start in range(0, len(X), step):
+        x = X[start : start + step]
+        waiting = None
+        for i, (layer, arrays) in enumerate(zip(architecture.layers, per_layer, strict=True)):
             x = _FORWARD[type(layer)](layer, arrays, x)
-        out[start : start + BLOCK_SEGMENTS] = x
+            waiting = getattr(layer, "activation", waiting)
+            # What never falls where its input rises may wait until a maximum has been taken,
+            # which leaves a quarter of the values.
+            following = architecture.layers[i + 1 : i + 2]
+            if waiting == "relu" and following and isinstance(following[0], L.MaxPooling2D):
+                continue
+            x = _activate(x, waiting)
+            waiting = None
+        out[start : start + step] = x
     return out

@@ -1,0 +1,544 @@
+"""Time skgenre beside named alternatives, and write ``docs/speed.rst``.
+
+``make bench`` runs it on synthetic tracks, ``make bench GTZAN=<folder>`` on recordings. Both
+sides of a row are timed in turns in one run, after warming up; figures are medians. Ratios hold
+better than times, which vary with the machine and what else it does.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+#: One thread, unless a row says otherwise.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import joblib
+import librosa
+import numpy as np
+import soundfile
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skgenre import (
+    ANNClassifier,
+    CNNClassifier,
+    LSTMClassifier,
+    MFCCSegmenter,
+    SegmentScaler,
+    SegmentSummary,
+    make_baseline,
+    track_features,
+)
+from skgenre.audio import AudioFile, load_audio
+from skgenre.datasets import load_gtzan, make_tracks
+from skgenre.mfcc import segment_mfcc
+
+ROOT = Path(__file__).parent.parent
+SEGMENT = 66150
+NETWORKS = {"ANN": ANNClassifier, "CNN": CNNClassifier, "LSTM": LSTMClassifier}
+
+
+def seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def compare(ours, theirs, n=7):
+    """Median seconds of both, taken in turns after one of each to warm up."""
+    ours(), theirs()
+    times = [(seconds(ours), seconds(theirs)) for _ in range(n)]
+    return tuple(np.median(times, axis=0))
+
+
+# ---------------------------------------------------------------- extraction
+
+
+def librosa_segments(y):
+    """MFCCs of ten segments, as the published system computes them."""
+    return [
+        librosa.feature.mfcc(y=y[i * SEGMENT : (i + 1) * SEGMENT], sr=22050, n_mfcc=13).T
+        for i in range(10)
+    ]
+
+
+def mfcc_of_a_track(paths, folder):
+    y = load_audio(paths[0])[: 10 * SEGMENT]
+    y = np.pad(y, (0, 10 * SEGMENT - len(y)))
+    segments = y.reshape(10, SEGMENT)
+    assert np.abs(segment_mfcc(segments) - librosa_segments(y)).max() < 1e-3
+    return compare(lambda: segment_mfcc(segments), lambda: librosa_segments(y), 21)
+
+
+def features_of_a_track(paths, folder):
+    y = load_audio(paths[0])
+
+    def theirs():
+        sr = 22050
+        librosa.feature.chroma_stft(y=y, sr=sr)
+        librosa.feature.rms(y=y)
+        librosa.feature.spectral_centroid(y=y, sr=sr)
+        librosa.feature.spectral_bandwidth(y=y, sr=sr)
+        librosa.feature.spectral_rolloff(y=y, sr=sr)
+        librosa.feature.zero_crossing_rate(y)
+        librosa.effects.hpss(y)
+        librosa.beat.beat_track(y=y, sr=sr)
+        librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
+
+    return compare(lambda: track_features(y), theirs, 5)
+
+
+def folder_to_tensor(paths, folder):
+    """Two workers against one, as published: lists, JSON, arrays."""
+
+    def published():
+        data = []
+        for path in paths:
+            y, _ = librosa.load(path, sr=22050)
+            for i in range(min(10, len(y) // SEGMENT)):
+                segment = y[i * SEGMENT : (i + 1) * SEGMENT]
+                data.append(librosa.feature.mfcc(y=segment, sr=22050, n_mfcc=13).T.tolist())
+        with open(folder / "data.json", "w") as file:
+            json.dump(data, file)
+        with open(folder / "data.json") as file:
+            np.array(json.load(file))
+
+    return compare(lambda: MFCCSegmenter(n_jobs=2).transform(paths), published, 3)
+
+
+def two_workers(paths, folder):
+    one, two = (MFCCSegmenter(n_jobs=n) for n in (1, 2))
+    return compare(lambda: two.transform(paths), lambda: one.transform(paths), 5)
+
+
+def start_of_a_long_mp3(paths, folder):
+    path = folder / "long.mp3"
+    y = np.concatenate([load_audio(paths[i % len(paths)]) for i in range(8)])
+    soundfile.write(path, y[: 240 * 22050], 22050)
+
+    def theirs():
+        y, _ = librosa.load(path, sr=22050)
+        librosa_segments(y[: 10 * SEGMENT])
+
+    return compare(lambda: MFCCSegmenter().transform([path]), theirs, 5)
+
+
+def cached_transform(paths, folder):
+    fresh = []
+
+    def first():
+        cache = folder / f"cache{len(fresh)}"
+        fresh.append(cache)
+        MFCCSegmenter(memory=str(cache)).transform(paths)
+
+    def again():
+        MFCCSegmenter(memory=str(fresh[0])).transform(paths)
+
+    first()
+    return compare(again, first, 3)
+
+
+def files_read_by_a_search(paths, folder):
+    """Decoded files of 6 candidates on 3 folds with and without the cache: counted."""
+    counts = []
+    opened = []
+    open_file = AudioFile.__init__
+
+    def counting(self, path, *args, **kwargs):
+        opened.append(path)
+        open_file(self, path, *args, **kwargs)
+
+    labels = [Path(path).parent.name for path in paths]
+    AudioFile.__init__ = counting
+    for memory in (str(folder / "search"), None):
+        opened.clear()
+        model = make_pipeline(MFCCSegmenter(memory=memory), SegmentSummary(), make_baseline("svm"))
+        GridSearchCV(model, {"pipeline__svc__C": [0.01, 0.1, 1, 10, 100, 1000]}, cv=3).fit(
+            paths, labels
+        )
+        counts.append(len(opened) / len(paths))
+    AudioFile.__init__ = open_file
+    return tuple(counts)
+
+
+# ---------------------------------------------------------------- networks
+
+
+def random_tracks(n_tracks, n_segments, n_classes=10):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n_tracks, n_segments, 130, 13)).astype(np.float32)
+    return X, np.arange(n_tracks) % n_classes
+
+
+def keras_model(kind):
+    """The same layers, compiled by hand."""
+    import keras
+
+    model = keras.models.clone_model(fitted(kind).to_keras())
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def fitted(kind):
+    X, y = random_tracks(20, 1)
+    return NETWORKS[kind](epochs=1, random_state=0).fit(X, y)
+
+
+def fit(kind):
+    def row(paths, folder):
+        X, y = random_tracks(200, 10)
+        model = keras_model(kind)
+        flat, labels = X.reshape(-1, 130, 13), np.repeat(y, 10)
+        classifier = NETWORKS[kind](epochs=5, random_state=0)
+        return compare(
+            lambda: classifier.fit(X, y),
+            lambda: model.fit(flat, labels, batch_size=32, epochs=5, verbose=0),
+            3,
+        )
+
+    return row
+
+
+def scikeras_classifier(kind, **kwargs):
+    """As scikeras' users write it: a function that builds the network anew for each fit."""
+    import keras
+    from scikeras.wrappers import KerasClassifier
+
+    layers = {
+        "ANN": lambda d: [
+            keras.layers.Flatten(),
+            *(
+                layer
+                for units in (512, 256, 64)
+                for layer in (
+                    keras.layers.Dense(units, "relu", kernel_regularizer="l2"),
+                    keras.layers.Dropout(d),
+                )
+            ),
+        ],
+        "CNN": lambda d: [
+            keras.layers.Reshape((130, 13, 1)),
+            *(
+                layer
+                for size in (3, 3, 2)
+                for layer in (
+                    keras.layers.Conv2D(32, size, activation="relu"),
+                    keras.layers.MaxPooling2D(size, 2, padding="same"),
+                    keras.layers.BatchNormalization(),
+                )
+            ),
+            keras.layers.Flatten(),
+            keras.layers.Dense(64, "relu"),
+            keras.layers.Dropout(d),
+        ],
+        "LSTM": lambda d: [
+            keras.layers.LSTM(64, return_sequences=True),
+            keras.layers.LSTM(64),
+            keras.layers.Dense(64, "relu"),
+            keras.layers.Dropout(d),
+        ],
+    }[kind]
+    return KerasClassifier(
+        model=build_scikeras,
+        layers=layers,
+        dropout=0.3,
+        loss="sparse_categorical_crossentropy",
+        optimizer="adam",
+        verbose=0,
+        **kwargs,
+    )
+
+
+def build_scikeras(layers, dropout):
+    import keras
+
+    output = keras.layers.Dense(10, "softmax")
+    return keras.Sequential([keras.Input((130, 13)), *layers(dropout), output])
+
+
+def search(paths, folder):
+    X, y = random_tracks(200, 2)
+    grid = {"dropout": [0.1, 0.3], "learning_rate": [0.001, 0.003, 0.01]}
+    ours = GridSearchCV(LSTMClassifier(epochs=2, random_state=0), grid, cv=4, refit=False)
+    theirs = GridSearchCV(
+        scikeras_classifier("LSTM", epochs=2),
+        {"dropout": grid["dropout"], "optimizer__learning_rate": grid["learning_rate"]},
+        cv=4,
+        refit=False,
+    )
+    flat, labels = X.reshape(-1, 130, 13), np.repeat(y, 2)
+    return seconds(lambda: ours.fit(X, y)), seconds(lambda: theirs.fit(flat, labels))
+
+
+def answer_one(kind):
+    def row(paths, folder):
+        classifier = fitted(kind)
+        X, y = random_tracks(20, 10)
+        theirs = scikeras_classifier(kind, epochs=1).fit(X[:, 0], y)
+        return compare(
+            lambda: classifier.predict_proba(X[:1]), lambda: theirs.predict_proba(X[0]), 11
+        )
+
+    return row
+
+
+def answer_many(kind):
+    def row(paths, folder):
+        classifier = fitted(kind)
+        X, _ = random_tracks(300, 10)
+        model = classifier.to_keras()
+        flat = X.reshape(-1, 130, 13)
+        return compare(
+            lambda: classifier.predict_proba(X),
+            lambda: model.predict(flat, batch_size=256, verbose=0),
+            5,
+        )
+
+    return row
+
+
+# ---------------------------------------------------------------- new processes
+
+OURS = """
+import joblib, sys
+print(joblib.load(sys.argv[1]).predict([sys.argv[2]]))
+"""
+THEIRS = """
+import joblib, sys, librosa, numpy as np
+model = joblib.load(sys.argv[1])
+y, _ = librosa.load(sys.argv[2], sr=22050)
+X = np.array([
+    librosa.feature.mfcc(y=y[i * 66150:(i + 1) * 66150], sr=22050, n_mfcc=13).T for i in range(9)
+])
+print(model.predict_proba(X).mean(axis=0).argmax())
+"""
+
+
+def process(code, *args):
+    """Seconds and peak memory in MB of a new process."""
+    code += "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True
+    )
+    return time.perf_counter() - start, float(done.stdout.split()[-1])
+
+
+def answer_in_a_new_process(paths, folder):
+    X, y = random_tracks(20, 10)
+    ours = make_pipeline(MFCCSegmenter(), SegmentScaler(), CNNClassifier(epochs=1)).steps
+    classifier = fitted("CNN")
+    pipeline = make_pipeline(ours[0][1], SegmentScaler().fit(X), classifier)
+    theirs = scikeras_classifier("CNN", epochs=1).fit(X[:, 0], y)
+    theirs.set_params(layers=None)  # a fitted one does not need it, and it does not pickle
+    joblib.dump(pipeline, folder / "ours.joblib")
+    joblib.dump(theirs, folder / "theirs.joblib")
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    return [
+        np.median([process(code, folder / model, paths[0]) for _ in range(3)], axis=0)
+        for code, model in ((OURS, "ours.joblib"), (THEIRS, "theirs.joblib"))
+    ]
+
+
+def imports(paths, folder):
+    return tuple(
+        np.median([process(f"import {name}")[0] for _ in range(5)])
+        for name in ("skgenre", "sklearn")
+    )
+
+
+MEMORY = """
+import sys
+from skgenre import MFCCSegmenter
+X = MFCCSegmenter().transform(sys.argv[2:] * (int(sys.argv[1]) // len(sys.argv[2:]) + 1))
+print(X.nbytes / 2**20)
+"""
+
+
+def peak_memory(paths):
+    """Peak of a process that extracts a thousand tracks, and its output, in MB."""
+    code = MEMORY + "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "1000", *paths], capture_output=True, text=True, check=True
+    )
+    output, peak = map(float, done.stdout.split())
+    return peak / 1024, output
+
+
+# ---------------------------------------------------------------- the machine
+
+
+def machine():
+    """Rates of this machine on one thread: sgemm in Gflop/s, copying in GB/s."""
+    a = np.ones((1024, 1024), np.float32)
+    b = np.ones(1 << 26, np.float32)
+    c = np.empty_like(b)
+    gemm = min(seconds(lambda: a @ a) for _ in range(5))
+    copy = min(seconds(lambda: np.copyto(c, b)) for _ in range(5))
+    return 2 * 1024**3 / gemm / 1e9, 2 * b.nbytes / copy / 1e9
+
+
+def flops(kind):
+    """Multiplications and additions of one segment through a network."""
+    architecture = fitted(kind).architecture_
+    total, shapes = 0, architecture.shapes
+    for layer, weights, shape, after in zip(
+        architecture.layers, architecture.weights, shapes, shapes[1:], strict=False
+    ):
+        matrices = sum(int(np.prod(weight.shape)) for weight in weights if len(weight.shape) > 1)
+        times = {"Conv2D": np.prod(after[:-1]), "LSTM": shape[0]}.get(type(layer).__name__, 1)
+        total += 2 * matrices * int(times)
+    return total
+
+
+ROWS = [
+    ("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track),
+    ("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track),
+    (
+        "folder of audio to tensor, 2 workers",
+        "the published way, by lists and JSON",
+        20,
+        folder_to_tensor,
+    ),
+    ("the same, 2 workers", "1 worker", 1.7, two_workers),
+    ("first 30 s of a 4-minute mp3", "librosa.load of it, then MFCCs", 8, start_of_a_long_mp3),
+    ("the same transform with memory=", "the first time", 15, cached_transform),
+    *(
+        (f"fit of the {kind}, 2,000 segments, 5 epochs", "hand-written model.fit", 1.25, fit(kind))
+        for kind in NETWORKS
+    ),
+    ("24-fit search, LSTM", "the same on scikeras", 4, search),
+    *(
+        (f"predict_proba of one track, {kind}", "scikeras, its 10 segments", bar, answer_one(kind))
+        for kind, bar in (("ANN", 50), ("CNN", 15), ("LSTM", 6))
+    ),
+    *(
+        (
+            f"predict_proba of 300 tracks, {kind}",
+            "keras.Model.predict, batch 256",
+            1,
+            answer_many(kind),
+        )
+        for kind in NETWORKS
+    ),
+    ("import skgenre", "import sklearn", 1 / 1.2, imports),
+]
+
+HEAD = """\
+Speed
+=====
+
+Written by ``make bench`` (``benchmarks/speed.py``) on {n_paths} tracks ({which}), {machine},
+Python {python}. One thread unless a row says otherwise; both sides of a row in turns in one run,
+after warming up, medians. This machine multiplies matrices at {gemm:.0f} Gflop/s and copies memory
+at {copy:.0f} GB/s on one thread.
+
+.. list-table::
+   :header-rows: 1
+
+   * - what
+     - against
+     - ours (ms)
+     - theirs (ms)
+     - times as fast
+     - aim
+"""
+
+TAIL = """
+A new process that loads a saved CNN pipeline and answers for one song takes {ours[0]:.1f} s and
+{ours[1]:.0f} MB at its peak; a scikeras classifier saved by joblib, behind librosa, takes
+{theirs[0]:.1f} s and {theirs[1]:.0f} MB: {time:.1f} times the time (aim: 5) and {memory:.1f} times
+the memory (aim: 4).
+
+A search of 6 candidates on 3 folds over ``clf__*`` opens each file {cached:.0f} time with
+``memory=`` and {uncached:.0f} times without.
+
+Extracting a thousand tracks peaks at {peak:.0f} MB, for a tensor of {output:.0f} MB (aim: output
+and 300 MB).
+
+The physical side: a 30-second track is 1.3 MB of 16-bit samples, and its 1,300 transforms of 2,048
+are {fft:.0f} Mflop (2.5 N log2 N each); the MFCC row above is {fft_rate:.1f} Gflop/s of transforms
+alone. One segment is {ann:.1f}, {cnn:.1f} and {lstm:.1f} Mflop through the ANN, CNN and LSTM, so
+300 tracks run at {ann_rate:.0f}, {cnn_rate:.0f} and {lstm_rate:.0f} Gflop/s.
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, help="GTZAN instead of synthetic tracks")
+    parser.add_argument("--only", default="", help="rows that contain this; writes no file")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tracks = (
+            load_gtzan(args.folder)
+            if args.folder
+            else make_tracks(2, duration=30, random_state=0, folder=folder / "tracks")
+        )
+        paths = tracks.data
+        lines, times = [], {}
+        for what, against, aim, row in ROWS:
+            if args.only not in what:
+                continue
+            ours, theirs = times[what] = row(paths, folder)
+            cells = [
+                what,
+                against,
+                f"{1000 * ours:.1f}",
+                f"{1000 * theirs:.1f}",
+                f"{theirs / ours:.2f}" + ("" if theirs / ours >= aim else " (missed)"),
+                f"{aim:.3g}",
+            ]
+            print(*cells, sep=" | ", flush=True)
+            lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+        if args.only:
+            return
+        ours, theirs = answer_in_a_new_process(paths, folder)
+        cached, uncached = files_read_by_a_search(paths, folder)
+        peak, output = peak_memory(paths)
+    gemm, copy = machine()
+    fft = 1300 * 2.5 * 2048 * 11 / 1e6
+    rates = {
+        kind: 3000 * flops(kind) / times[f"predict_proba of 300 tracks, {kind}"][0] / 1e9
+        for kind in NETWORKS
+    }
+    text = HEAD.format(
+        n_paths=len(paths),
+        which="recordings of GTZAN" if args.folder else "synthetic",
+        machine=f"{os.cpu_count()} cores, {platform.machine()}",
+        python=platform.python_version(),
+        gemm=gemm,
+        copy=copy,
+    )
+    text += "\n".join(lines) + "\n"
+    text += TAIL.format(
+        ours=ours,
+        theirs=theirs,
+        time=theirs[0] / ours[0],
+        memory=theirs[1] / ours[1],
+        cached=cached,
+        uncached=uncached,
+        peak=peak,
+        output=output,
+        fft=fft,
+        fft_rate=fft / 1e3 / times["MFCCs of a 30 s track"][0],
+        ann=flops("ANN") / 1e6,
+        cnn=flops("CNN") / 1e6,
+        lstm=flops("LSTM") / 1e6,
+        ann_rate=rates["ANN"],
+        cnn_rate=rates["CNN"],
+        lstm_rate=rates["LSTM"],
+    )
+    print(text[text.index("A new process") :])
+    (ROOT / "docs" / "speed.rst").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
