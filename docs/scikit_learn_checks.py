@@ -24,7 +24,8 @@ scikit-learn's checks
 What ``sklearn.utils.estimator_checks.check_estimator`` says of each estimator that takes tables,
 written by ``make checks`` with scikit-learn {sklearn}, scikeras {scikeras}, Keras {keras} and
 TensorFlow {tensorflow}. *Skipped* are checks that scikit-learn itself leaves out, as those of
-array-API input where ``SCIPY_ARRAY_API`` is not set.
+array-API input where ``SCIPY_ARRAY_API`` is not set. From ``SimpleImputer`` on they are the steps
+of the ready baselines, scikit-learn's own with our parameters.
 
 .. list-table::
    :header-rows: 1

@@ -40,15 +40,12 @@ def _dense(layer: L.Dense, weights: Sequence[np.ndarray], x: np.ndarray) -> np.n
 
 
 def _conv2d(layer: L.Conv2D, weights: Sequence[np.ndarray], x: np.ndarray) -> np.ndarray:
-    """One product of all windows, beside a column of ones for the bias, with the kernel."""
     kernel, bias = weights
     windows = sliding_window_view(x, layer.kernel_size, axis=(1, 2))  # n, h, w, c, kh, kw
-    windows = windows.transpose(0, 1, 2, 4, 5, 3)
-    rows = np.empty((*windows.shape[:3], kernel[..., 0].size + 1), x.dtype)
-    rows[..., :-1].reshape(windows.shape)[...] = windows  # a view: only the last axis is split
-    rows[..., -1] = 1
-    matrix = np.concatenate([kernel.reshape(-1, layer.units), bias[None]])
-    return (rows.reshape(-1, len(matrix)) @ matrix).reshape(*rows.shape[:3], layer.units)
+    rows = windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, kernel[..., 0].size)
+    y = rows @ kernel.reshape(-1, layer.units)
+    y += bias
+    return y.reshape(*windows.shape[:3], layer.units)
 
 
 def _max_pooling2d(layer: L.MaxPooling2D, weights, x: np.ndarray) -> np.ndarray:
