@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum lint format docs checks figures coverage build clean
+.PHONY: demo test test-quick test-minimum lint format docs checks figures bench coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -48,6 +48,10 @@ checks: $(VENV)/installed
 # Rewrites the figures of the documentation that are measured on GTZAN=<folder>.
 figures: $(VENV)/installed
 	$(BIN)/python benchmarks/gtzan_tables.py $(GTZAN)
+
+# Times skgenre beside named alternatives, on GTZAN=<folder> or on synthetic tracks.
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/speed.py $(GTZAN)
 
 coverage: $(VENV)/installed
 	$(BIN)/python -m pytest $(PROCESSES) --cov=skgenre --cov-branch --cov-report=term-missing
