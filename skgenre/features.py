@@ -242,7 +242,7 @@ class TrackFeatures(TrackExtractor):
     ----------
     max_duration : float or None, default=120.0
         Of longer tracks the middle so many seconds are taken, which bounds the memory: about
-        4 MB a second. None takes all of every track.
+        2.5 MB a second. None takes all of every track.
     on_error : {"raise", "warn"}, default="raise"
         What becomes of tracks that cannot be read or are shorter than 0.1 s. ``"raise"`` tries
         all tracks, then raises one error that lists them; ``"warn"`` gives them rows of NaN and
