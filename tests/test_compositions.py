@@ -12,6 +12,7 @@ from sklearn.ensemble import BaggingClassifier, StackingClassifier, VotingClassi
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -222,6 +223,7 @@ def test_metadata_is_routed_through_a_pipeline_into_a_search(problem):
             y,
             params={"groups": groups, "sample_weight": weight},
             cv=StratifiedGroupKFold(2),
+            scoring=get_scorer("accuracy").set_score_request(sample_weight=True),
             error_score="raise",
         )
     found = outer[-1].best_estimator_

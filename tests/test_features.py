@@ -138,7 +138,7 @@ def test_rows_are_those_of_the_tracks_samples(tracks):
 def test_tables_have_the_names_of_gtzans(tracks):
     features = TrackFeatures()
     assert features.get_feature_names_out().tolist() == list(GTZAN_FEATURES)
-    paths = pd.Series(tracks.data[:2], index=["a", "b"])
+    paths = pd.DataFrame({"path": tracks.data[:2]}, index=["a", "b"])
     table = clone(features).set_output(transform="pandas").fit_transform(paths)
     assert table.columns.tolist() == list(GTZAN_FEATURES)
     assert table.index.tolist() == ["a", "b"]

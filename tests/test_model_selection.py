@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
@@ -14,6 +15,7 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.utils.fixes import parse_version
 
 from skgenre import (
     SegmentScaler,
@@ -254,8 +256,10 @@ def test_the_published_leakage_is_reproduced(gtzan):
     found = leakage_report({name: make_baseline(name) for name in ("knn", "svm")}, table)
     found = found.pivot(index="model", columns="splitting", values="accuracy")
     columns = ["random pieces", "by track", "by artist"]
-    assert_allclose(found.loc["knn", columns], [0.897, 0.657, 0.461], atol=0.02)
-    assert_allclose(found.loc["svm", columns], [0.905, 0.735, 0.551], atol=0.02)
+    # Measured with scikit-learn 1.9; 1.6 shuffles groups otherwise, into other folds.
+    atol = 0.02 if parse_version(sklearn.__version__) >= parse_version("1.9") else 0.03
+    assert_allclose(found.loc["knn", columns], [0.897, 0.657, 0.461], atol=atol)
+    assert_allclose(found.loc["svm", columns], [0.905, 0.735, 0.551], atol=atol)
 
 
 @pytest.mark.gtzan
