@@ -80,6 +80,7 @@ def test_behind_summaries_of_tensors_with_missing_segments(name):
     assert model.score(X, y) > 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["knn", "lda"])
 @pytest.mark.parametrize(
     "features", [make_pipeline(SEGMENTER, SegmentSummary()), TrackFeatures(n_jobs=2)]
@@ -90,6 +91,7 @@ def test_from_files(tracks, name, features):
     assert model.predict(tracks.data[:1]).shape == (1,)
 
 
+@pytest.mark.slow
 def test_messy_folders(tracks, tmp_path):
     (tmp_path / "empty.wav").touch()
     paths = [*tracks.data, tmp_path / "empty.wav"]

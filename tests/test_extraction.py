@@ -108,6 +108,7 @@ def test_the_number_of_jobs_changes_nothing(extractor, sounds):
         assert_array_equal(clone(extractor).set_params(n_jobs=n_jobs).transform(sounds), expected)
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_and_carry_errors_home(extractor, sounds, tmp_path):
     expected = extractor.transform(sounds)
     with joblib.parallel_config(backend="loky", n_jobs=2):
@@ -289,6 +290,7 @@ def test_a_file_is_computed_once(extractor, sounds, tmp_path, counted, kind):
     assert len(counted) == 3
 
 
+@pytest.mark.slow
 def test_neither_policy_nor_jobs_are_part_of_the_key(cached, sounds, counted, capsys):
     cached.transform(sounds)
     cached.set_params(on_error="warn", n_jobs=2, verbose=1).transform(sounds)

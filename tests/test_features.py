@@ -211,6 +211,7 @@ print(*model.predict(sys.argv[1:]), "tensorflow" in sys.modules, "matplotlib" in
 """
 
 
+@pytest.mark.slow
 def test_no_tensorflow_is_imported(tracks):
     assert run_python(WITHOUT_TENSORFLOW, *tracks.data[:2]) == "a b False False\n"
 
@@ -254,6 +255,7 @@ def test_models_of_the_table_answer_for_songs_as_for_rows(from_audio_and_table, 
     assert agreement.mean() >= 0.99
 
 
+@pytest.mark.slow
 def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
     table = TrackFeatures().set_output(transform="pandas").transform(tracks.data)
     table.insert(0, "filename", [f"{track}.wav" for track in tracks.track_ids])

@@ -198,6 +198,7 @@ def test_ready_splits_and_splitters_that_use_groups():
         compare_models(model, table["data"], table["target"], cv=LeaveOneGroupOut())
 
 
+@pytest.mark.slow
 def test_networks_beside_baselines(data):
     models = {"ann": NETWORKS["ann"], "knn": make_summary_baseline("knn")}
     found = compare_models(models, *data, cv=2, groups=None, n_jobs=2)

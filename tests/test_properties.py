@@ -201,6 +201,7 @@ def test_mfccs_are_librosas_at_any_size(n_samples, n_fft, hop_length, n_mels, n_
     assert_allclose(mfcc(y, sample_rate=sample_rate, **sizes), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @given(st.integers(2048, 12_000), st.floats(1e-2, 10))
 def test_volume_changes_levels_and_nothing_else(n_samples, gain):
     """The other columns do not know how loud a recording was made."""
