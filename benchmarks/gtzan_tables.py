@@ -17,6 +17,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import sklearn
+from published import features_with_librosa
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_selection import SelectPercentile, f_classif
@@ -144,20 +145,6 @@ def parity(folder, table):
     return paths, columns, pd.Series(labels)
 
 
-def with_librosa(y):
-    """The straightforward calls, one after the other."""
-    sr = 22050
-    librosa.feature.chroma_stft(y=y, sr=sr)
-    librosa.feature.rms(y=y)
-    librosa.feature.spectral_centroid(y=y, sr=sr)
-    librosa.feature.spectral_bandwidth(y=y, sr=sr)
-    librosa.feature.spectral_rolloff(y=y, sr=sr)
-    librosa.feature.zero_crossing_rate(y)
-    librosa.effects.hpss(y)
-    librosa.beat.beat_track(y=y, sr=sr)
-    librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
-
-
 def seconds(function, *args):
     start = time.perf_counter()
     function(*args)
@@ -167,9 +154,9 @@ def seconds(function, *args):
 def speed(paths):
     """Median seconds a track, taken in turns in one process after warming up."""
     sounds = [load_audio(path) for path in paths[:10]]
-    with_librosa(sounds[0])
+    features_with_librosa(sounds[0])
     track_features(sounds[0])
-    times = [(seconds(with_librosa, y), seconds(track_features, y)) for y in sounds]
+    times = [(seconds(features_with_librosa, y), seconds(track_features, y)) for y in sounds]
     return np.median(times, axis=0)
 
 

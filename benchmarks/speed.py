@@ -23,6 +23,7 @@ import joblib
 import librosa
 import numpy as np
 import soundfile
+from published import build_scikeras, features_with_librosa
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -79,20 +80,7 @@ def mfcc_of_a_track(paths, folder):
 
 def features_of_a_track(paths, folder):
     y = load_audio(paths[0])
-
-    def theirs():
-        sr = 22050
-        librosa.feature.chroma_stft(y=y, sr=sr)
-        librosa.feature.rms(y=y)
-        librosa.feature.spectral_centroid(y=y, sr=sr)
-        librosa.feature.spectral_bandwidth(y=y, sr=sr)
-        librosa.feature.spectral_rolloff(y=y, sr=sr)
-        librosa.feature.zero_crossing_rate(y)
-        librosa.effects.hpss(y)
-        librosa.beat.beat_track(y=y, sr=sr)
-        librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
-
-    return compare(lambda: track_features(y), theirs, 5)
+    return compare(lambda: track_features(y), lambda: features_with_librosa(y), 5)
 
 
 def folder_to_tensor(paths, folder):
@@ -256,13 +244,6 @@ def scikeras_classifier(kind, **kwargs):
     )
 
 
-def build_scikeras(layers, dropout):
-    import keras
-
-    output = keras.layers.Dense(10, "softmax")
-    return keras.Sequential([keras.Input((130, 13)), *layers(dropout), output])
-
-
 def search(paths, folder):
     X, y = random_tracks(200, 2)
     grid = {"dropout": [0.1, 0.3], "learning_rate": [0.001, 0.003, 0.01]}
@@ -306,6 +287,12 @@ def answer_many(kind):
 
 # ---------------------------------------------------------------- new processes
 
+#: Of the process itself; the resource module's figure begins with that of the parent.
+PEAK = """
+status = open("/proc/self/status").read()
+print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
+"""
+
 OURS = """
 import joblib, sys
 print(joblib.load(sys.argv[1]).predict([sys.argv[2]]))
@@ -323,24 +310,25 @@ print(model.predict_proba(X).mean(axis=0).argmax())
 
 def process(code, *args):
     """Seconds and peak memory in MB of a new process."""
-    code += "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    code += PEAK
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, args)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "benchmarks")},
     )
     return time.perf_counter() - start, float(done.stdout.split()[-1])
 
 
 def answer_in_a_new_process(paths, folder):
     X, y = random_tracks(20, 10)
-    ours = make_pipeline(MFCCSegmenter(), SegmentScaler(), CNNClassifier(epochs=1)).steps
-    classifier = fitted("CNN")
-    pipeline = make_pipeline(ours[0][1], SegmentScaler().fit(X), classifier)
+    pipeline = make_pipeline(MFCCSegmenter(), SegmentScaler().fit(X), fitted("CNN"))
     theirs = scikeras_classifier("CNN", epochs=1).fit(X[:, 0], y)
     theirs.set_params(layers=None)  # a fitted one does not need it, and it does not pickle
     joblib.dump(pipeline, folder / "ours.joblib")
     joblib.dump(theirs, folder / "theirs.joblib")
-    sys.path.insert(0, str(ROOT / "benchmarks"))
     return [
         np.median([process(code, folder / model, paths[0]) for _ in range(3)], axis=0)
         for code, model in ((OURS, "ours.joblib"), (THEIRS, "theirs.joblib"))
@@ -364,12 +352,14 @@ print(X.nbytes / 2**20)
 
 def peak_memory(paths):
     """Peak of a process that extracts a thousand tracks, and its output, in MB."""
-    code = MEMORY + "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     done = subprocess.run(
-        [sys.executable, "-c", code, "1000", *paths], capture_output=True, text=True, check=True
+        [sys.executable, "-c", MEMORY + PEAK, "1000", *paths],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     output, peak = map(float, done.stdout.split())
-    return peak / 1024, output
+    return peak, output
 
 
 # ---------------------------------------------------------------- the machine
