@@ -1,10 +1,20 @@
 import re
+import sys
 
 import librosa
+import numba
 import numpy as np
 import pytest
 
-from skgenre.mfcc import mfcc, n_segment_frames, segment_mfcc, segment_starts
+import skgenre.mfcc as mfcc_module
+from skgenre.mfcc import (
+    compiled,
+    mel_filters,
+    mfcc,
+    n_segment_frames,
+    segment_mfcc,
+    segment_starts,
+)
 
 from .conftest import make_sound
 
@@ -43,6 +53,53 @@ def test_silence_is_constant_and_finite():
     np.testing.assert_allclose(coefficients, librosa_mfcc(y, n_mfcc=13), atol=1e-3)
     assert np.ptp(coefficients, axis=0).max() == 0
     assert np.abs(coefficients[:, 1:]).max() < 1e-9
+
+
+@pytest.mark.parametrize("sample_rate", [1500, 2000, 8000, 22050, 44100])
+@pytest.mark.parametrize(("n_fft", "n_mels"), [(2048, 128), (255, 20), (4096, 1)])
+def test_mel_filters_are_librosas(sample_rate, n_fft, n_mels):
+    expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels)
+    filters = mel_filters(sample_rate, n_fft, n_mels)
+    assert filters.dtype == np.float32
+    np.testing.assert_allclose(filters, expected, atol=1e-6 * expected.max())
+
+
+def test_bands_without_a_bin_are_named_and_silent():
+    y = make_sound(1)
+    with pytest.warns(UserWarning, match=r"\d+ of n_mels=128 bands .* n_fft=256 samples .* fewer"):
+        coefficients = mfcc(y, n_fft=256, n_mfcc=128)
+    with pytest.warns(UserWarning, match="Empty filters"):
+        expected = librosa_mfcc(y, n_fft=256, n_mfcc=128)
+    np.testing.assert_allclose(coefficients, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("installed", [False, True])
+def test_the_faster_transform_gives_the_same(monkeypatch, installed):
+    if installed:
+        pytest.importorskip("ducc0")
+    else:
+        monkeypatch.setitem(sys.modules, "ducc0", None)
+    mfcc_module._rfft.cache_clear()
+    y = make_sound(3).astype(np.float32)
+    try:
+        np.testing.assert_allclose(mfcc(y), librosa_mfcc(y, n_mfcc=13), atol=1e-3)
+    finally:
+        mfcc_module._rfft.cache_clear()
+
+
+def test_compiles_where_nothing_can_be_written(monkeypatch):
+    njit = numba.njit
+
+    def njit_without_folder(function, cache=False, **options):
+        if cache:  # as Numba does
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(function, **options)
+
+    def double(x):
+        return 2 * x
+
+    monkeypatch.setattr(numba, "njit", njit_without_folder)
+    assert compiled(double)(21) == 42
 
 
 def test_segments_are_computed_each_on_its_own():
