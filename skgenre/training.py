@@ -19,6 +19,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -68,7 +69,7 @@ logging.getLogger("tensorflow").addFilter(
 )
 
 #: Steps in one call of the compiled function: an epoch is 1.3 to 1.65 times as fast as at 1,
-#: with the same arithmetic. Users' callbacks see each batch, so with them it is 1.
+#: with the same arithmetic. Users' callbacks see each batch, so with them it is not used.
 STEPS_PER_EXECUTION = 16
 
 #: Idle networks kept for the next fit; the least recently used goes first.
@@ -102,12 +103,17 @@ def build_keras(architecture: L.Architecture, weights=None) -> keras.Model:
     model : keras.Model
         Not compiled.
     """
+    model = _build(architecture, _KERAS)
+    if weights is not None:
+        _assign(_weight_variables(model), weights)
+    return model
+
+
+def _build(architecture: L.Architecture, kinds: dict) -> keras.Model:
     with _float32():
         model = keras.Sequential([keras.Input(architecture.input_shape, dtype="float32")])
         for layer in architecture.layers:
-            model.add(_KERAS[type(layer)](layer))
-    if weights is not None:
-        _assign(_weight_variables(model), weights)
+            model.add(kinds[type(layer)](layer))
     return model
 
 
@@ -142,7 +148,7 @@ _KERAS = {
         layer.pool_size, strides=layer.strides, padding="same"
     ),
     L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(epsilon=layer.epsilon),
-    L.LSTM: lambda layer: keras.layers.LSTM(
+    L.LSTM: lambda layer, kind=keras.layers.LSTM: kind(
         layer.units,
         return_sequences=layer.return_sequences,
         recurrent_initializer="zeros",
@@ -188,6 +194,67 @@ def _initial(weight: L.Weight, rng: np.random.Generator) -> np.ndarray:
     return np.full(shape, weight.initializer == "ones", np.float32)
 
 
+# ---------------------------------------------------------------- the same, faster
+
+
+class FusedLSTM(keras.layers.LSTM):
+    """Keras' LSTM with TensorFlow's one operation for all frames instead of a loop over them.
+
+    Training takes half the time; the numbers are the same. A GPU has its own, in cuDNN.
+    """
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        if tf.config.list_logical_devices("GPU"):
+            return super().call(sequences, initial_state, mask, training)
+        x = tf.transpose(sequences, (1, 0, 2))
+        zeros, no_peephole = tf.zeros((tf.shape(x)[1], self.units)), tf.zeros(self.units)
+        # BlockLSTMV2 has Keras' order of gates, but its gradient is of the order of this one.
+        states = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(x, tf.int64)[0],
+            x=x,
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=_cell_second(tf.concat([self.cell.kernel, self.cell.recurrent_kernel], 0)),
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=_cell_second(self.cell.bias),
+            forget_bias=0.0,  # it is in the bias already
+            cell_clip=0.0,  # no limit
+        ).h
+        return tf.transpose(states, (1, 0, 2)) if self.return_sequences else states[-1]
+
+
+def _cell_second(weights):
+    """Put gates in BlockLSTM's order: input, cell, forget, output."""
+    i, f, c, o = tf.split(weights, 4, axis=-1)
+    return tf.concat([i, c, f, o], axis=-1)
+
+
+class FusedAdam(keras.optimizers.Adam):
+    """Keras' Adam with TensorFlow's one operation for each variable; the same formula."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        step = tf.cast(self.iterations + 1, tf.float32)
+        i = self._get_variable_index(variable)
+        tf.raw_ops.ResourceApplyAdam(
+            var=variable.handle,
+            m=self._momentums[i].value.handle,
+            v=self._velocities[i].value.handle,
+            beta1_power=tf.pow(self.beta_1, step),
+            beta2_power=tf.pow(self.beta_2, step),
+            lr=learning_rate,
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            grad=gradient,
+        )
+
+
+#: What networks are trained with; those that users see are Keras' own.
+_FUSED = {**_KERAS, L.LSTM: partial(_KERAS[L.LSTM], kind=FusedLSTM)}
+
+
 # ---------------------------------------------------------------- lending
 
 
@@ -220,15 +287,18 @@ class _Source:
 
 
 class _Network:
-    """A compiled network and the data sets that it reads."""
+    """A compiled network and the data sets that it reads.
 
-    def __init__(self, architecture: L.Architecture, steps_per_execution: int):
-        self.model = build_keras(architecture)
+    A plain one is all Keras' own, for users' callbacks to see and to save.
+    """
+
+    def __init__(self, architecture: L.Architecture, plain: bool):
+        self.model = _build(architecture, _KERAS if plain else _FUSED)
         self.model.compile(
-            optimizer=keras.optimizers.Adam(),
+            optimizer=keras.optimizers.Adam() if plain else FusedAdam(),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
-            steps_per_execution=steps_per_execution,
+            steps_per_execution=1 if plain else STEPS_PER_EXECUTION,
             jit_compile=False,
         )
         self.model.optimizer.build(self.model.trainable_variables)
@@ -277,18 +347,18 @@ class _Pool:
         self._idle: OrderedDict[tuple, list[_Network]] = OrderedDict()
 
     @contextlib.contextmanager
-    def lend(self, architecture: L.Architecture, steps: int, reusable: bool) -> Iterator[_Network]:
-        """Lend a network to one borrower; drop it if `reusable` is false or an error escapes."""
+    def lend(self, architecture: L.Architecture, plain: bool) -> Iterator[_Network]:
+        """Lend a network to one borrower; drop it if it is plain or an error escapes."""
         # Floats that compiling reads from Keras' global configuration belong to the key.
-        key = (architecture, steps, keras.config.floatx(), keras.config.epsilon())
+        key = (architecture, plain, keras.config.floatx(), keras.config.epsilon())
         with self._lock:
             idle = self._idle.get(key)
             network = idle.pop() if idle else None
-        network = network or _Network(architecture, steps)
+        network = network or _Network(architecture, plain)
         yield network
         network.training.clear()
         network.validation.clear()
-        if reusable:
+        if not plain:
             with self._lock:
                 self._idle.setdefault(key, []).append(network)
                 self._idle.move_to_end(key)
@@ -381,15 +451,14 @@ def train(
     """
     rng = np.random.default_rng(seed)
     callbacks = list(callbacks)
-    steps = 1 if callbacks else STEPS_PER_EXECUTION
-    reusable = not callbacks
+    plain = bool(callbacks)
     if patience is not None:
         callbacks.append(
             keras.callbacks.EarlyStopping(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    with _float32(), _POOL.lend(architecture, steps, reusable) as network:
+    with _float32(), _POOL.lend(architecture, plain) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
         network.reset(weights, state, learning_rate, rng)

@@ -160,11 +160,11 @@ def test_training_goes_on_from_weights_and_state():
     assert iterations == 3 * -(-sum([24 * 3 - 2]) // 16)
 
 
-def test_equals_a_plain_keras_fit():
+@pytest.mark.parametrize("hidden", [ann(dropout=0), cnn(dropout=0), lstm(dropout=0)])
+def test_equals_a_plain_keras_fit(hidden):
     """One batch an epoch and no dropout: the same arithmetic, so the same weights."""
     X, _ = make_tensor()
     y = np.arange(24) % 3
-    hidden = ann(dropout=0)
     architecture = L.Architecture((8, 4), (*hidden, L.Dense(3, "softmax")))
     weight = np.linspace(0.5, 1.5, 24)
     segments = spread(X, segment_mask(X), np.arange(24), y, weight)
@@ -188,6 +188,23 @@ def test_equals_a_plain_keras_fit():
     np.testing.assert_allclose(ours.history["loss"], history.history["loss"], rtol=1e-5)
     for a, b in zip(ours.weights, model.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_recurrent_layers_learn_as_keras_do():
+    """The gradient of each weight and input, at values that no fit begins with."""
+    rng = np.random.default_rng(0)
+    x = tf.Variable(rng.normal(0, 2, (3, 20, 5)), dtype=tf.float32)
+    gradients = []
+    for kind in (keras.layers.LSTM, training.FusedLSTM):
+        layer = kind(4, return_sequences=True)
+        layer.build(x.shape)
+        rng = np.random.default_rng(1)
+        layer.set_weights([rng.normal(size=w.shape) for w in layer.weights])
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x) ** 2)
+        gradients.append(tape.gradient(loss, [x, *(w.value for w in layer.weights)]))
+    for expected, found in zip(*gradients, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_initial_weights_are_distributed_as_keras_draws_them():
