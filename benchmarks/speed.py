@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from typing import NamedTuple
 
 #: One thread, unless a row says otherwise.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
@@ -27,6 +30,7 @@ from published import build_scikeras, features_with_librosa
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
+import skgenre.mfcc as mfcc_module
 from skgenre import (
     ANNClassifier,
     CNNClassifier,
@@ -43,6 +47,8 @@ from skgenre.mfcc import segment_mfcc
 
 ROOT = Path(__file__).parent.parent
 SEGMENT = 66150
+#: How often a folder's rows take each track: a dozen files are a tenth of a second.
+COPIES = 4
 NETWORKS = {"ANN": ANNClassifier, "CNN": CNNClassifier, "LSTM": LSTMClassifier}
 
 
@@ -59,6 +65,14 @@ def compare(ours, theirs, n=7):
     return tuple(np.median(times, axis=0))
 
 
+class Row(NamedTuple):
+    what: str
+    against: str
+    aim: float
+    run: Callable
+    work: Callable | None
+
+
 # ---------------------------------------------------------------- extraction
 
 
@@ -70,12 +84,25 @@ def librosa_segments(y):
     ]
 
 
-def mfcc_of_a_track(paths, folder):
-    y = load_audio(paths[0])[: 10 * SEGMENT]
-    y = np.pad(y, (0, 10 * SEGMENT - len(y)))
-    segments = y.reshape(10, SEGMENT)
-    assert np.abs(segment_mfcc(segments) - librosa_segments(y)).max() < 1e-3
-    return compare(lambda: segment_mfcc(segments), lambda: librosa_segments(y), 21)
+def mfcc_of_a_track(transform):
+    def row(paths, folder):
+        y = load_audio(paths[0])[: 10 * SEGMENT]
+        y = np.pad(y, (0, 10 * SEGMENT - len(y)))
+        segments = y.reshape(10, SEGMENT)
+        installed = sys.modules.get("ducc0", False)
+        if transform == "scipy":
+            sys.modules["ducc0"] = None
+        mfcc_module._rfft.cache_clear()
+        assert np.abs(segment_mfcc(segments) - librosa_segments(y)).max() < 1e-3
+        times = compare(lambda: segment_mfcc(segments), lambda: librosa_segments(y), 21)
+        mfcc_module._rfft.cache_clear()
+        if transform == "scipy" and installed is not False:
+            sys.modules["ducc0"] = installed
+        elif transform == "scipy":
+            del sys.modules["ducc0"]
+        return times
+
+    return row
 
 
 def features_of_a_track(paths, folder):
@@ -85,6 +112,7 @@ def features_of_a_track(paths, folder):
 
 def folder_to_tensor(paths, folder):
     """Two workers against one, as published: lists, JSON, arrays."""
+    paths = paths * COPIES
 
     def published():
         data = []
@@ -102,6 +130,7 @@ def folder_to_tensor(paths, folder):
 
 
 def two_workers(paths, folder):
+    paths = paths * COPIES
     one, two = (MFCCSegmenter(n_jobs=n) for n in (1, 2))
     return compare(lambda: two.transform(paths), lambda: one.transform(paths), 5)
 
@@ -388,37 +417,100 @@ def flops(kind):
     return total
 
 
+# What a row computes and reads, as (floating-point operations, bytes), where that bounds it.
+# A real transform of N values is 2.5 N log2 N operations; a training step is taken as three times
+# the forward one.
+
+FFT_FLOP = 1300 * 2.5 * 2048 * 11
+TRACK_BYTES = 2 * 30 * 22050
+
+
+def transforms(paths, n=1):
+    return n * FFT_FLOP, n * TRACK_BYTES
+
+
+def network(kind, n_segments):
+    return lambda paths: (n_segments * flops(kind), 0)
+
+
 ROWS = [
-    ("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track),
-    ("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track),
-    (
+    Row("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track("scipy"), transforms),
+    *(
+        [
+            Row(
+                "MFCCs of a 30 s track, skgenre[fast]",
+                "librosa, per segment",
+                6,
+                mfcc_of_a_track("ducc0"),
+                transforms,
+            )
+        ]
+        if find_spec("ducc0")
+        else []
+    ),
+    Row("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track, None),
+    Row(
         "folder of audio to tensor, 2 workers",
         "the published way, by lists and JSON",
         20,
         folder_to_tensor,
+        lambda paths: transforms(paths, COPIES * len(paths)),
     ),
-    ("the same, 2 workers", "1 worker", 1.7, two_workers),
-    ("first 30 s of a 4-minute mp3", "librosa.load of it, then MFCCs", 8, start_of_a_long_mp3),
-    ("the same transform with memory=", "the first time", 15, cached_transform),
+    Row(
+        "folder of audio to tensor, 2 workers",
+        "1 worker",
+        1.7,
+        two_workers,
+        lambda paths: transforms(paths, COPIES * len(paths)),
+    ),
+    Row(
+        "first 30 s of a 4-minute mp3",
+        "librosa.load of it, then MFCCs",
+        8,
+        start_of_a_long_mp3,
+        lambda paths: (FFT_FLOP, 0),
+    ),
+    Row(
+        "the same transform with memory=",
+        "the first time",
+        15,
+        cached_transform,
+        lambda paths: (0, 4 * len(paths) * 10 * 130 * 13),
+    ),
     *(
-        (f"fit of the {kind}, 2,000 segments, 5 epochs", "hand-written model.fit", 1.25, fit(kind))
+        Row(
+            f"fit of the {kind}, 2,000 segments, 5 epochs",
+            "hand-written model.fit",
+            1.25,
+            fit(kind),
+            network(kind, 3 * 5 * 2000),
+        )
         for kind in NETWORKS
     ),
-    ("24-fit search, LSTM", "the same on scikeras", 4, search),
+    Row(
+        "24-fit search, LSTM", "the same on scikeras", 4, search, network("LSTM", 24 * 3 * 2 * 300)
+    ),
     *(
-        (f"predict_proba of one track, {kind}", "scikeras, its 10 segments", bar, answer_one(kind))
+        Row(
+            f"predict_proba of one track, {kind}",
+            "scikeras, its 10 segments",
+            bar,
+            answer_one(kind),
+            network(kind, 10),
+        )
         for kind, bar in (("ANN", 50), ("CNN", 15), ("LSTM", 6))
     ),
     *(
-        (
+        Row(
             f"predict_proba of 300 tracks, {kind}",
             "keras.Model.predict, batch 256",
             1,
             answer_many(kind),
+            network(kind, 3000),
         )
         for kind in NETWORKS
     ),
-    ("import skgenre", "import sklearn", 1 / 1.2, imports),
+    Row("import skgenre", "import sklearn", 1 / 1.2, imports, None),
 ]
 
 HEAD = """\
@@ -439,6 +531,7 @@ at {copy:.0f} GB/s on one thread.
      - theirs (ms)
      - times as fast
      - aim
+     - ours, physically
 """
 
 TAIL = """
@@ -453,11 +546,24 @@ A search of 6 candidates on 3 folds over ``clf__*`` opens each file {cached:.0f}
 Extracting a thousand tracks peaks at {peak:.0f} MB, for a tensor of {output:.0f} MB (aim: output
 and 300 MB).
 
-The physical side: a 30-second track is 1.3 MB of 16-bit samples, and its 1,300 transforms of 2,048
-are {fft:.0f} Mflop (2.5 N log2 N each); the MFCC row above is {fft_rate:.1f} Gflop/s of transforms
-alone. One segment is {ann:.1f}, {cnn:.1f} and {lstm:.1f} Mflop through the ANN, CNN and LSTM, so
-300 tracks run at {ann_rate:.0f}, {cnn_rate:.0f} and {lstm_rate:.0f} Gflop/s.
+The last column counts the floating-point operations of the Fourier transforms (2.5 N log2 N each)
+or of the networks (a training step as three times the forward one), and the bytes of 16-bit
+samples or of cached arrays that are read, as shares of the rates above. One segment is {ann:.1f},
+{cnn:.1f} and {lstm:.1f} Mflop through the ANN, CNN and LSTM.
 """
+
+
+def physically(row, paths, time, gemm, copy):
+    """Rates that a row reaches, and their shares of the machine's."""
+    flop, n_bytes = row.work(paths) if row.work else (0, 0)
+    parts = []
+    if flop:
+        rate = flop / time / 1e9
+        parts.append(f"{rate:.1f} Gflop/s, {rate / gemm:.0%} of sgemm")
+    if n_bytes:
+        rate = n_bytes / time / 1e9
+        parts.append(f"{rate:.2f} GB/s, {rate / copy:.1%} of copying")
+    return "; ".join(parts)
 
 
 def main():
@@ -473,18 +579,20 @@ def main():
             else make_tracks(2, duration=30, random_state=0, folder=folder / "tracks")
         )
         paths = tracks.data
-        lines, times = [], {}
-        for what, against, aim, row in ROWS:
-            if args.only not in what:
+        gemm, copy = machine()
+        lines = []
+        for row in ROWS:
+            if args.only not in row.what:
                 continue
-            ours, theirs = times[what] = row(paths, folder)
+            ours, theirs = row.run(paths, folder)
             cells = [
-                what,
-                against,
+                row.what,
+                row.against,
                 f"{1000 * ours:.1f}",
                 f"{1000 * theirs:.1f}",
-                f"{theirs / ours:.2f}" + ("" if theirs / ours >= aim else " (missed)"),
-                f"{aim:.3g}",
+                f"{theirs / ours:.2f}" + ("" if theirs / ours >= row.aim else " (missed)"),
+                f"{row.aim:.3g}",
+                physically(row, paths, ours, gemm, copy),
             ]
             print(*cells, sep=" | ", flush=True)
             lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
@@ -493,12 +601,6 @@ def main():
         ours, theirs = answer_in_a_new_process(paths, folder)
         cached, uncached = files_read_by_a_search(paths, folder)
         peak, output = peak_memory(paths)
-    gemm, copy = machine()
-    fft = 1300 * 2.5 * 2048 * 11 / 1e6
-    rates = {
-        kind: 3000 * flops(kind) / times[f"predict_proba of 300 tracks, {kind}"][0] / 1e9
-        for kind in NETWORKS
-    }
     text = HEAD.format(
         n_paths=len(paths),
         which="recordings of GTZAN" if args.folder else "synthetic",
@@ -517,14 +619,9 @@ def main():
         uncached=uncached,
         peak=peak,
         output=output,
-        fft=fft,
-        fft_rate=fft / 1e3 / times["MFCCs of a 30 s track"][0],
         ann=flops("ANN") / 1e6,
         cnn=flops("CNN") / 1e6,
         lstm=flops("LSTM") / 1e6,
-        ann_rate=rates["ANN"],
-        cnn_rate=rates["CNN"],
-        lstm_rate=rates["LSTM"],
     )
     print(text[text.index("A new process") :])
     (ROOT / "docs" / "speed.rst").write_text(text)
