@@ -7,6 +7,7 @@ of the time otherwise, is done by a faster median filter. The values are those o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from numbers import Real
 
@@ -15,7 +16,7 @@ from sklearn.utils._param_validation import Interval
 
 from .audio import AudioError, AudioFile
 from .extraction import TrackExtractor, check_paths
-from .mfcc import compiled, constants, sum_bands, to_decibels
+from .mfcc import constants, sum_bands, to_decibels
 from .tracks import GTZAN_FEATURES
 
 #: What the tables were computed with; other values would give other columns.
@@ -75,7 +76,7 @@ def track_features(y: np.ndarray) -> np.ndarray:
     magnitude = np.abs(stft)
     power = np.square(magnitude)
     _, bands, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
-    levels = to_decibels(sum_bands(stft, bands, np.empty((len(stft), N_MELS), np.float32)))
+    levels = to_decibels(sum_bands(stft.copy(), bands, np.empty((len(stft), N_MELS), np.float32)))
     harmonic = _harmonic(stft, magnitude, len(y))
     over_time = [
         _chroma(power),
@@ -158,7 +159,7 @@ def _harmonic(stft: np.ndarray, magnitude: np.ndarray, n_samples: int) -> np.nda
     """
     import librosa
 
-    median = compiled(_median_of_lines)
+    median = _running_median()
     harmonic = median(np.ascontiguousarray(magnitude.T), _HPSS_SIZE).T
     percussive = median(magnitude, _HPSS_SIZE)
     # Relative to the larger, so that squares do not underflow.
@@ -180,6 +181,17 @@ def _compile() -> None:
     Two threads that were the first at once would get a warning of librosa 1.0.
     """
     track_features(np.sin(np.arange(8 * N_FFT) ** 1.5))
+
+
+@cache
+def _running_median() -> Callable:
+    """Compile the median filter on first use."""
+    import numba
+
+    try:
+        return numba.njit(_median_of_lines, cache=True, nogil=True)
+    except RuntimeError:  # there is no folder that it may write to
+        return numba.njit(_median_of_lines, nogil=True)
 
 
 def _median_of_lines(lines, size):

@@ -15,6 +15,7 @@ from numbers import Integral
 
 import numpy as np
 import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
 
 #: Decibels below a segment's loudest mel band at which its spectrum is cut off.
 TOP_DB = 80.0
@@ -25,6 +26,9 @@ AMIN = 1e-10
 #: Frames computed at once: those of a 3-second segment, whose samples and spectra take 2 MB.
 #: Fewer are as fast alone, but threads then wait for each other at the interpreter.
 _BLOCK_FRAMES = 132
+
+#: Mel bands summed at once.
+_BLOCK_BANDS = 8
 
 
 def n_segment_frames(segment_length: int, hop_length: int) -> int:
@@ -184,19 +188,22 @@ def segment_mfcc(
 def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator[np.ndarray]:
     """One segment at a time, some frames at a time, in reused buffers that fit the cache."""
     window, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
-    frames = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
-    level = np.empty((0, 0), np.float32)
+    windowed = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
+    padded = level = np.empty((0, 0), np.float32)
     rfft = _rfft()
     for y in segments:
-        y = np.ascontiguousarray(y, np.float32)
         n_frames = n_segment_frames(len(y), hop_length)
         if len(level) != n_frames:
+            # Long enough for the last frame, whose centre may be the last sample.
+            padded = np.zeros(len(y) + 2 * n_fft, np.float32)
             level = np.empty((n_frames, n_mels), np.float32)
+        padded[n_fft // 2 : n_fft // 2 + len(y)] = y
+        padded[n_fft // 2 + len(y) :] = 0
+        frames = sliding_window_view(padded, n_fft)[::hop_length]
         for start in range(0, n_frames, _BLOCK_FRAMES):
-            rows = level[start : start + _BLOCK_FRAMES]
-            block = frames[: len(rows)]
-            compiled(_window_frames)(y, start * hop_length - n_fft // 2, hop_length, window, block)
-            sum_bands(rfft(block), bands, out=rows)
+            n = min(_BLOCK_FRAMES, n_frames - start)
+            np.multiply(frames[start : start + n], window, out=windowed[:n])
+            sum_bands(rfft(windowed[:n]), bands, out=level[start : start + n])
         yield to_decibels(level) @ dct
 
 
@@ -210,42 +217,13 @@ def _rfft() -> Callable[[np.ndarray], np.ndarray]:
     return partial(ducc0.fft.r2c, axes=(1,))
 
 
-@cache
-def compiled(function: Callable) -> Callable:
-    """Compile a function over arrays with Numba on its first use; it lets other threads run."""
-    import numba  # takes a third of a second: only where features are computed
-
-    # Sums may be taken in any order, several values at a time.
-    options = {"nogil": True, "fastmath": {"reassoc", "contract"}}
-    try:
-        return numba.njit(function, cache=True, **options)
-    except RuntimeError:  # there is no folder that it may write to
-        return numba.njit(function, **options)
-
-
-def _window_frames(y, start, hop_length, window, out):
-    """Multiply overlapping frames by a window; samples beyond the ends are zeros."""
-    n = len(window)
-    for t in range(len(out)):
-        first = start + t * hop_length
-        begin = min(max(0, -first), n)
-        end = max(begin, min(n, len(y) - first))
-        row = out[t]
-        row[:begin] = 0
-        row[end:] = 0
-        samples = y[first + begin : first + end]
-        part = row[begin:end]
-        weights = window[begin:end]
-        for i in range(len(samples)):
-            part[i] = samples[i] * weights[i]
-
-
 def sum_bands(spectrum: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
     """Sum the power of a spectrum over mel bands.
 
     Parameters
     ----------
     spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1), C-contiguous
+        Overwritten.
     bands : tuple
         From :func:`constants`.
     out : float32 ndarray of shape (n_frames, n_mels)
@@ -255,27 +233,12 @@ def sum_bands(spectrum: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
     -------
     out : ndarray
     """
-    compiled(_sum_bands)(spectrum.view(np.float32), *bands, out)
+    # Real and imaginary parts have the same weight, so their squares need not be added before.
+    squares = spectrum.view(np.float32)
+    np.square(squares, out=squares)
+    for parts, mels, weights in bands:
+        np.matmul(squares[:, parts], weights, out=out[:, mels])
     return out
-
-
-def _sum_bands(spectrum, first, last, weights, out):
-    """Sum bands one by one: most of a matrix of weights would be zeros."""
-    power = np.empty(spectrum.shape[1] // 2, np.float32)
-    for t in range(len(out)):
-        values = spectrum[t]
-        for k in range(len(power)):
-            power[k] = values[2 * k] * values[2 * k] + values[2 * k + 1] * values[2 * k + 1]
-        offset = 0
-        for band in range(len(first)):
-            # Through views of rows: with plain indices the loop is not vectorised.
-            inside = power[first[band] : last[band]]
-            weight = weights[offset : offset + len(inside)]
-            total = np.float32(0)
-            for i in range(len(inside)):
-                total += inside[i] * weight[i]
-            out[t, band] = total
-            offset += len(inside)
 
 
 def to_decibels(level: np.ndarray) -> np.ndarray:
@@ -291,15 +254,14 @@ def to_decibels(level: np.ndarray) -> np.ndarray:
 def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
     """Window, mel bands, and DCT-II basis; read-only.
 
-    The bands come as ``(first, last, weights)``: the bins that each spans, and the weights of
-    those of all bands, one behind the other. The basis is in float64 since float32 sums of 128
-    levels near -100 dB are off by 1e-3.
+    The bands come some at a time, as ``(parts, bands, weights)`` with the real and imaginary parts
+    that they span: most of the whole matrix would be zeros. The basis is in float64 since float32
+    sums of 128 levels near -100 dB are off by 1e-3.
     """
     # A periodic Hann window, and the DCT of Makhoul (1980) with an orthonormal basis.
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     mel = mel_filters(sample_rate, n_fft, n_mels)
-    used = mel > 0
-    empty = int((~used.any(axis=1)).sum())
+    empty = int((~mel.any(axis=1)).sum())
     if empty:
         warnings.warn(
             f"{empty} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
@@ -307,14 +269,18 @@ def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
             UserWarning,
             stacklevel=4,
         )
-    first = used.argmax(axis=1)
-    last = first + used.sum(axis=1)
+    bands = []
+    for start in range(0, n_mels, _BLOCK_BANDS):
+        block = mel[start : start + _BLOCK_BANDS]
+        [used] = np.nonzero(block.any(axis=0))
+        first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
+        weights = np.ascontiguousarray(np.repeat(block[:, first:last], 2, axis=1).T)
+        bands.append((slice(2 * first, 2 * last), slice(start, start + len(block)), weights))
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
     dct = np.ascontiguousarray(dct.T)
-    weights = mel[used]
-    for array in (window, first, last, weights, dct):
+    for array in (window, dct, *(weights for _, _, weights in bands)):
         array.flags.writeable = False
-    return window, (first, last, weights), dct
+    return window, tuple(bands), dct
 
 
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:

@@ -204,6 +204,7 @@ class FusedLSTM(keras.layers.LSTM):
     """
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
+        """Run all frames, as Keras' layer does."""
         if tf.config.list_logical_devices("GPU"):
             return super().call(sequences, initial_state, mask, training)
         x = tf.transpose(sequences, (1, 0, 2))
@@ -235,6 +236,7 @@ class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam with TensorFlow's one operation for each variable; the same formula."""
 
     def update_step(self, gradient, variable, learning_rate):
+        """Move one variable, as Keras' optimiser does."""
         step = tf.cast(self.iterations + 1, tf.float32)
         i = self._get_variable_index(variable)
         tf.raw_ops.ResourceApplyAdam(

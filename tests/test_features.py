@@ -3,6 +3,7 @@
 import io
 
 import librosa
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +20,7 @@ from skgenre import (
     track_features,
 )
 from skgenre.datasets import load_gtzan_features
-from skgenre.features import _median_of_lines
-from skgenre.mfcc import compiled
+from skgenre.features import _median_of_lines, _running_median
 from skgenre.tracks import GTZAN_FEATURES
 
 from .conftest import make_sound, run_python, write_sound
@@ -119,7 +119,7 @@ def test_running_median_is_numpys_and_scipys(n, size):
         lines = lines.astype(np.float32)
         padded = np.pad(lines, ((0, 0), (size // 2, size // 2)), mode="symmetric")
         expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, size, axis=1), axis=2)
-        assert_array_equal(compiled(_median_of_lines)(lines, size), expected)
+        assert_array_equal(_running_median()(lines, size), expected)
         assert_array_equal(_median_of_lines(lines, size), expected)  # as Python runs it
         if n >= size:  # SciPy 1.17 gives 0 for some lines that are shorter
             found = scipy.ndimage.median_filter(lines, (1, size), mode="reflect")
@@ -266,3 +266,19 @@ def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
     from_disk = make_pipeline(TrackFeatures().set_output(transform="pandas"), model)
     assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
     assert model.score(loaded.data, loaded.target) > 0.9
+
+
+def test_compiles_where_nothing_can_be_written(monkeypatch):
+    njit = numba.njit
+
+    def njit_without_folder(function, cache=False, **options):
+        if cache:  # as Numba does
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(function, **options)
+
+    monkeypatch.setattr(numba, "njit", njit_without_folder)
+    _running_median.cache_clear()
+    try:
+        assert_array_equal(_running_median()(np.float32([[3, 1, 2]]), 3), [[3, 2, 2]])
+    finally:
+        _running_median.cache_clear()
