@@ -15,6 +15,7 @@ _MODULES = {
     "extraction": ["UnreadableTracksError"],
     "features": ["TrackFeatures", "track_features"],
     "segmenter": ["MFCCSegmenter"],
+    "store": ["extract_store", "load_store"],
     "tensors": ["SegmentScaler", "SegmentSummary"],
     "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
     "pipelines": ["make_baseline"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +29,18 @@ from .tensors import as_tensor, check_tensor, fold, segment_mask, spread
 
 _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
+
+
+_forked_with_tensorflow = False
+
+
+def _after_fork() -> None:
+    global _forked_with_tensorflow
+    _forked_with_tensorflow = "tensorflow" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 # The networks are data classes: what scikit-learn asks of an `__init__`, to name the parameters
@@ -294,6 +308,12 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         history = self.history_ if resume else {}
         n_epochs = len(history.get("loss", ()))
 
+        if _forked_with_tensorflow:
+            raise RuntimeError(
+                "This process was forked from one in which TensorFlow was loaded. Its threads do "
+                "not run here, and training would hang. Use joblib's default backend instead of "
+                "multiprocessing: joblib.parallel_config(backend='loky'), or 'threading'."
+            )
         # Imported here since it takes seconds: answering needs none of it.
         from .training import train
 

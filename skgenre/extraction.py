@@ -173,7 +173,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator):
         memory = os.fspath(self.memory) if isinstance(self.memory, os.PathLike) else self.memory
         # What changes the result: not how errors are told, where it is kept, or who computes.
         plain = clone(self).set_params(on_error="raise", memory=None, n_jobs=None, verbose=0)
-        key = joblib.hash((type(self).__name__, plain.get_params(), _versions()))
+        key = joblib.hash((type(self).__name__, plain.get_params(), versions()))
         return partial(
             _recall, check_memory(memory).cache(_compute, ignore=["extractor"]), plain, key
         )
@@ -225,6 +225,6 @@ def _compute(extractor: TrackExtractor, key: str, path: str, size: int, mtime_ns
 
 
 @cache
-def _versions() -> tuple[str, ...]:
+def versions() -> tuple[str, ...]:
     """Versions of what computes features; with another one they are computed anew."""
     return tuple(version(name) for name in ("skgenre", "librosa", "soundfile", "soxr", "scipy"))

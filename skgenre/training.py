@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import re
 import sys
@@ -62,6 +63,31 @@ with _without_startup_chatter():
     import keras
     import tensorflow as tf
     from scikeras.wrappers import KerasClassifier
+
+
+def _share_the_machine() -> None:
+    """Leave to other workers what is theirs; TensorFlow takes all cores and cards otherwise.
+
+    joblib and Dask tell their workers by ``OMP_NUM_THREADS`` how many threads to use, and
+    TensorFlow does not listen. Of several cards each worker takes one, by the number at the end
+    of its process' name, and no more memory of it than it needs. Whoever has started TensorFlow
+    before has settled this already.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    worker = re.search(r"-(\d+)$", multiprocessing.current_process().name)
+    with contextlib.suppress(RuntimeError):
+        if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+            tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+        cards = tf.config.list_physical_devices("GPU")
+        if cards and worker:
+            cards = [cards[(int(worker[1]) - 1) % len(cards)]]
+            tf.config.set_visible_devices(cards, "GPU")
+        for card in cards:
+            tf.config.experimental.set_memory_growth(card, True)
+
+
+_share_the_machine()
 
 # Lent networks do not re-trace; a search over architectures traces many, on purpose.
 logging.getLogger("tensorflow").addFilter(
@@ -341,10 +367,7 @@ class _Pool:
         self.clear()
 
     def clear(self) -> None:
-        """Forget all networks.
-
-        A child after a fork does, since TensorFlow's threads do not run in it.
-        """
+        """Forget all networks."""
         self._lock = threading.Lock()
         self._idle: OrderedDict[tuple, list[_Network]] = OrderedDict()
 
@@ -372,8 +395,6 @@ class _Pool:
 
 
 _POOL = _Pool()
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_POOL.clear)
 
 
 # ---------------------------------------------------------------- training

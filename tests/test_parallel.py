@@ -1,0 +1,114 @@
+"""Many workers beside each other: what each takes of the machine, and what cannot work."""
+
+import multiprocessing
+
+import pytest
+import tensorflow as tf
+
+from skgenre import training
+
+from .conftest import run_python
+
+DATA = """
+import os, joblib, numpy as np
+from sklearn.model_selection import GridSearchCV
+from skgenre import ANNClassifier
+X = np.random.default_rng(0).normal(size=(24, 2, 8, 4)).astype(np.float32)
+y = np.arange(24) % 2
+model = ANNClassifier(hidden_units=(4,), epochs=1, random_state=0)
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_joblib_share_the_cores():
+    out = run_python(
+        DATA
+        + """
+os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
+def threads():
+    model.fit(X, y)
+    import tensorflow as tf
+    return tf.config.threading.get_intra_op_parallelism_threads(), os.environ["OMP_NUM_THREADS"]
+for found, told in joblib.Parallel(n_jobs=2)([joblib.delayed(threads)()] * 2):
+    print(found, told)
+"""
+    )
+    for line in out.split("\n")[:2]:
+        found, told = line.split()
+        assert found == told
+
+
+@pytest.mark.slow
+def test_a_fork_of_a_process_with_tensorflow_is_refused_not_hung():
+    with pytest.raises(AssertionError, match=r"parallel_config\(backend='loky'\)"):
+        run_python(
+            DATA
+            + """
+model.fit(X, y)
+with joblib.parallel_config(backend="multiprocessing"):
+    GridSearchCV(model, {"dropout": [0.1, 0.2]}, cv=2, n_jobs=2, error_score="raise").fit(X, y)
+"""
+        )
+
+
+@pytest.fixture
+def tensorflow_config(monkeypatch):
+    """What would be asked of TensorFlow on a machine of three cards."""
+    asked = []
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a", "b", "c"])
+    monkeypatch.setattr(
+        tf.config, "set_visible_devices", lambda cards, kind: asked.append(("sees", *cards))
+    )
+    monkeypatch.setattr(
+        tf.config.experimental,
+        "set_memory_growth",
+        lambda card, on: asked.append(("grows", card)),
+    )
+    for name in ("intra", "inter"):
+        monkeypatch.setattr(
+            tf.config.threading,
+            f"set_{name}_op_parallelism_threads",
+            lambda n: asked.append(("threads", n)),
+        )
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("name", "card"), [("LokyProcess-1", "a"), ("LokyProcess-5", "b"), ("Nanny-3", "c")]
+)
+def test_each_worker_takes_one_card_and_no_more_of_it_than_needed(
+    tensorflow_config, monkeypatch, name, card
+):
+    monkeypatch.setattr(multiprocessing.current_process(), "name", name)
+    training._share_the_machine()
+    assert tensorflow_config == [("sees", card), ("grows", card)]
+
+
+def test_a_single_process_keeps_all_cards(tensorflow_config, monkeypatch):
+    monkeypatch.setattr(multiprocessing.current_process(), "name", "MainProcess")
+    training._share_the_machine()
+    assert tensorflow_config == [("grows", "a"), ("grows", "b"), ("grows", "c")]
+
+
+@pytest.mark.parametrize(("told", "threads"), [("2", [2, 2]), ("3,2", [3, 3]), ("many", [])])
+def test_threads_are_those_that_workers_are_told(tensorflow_config, monkeypatch, told, threads):
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    training._share_the_machine()
+    assert [n for what, n in tensorflow_config if what == "threads"] == threads
+
+
+def test_a_user_who_has_said_how_many_threads_is_heard(tensorflow_config, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "4")
+    training._share_the_machine()
+    assert not [n for what, n in tensorflow_config if what == "threads"]
+
+
+def test_a_started_tensorflow_is_left_as_it_is(tensorflow_config, monkeypatch):
+    def refuse(card, on):
+        raise RuntimeError("Physical devices cannot be modified after being initialized")
+
+    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+    training._share_the_machine()
