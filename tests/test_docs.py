@@ -111,9 +111,12 @@ def test_code_of_the_readme_runs_when_pasted(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_example_of_an_own_network_runs(tmp_path):
+@pytest.mark.parametrize("example", ["plot_own_network", "plot_cluster"])
+def test_examples_run(tmp_path, example):
+    if example == "plot_cluster":
+        pytest.importorskip("distributed")
     done = subprocess.run(
-        [sys.executable, ROOT / "examples" / "plot_own_network.py"],
+        [sys.executable, ROOT / "examples" / f"{example}.py"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
