@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum lint format docs checks figures bench coverage build clean
+.PHONY: demo test test-quick test-minimum lint format docs checks figures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -52,6 +52,10 @@ figures: $(VENV)/installed
 # Times skgenre beside named alternatives, on GTZAN=<folder> or on synthetic tracks.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py $(GTZAN)
+
+# Prints what holds past memory, one process and one run; takes a while.
+scale: $(VENV)/installed
+	$(BIN)/python benchmarks/scale.py
 
 coverage: $(VENV)/installed
 	$(BIN)/python -m pytest $(PROCESSES) --cov=skgenre --cov-branch --cov-report=term-missing

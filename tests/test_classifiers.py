@@ -431,7 +431,10 @@ def test_callbacks_are_copied_and_see_every_batch(data):
     assert CountBatches.n == 2 * 3  # 87 segments in batches of 32
     assert not hasattr(callback, "params") or callback.params is None
     with_none = clone(NETWORKS["ann"]).set_params(epochs=2).fit(*data)
-    np.testing.assert_array_equal(clf.predict_proba(data[0]), with_none.predict_proba(data[0]))
+    # With them it is Keras' own operations, which round otherwise than the fused ones.
+    np.testing.assert_allclose(
+        clf.predict_proba(data[0]), with_none.predict_proba(data[0]), atol=1e-4
+    )
 
 
 # ---------------------------------------------------------------- going on

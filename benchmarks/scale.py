@@ -1,0 +1,246 @@
+"""Grow skgenre past memory, one process and one run: what holds, measured.
+
+``make scale`` prints it. Each part is a function that prints what it found and what it aims at.
+"""
+
+import argparse
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+#: Sizes at which the aims are set.
+N_FITS = 200
+N_FILES = 20_000
+STORE_GB = 2
+
+FITS = """
+import time, psutil, numpy as np
+from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier
+X = np.random.default_rng(0).normal(size=(20, 2, 20, 6)).astype(np.float32)
+y = np.arange(20) % 2
+kwargs = {kwargs}
+for i in range({n}):
+    start = time.perf_counter()
+    {name}(epochs=1, learning_rate=0.001 * (1 + i), random_state=i, **kwargs(i)).fit(X, y)
+    if i + 1 in (10, {n}):
+        print(time.perf_counter() - start, psutil.Process().memory_info().rss / 2**20)
+"""
+
+
+def script(code, *args, **env):
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, args)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", **env},
+    )
+    return done.stdout
+
+
+def many_fits():
+    """Memory and time of the 200th fit of a process against its 10th; aims: 100 MB, 1."""
+    for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
+        out = script(FITS.format(name=name, n=N_FITS, kwargs="(lambda i: {})"))
+        (first, before), (last, after) = (map(float, line.split()) for line in out.splitlines())
+        print(
+            f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
+            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)",
+            flush=True,
+        )
+
+
+ARCHITECTURES = """
+import os, psutil, numpy as np
+from sklearn.model_selection import GridSearchCV
+from skgenre import LSTMClassifier
+X = np.random.default_rng(0).normal(size=(20, 2, 20, 6)).astype(np.float32)
+y = np.arange(20) % 2
+class Watched(LSTMClassifier):
+    def score(self, X, y):
+        return psutil.Process().memory_info().rss / 2**20
+
+search = GridSearchCV(
+    Watched(epochs=1, random_state=0), {"units": [(n,) for n in range(4, 64)]}, cv=2,
+    refit=False, n_jobs=2,
+).fit(X, y)
+sizes = np.r_[search.cv_results_["split0_test_score"], search.cv_results_["split1_test_score"]]
+print(sizes.min(), sizes.max())
+"""
+
+
+def many_architectures():
+    """Memory of loky's workers over a search of 60 architectures."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "search.py")
+        path.write_text(ARCHITECTURES)
+        out = subprocess.run(
+            [sys.executable, path], capture_output=True, text=True, check=True
+        ).stdout
+    smallest, largest = map(float, out.split())
+    print(f"60 architectures, 120 fits: workers of {smallest:.0f} to {largest:.0f} MB", flush=True)
+
+
+EXTRACT = """
+import sys, psutil
+from pathlib import Path
+from skgenre import MFCCSegmenter, extract_store
+from skgenre.audio import AudioFile
+init = AudioFile.__init__
+log = open(sys.argv[3], "a", buffering=1)
+def logging(self, path, *args, **kwargs):
+    log.write(str(path) + "\\n")
+    init(self, path, *args, **kwargs)
+AudioFile.__init__ = logging
+paths = sorted(Path(sys.argv[1]).iterdir())
+extract_store(MFCCSegmenter(segment_duration=0.2, n_segments=2, n_jobs=2), paths, sys.argv[2])
+print(psutil.Process().memory_full_info().uss / 2**20)
+"""
+
+
+def killed_extraction():
+    """20,000 files, killed twice and resumed: the same bytes, no file read without need."""
+    import soundfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        files = folder / "files"
+        files.mkdir()
+        rng = np.random.default_rng(0)
+        for i in range(20):
+            soundfile.write(folder / f"{i}.wav", rng.uniform(-0.5, 0.5, 10_000), 22050)
+        for i in range(N_FILES):
+            os.link(folder / f"{i % 20}.wav", files / f"{i:05}.wav")
+        start = time.perf_counter()
+        memory = script(EXTRACT, files, folder / "whole", folder / "whole.log")
+        duration = time.perf_counter() - start
+        print(f"{N_FILES} files in {duration:.0f} s, {float(memory):.0f} MB", flush=True)
+        random.seed(0)
+        for _ in range(2):
+            process = subprocess.Popen(
+                [sys.executable, "-c", EXTRACT, files, folder / "killed", folder / "killed.log"]
+            )
+            time.sleep(random.uniform(0.2, 0.6) * duration)
+            process.kill()
+            process.wait()
+        script(EXTRACT, files, folder / "killed", folder / "killed.log")
+        equal = all(
+            (folder / "whole" / name).read_bytes() == (folder / "killed" / name).read_bytes()
+            for name in ("tensor.npy", "checksums.npy", "manifest.json")
+        )
+        opened = (folder / "killed.log").read_text().split("\n")
+        print(
+            f"killed twice: equal to the byte: {equal}; {len(opened) - 1 - N_FILES} files opened "
+            f"twice, {N_FILES - len(set(opened)) + 1} never",
+            flush=True,
+        )
+
+
+FIT_STORE = """
+import sys, threading, time, numpy as np
+from skgenre import CNNClassifier
+def anonymous():
+    status = open("/proc/self/status").read()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+X = np.load(sys.argv[1], mmap_mode="r" if sys.argv[2] == "store" else None)
+y = np.arange(len(X)) % 10
+tiny = CNNClassifier(epochs=1, random_state=0).fit(np.array(X[:20]), y[:20])
+peaks, done = [anonymous()], False
+def watch():
+    while not done:
+        peaks.append(anonymous())
+        time.sleep(0.01)
+thread = threading.Thread(target=watch)
+thread.start()
+model = CNNClassifier(epochs=1, random_state=0).fit(X, y)
+done = True
+thread.join()
+print(peaks[0], max(peaks), float(sum(np.abs(w).sum() for w in model.weights_)))
+"""
+
+
+def fit_from_a_store():
+    """A CNN on a store of 2 GB: memory over a tiny fit, and weights; aims: 200 MB, equal."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tensor.npy")
+        n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
+        X = np.lib.format.open_memmap(path, "w+", np.float32, (n, 10, 130, 13))
+        rng = np.random.default_rng(0)
+        for i in range(0, n, 1000):
+            X[i : i + 1000] = rng.normal(size=X[i : i + 1000].shape)
+        X.flush()
+        del X
+        tiny, peak, weights = map(float, script(FIT_STORE, path, "store").split())
+        print(f"store: {tiny:.0f} MB after a tiny fit, peak {peak:.0f} MB, {peak - tiny:+.0f} MB")
+        _, peak, in_memory = map(float, script(FIT_STORE, path, "memory").split())
+        print(f"in memory: peak {peak:.0f} MB; weights equal: {weights == in_memory}", flush=True)
+
+
+SEARCH = """
+import time, numpy as np, joblib
+from sklearn.model_selection import GridSearchCV
+from skgenre import CNNClassifier
+if __name__ == "__main__":
+    X = np.random.default_rng(0).normal(size=(100, 4, 130, 13)).astype(np.float32)
+    y = np.arange(100) % 4
+    grid = {"dropout": [0.1, 0.3], "learning_rate": [0.0003, 0.001, 0.003]}
+    search = GridSearchCV(
+        CNNClassifier(epochs=10, random_state=0), grid, cv=4, scoring="neg_log_loss", refit=False
+    )
+    scores = []
+    for n_jobs in (1, 2):
+        search.set_params(n_jobs=n_jobs)
+        search.fit(X[:20], y[:20])  # starts TensorFlow, and the workers
+        start = time.perf_counter()
+        search.fit(X, y)
+        print(f"{n_jobs} workers: {time.perf_counter() - start:.1f} s", flush=True)
+        scores.append(search.cv_results_["mean_test_score"])
+    with joblib.parallel_config(backend="loky"):
+        joblib.externals.loky.get_reusable_executor().shutdown()
+    from distributed import Client, LocalCluster
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        search.fit(X, y)
+    scores.append(search.cv_results_["mean_test_score"])
+    print("scores equal:", *(np.array_equal(scores[0], other) for other in scores[1:]))
+"""
+
+
+def parallel_search():
+    """A 24-fit search on two workers, of loky and of Dask; aims: 0.65 of the time, equal."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "search.py")
+        path.write_text(SEARCH)
+        env = {**os.environ, "TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, path], capture_output=True, text=True, check=True, env=env
+        )
+        print(done.stdout, flush=True)
+
+
+PARTS = [many_fits, many_architectures, parallel_search, killed_extraction, fit_from_a_store]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="parts whose name contains this")
+    args = parser.parse_args()
+    for part in PARTS:
+        if args.only in part.__name__:
+            print(f"# {part.__doc__}", flush=True)
+            with contextlib.suppress(KeyboardInterrupt):
+                part()
+
+
+if __name__ == "__main__":
+    main()
