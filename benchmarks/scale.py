@@ -4,7 +4,6 @@
 """
 
 import argparse
-import contextlib
 import os
 import random
 import subprocess
@@ -25,30 +24,31 @@ import time, psutil, numpy as np
 from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier
 X = np.random.default_rng(0).normal(size=(20, 2, 20, 6)).astype(np.float32)
 y = np.arange(20) % 2
-kwargs = {kwargs}
+times = []
 for i in range({n}):
     start = time.perf_counter()
-    {name}(epochs=1, learning_rate=0.001 * (1 + i), random_state=i, **kwargs(i)).fit(X, y)
+    {name}(epochs=1, learning_rate=0.001 * (1 + i), random_state=i).fit(X, y)
+    times.append(time.perf_counter() - start)
     if i + 1 in (10, {n}):
-        print(time.perf_counter() - start, psutil.Process().memory_info().rss / 2**20)
+        print(np.median(times[-5:]), psutil.Process().memory_info().rss / 2**20)
 """
 
 
-def script(code, *args, **env):
+def script(code, *args):
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, args)],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1", **env},
+        env={**os.environ, "TF_NUM_INTRAOP_THREADS": "1"},
     )
     return done.stdout
 
 
 def many_fits():
-    """Memory and time of the 200th fit of a process against its 10th; aims: 100 MB, 1."""
+    """Memory, and the median time of five fits, at the 200th and the 10th; aims: 100 MB, 1."""
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
-        out = script(FITS.format(name=name, n=N_FITS, kwargs="(lambda i: {})"))
+        out = script(FITS.format(name=name, n=N_FITS))
         (first, before), (last, after) = (map(float, line.split()) for line in out.splitlines())
         print(
             f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
@@ -58,7 +58,7 @@ def many_fits():
 
 
 ARCHITECTURES = """
-import os, psutil, numpy as np
+import psutil, numpy as np
 from sklearn.model_selection import GridSearchCV
 from skgenre import LSTMClassifier
 X = np.random.default_rng(0).normal(size=(20, 2, 20, 6)).astype(np.float32)
@@ -144,7 +144,7 @@ def killed_extraction():
 
 
 FIT_STORE = """
-import sys, threading, time, numpy as np
+import sys, threading, time, joblib, numpy as np
 from skgenre import CNNClassifier
 def anonymous():
     status = open("/proc/self/status").read()
@@ -162,7 +162,7 @@ thread.start()
 model = CNNClassifier(epochs=1, random_state=0).fit(X, y)
 done = True
 thread.join()
-print(peaks[0], max(peaks), float(sum(np.abs(w).sum() for w in model.weights_)))
+print(peaks[0], max(peaks), joblib.hash(model.weights_))
 """
 
 
@@ -177,10 +177,12 @@ def fit_from_a_store():
             X[i : i + 1000] = rng.normal(size=X[i : i + 1000].shape)
         X.flush()
         del X
-        tiny, peak, weights = map(float, script(FIT_STORE, path, "store").split())
+        tiny, peak, weights = script(FIT_STORE, path, "store").split()
+        tiny, peak = float(tiny), float(peak)
         print(f"store: {tiny:.0f} MB after a tiny fit, peak {peak:.0f} MB, {peak - tiny:+.0f} MB")
-        _, peak, in_memory = map(float, script(FIT_STORE, path, "memory").split())
-        print(f"in memory: peak {peak:.0f} MB; weights equal: {weights == in_memory}", flush=True)
+        _, peak, in_memory = script(FIT_STORE, path, "memory").split()
+        equal = weights == in_memory
+        print(f"in memory: peak {float(peak):.0f} MB; weights equal: {equal}", flush=True)
 
 
 SEARCH = """
@@ -238,8 +240,7 @@ def main():
     for part in PARTS:
         if args.only in part.__name__:
             print(f"# {part.__doc__}", flush=True)
-            with contextlib.suppress(KeyboardInterrupt):
-                part()
+            part()
 
 
 if __name__ == "__main__":

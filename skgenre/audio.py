@@ -23,9 +23,9 @@ import soxr
 #: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
 RESAMPLING_MARGIN = 0.05
 
-#: Frames decoded at once, as many as a track of 30 s has. No memory is taken on the word of a
-#: header, only as they arrive.
-BLOCK_FRAMES = 1 << 20
+#: Values decoded at once, over all channels: 48 s of mono at 22,050 Hz. No memory is taken on the
+#: word of a header, only as they arrive.
+BLOCK_VALUES = 1 << 20
 
 #: Formats in which samples after a seek differ from those that plain decoding gives.
 _INEXACT_SEEK = ("MP3", "OGG")
@@ -183,8 +183,9 @@ class AudioFile:
         """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
         self._go_to(first)
         blocks = []
+        most = BLOCK_VALUES // self._file.channels
         while self._position >= first and (last is None or self._position < last):
-            n = BLOCK_FRAMES if last is None else min(BLOCK_FRAMES, last - self._position)
+            n = most if last is None else min(most, last - self._position)
             blocks.append(self._decode_block(n))
             if len(blocks[-1]) < n:
                 break
@@ -206,7 +207,7 @@ class AudioFile:
         elif self._position > frame:
             self._open()
         while self._position < frame:
-            n = min(BLOCK_FRAMES, frame - self._position)
+            n = min(BLOCK_VALUES // self._file.channels, frame - self._position)
             if len(self._decode_block(n)) < n:
                 break
 

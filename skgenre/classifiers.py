@@ -31,6 +31,7 @@ _AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 _RATE = Interval(Real, 0, 1, closed="left")
 
 
+#: Whether this process is a fork of one that had TensorFlow, whose threads a fork does not have.
 _forked_with_tensorflow = False
 
 

@@ -81,7 +81,8 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
     elif found["complete"]:
         return load_store(folder)
     tensor, checksums = (np.load(folder / name, "r+") for name in (_TENSOR, _CHECKSUMS))
-    missing = [i for i, row in enumerate(tensor) if checksums[i] != _checksum(row)]
+    # Rows that were never written are not read: a new store is all of them.
+    missing = [i for i, found in enumerate(checksums) if not found or found != _checksum(tensor[i])]
     tracks = segmenter._extract_all([paths[i] for i in missing])
     for i, track in zip(missing, tracks, strict=True):
         row = np.full(tensor.shape[1:], np.nan, np.float32)
@@ -172,7 +173,11 @@ def _read_manifest(folder: Path) -> dict | None:
         return None
     except ValueError as error:
         raise ValueError(f"{folder / _MANIFEST} is damaged ({error}); delete {folder}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+    if (
+        not isinstance(manifest, dict)
+        or manifest.get("format") != _FORMAT
+        or not manifest.keys() >= {"complete", "parameters", "versions", "tracks"}
+    ):
         raise ValueError(f"{folder / _MANIFEST} is not of a store of this version")
     return manifest
 

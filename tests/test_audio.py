@@ -212,3 +212,25 @@ def test_the_corrupt_track_of_gtzan(gtzan):
 def test_audio_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(AudioError("a.wav", "is empty")))
     assert (error.path, error.reason, str(error)) == ("a.wav", "is empty", "a.wav: is empty")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+def test_long_files_are_read_in_blocks(tmp_path, monkeypatch, suffix, channels):
+    """The same samples from blocks that end within the interval, of any number of channels."""
+    y = np.stack([make_sound(0.5, seed=i) for i in range(channels)], axis=1)
+    path = write_sound(tmp_path / f"a.{suffix}", y)
+    whole, part = load_audio(path), load_audio(path, offset=0.2, duration=0.1)
+    sizes = []
+    decode = AudioFile._decode_block
+
+    def watching(self, n):
+        sizes.append(n)
+        return decode(self, n)
+
+    monkeypatch.setattr(AudioFile, "_decode_block", watching)
+    monkeypatch.setattr("skgenre.audio.BLOCK_VALUES", 1000)
+    np.testing.assert_array_equal(load_audio(path), whole)
+    np.testing.assert_array_equal(load_audio(path, offset=0.2, duration=0.1), part)
+    assert max(sizes) == 1000 // channels
+    assert len(sizes) > 10
