@@ -1,10 +1,13 @@
 """Grow skgenre past memory, one process and one run: what holds, measured.
 
-``make scale`` prints it. Each part is a function that prints what it found and what it aims at.
+``make scale`` prints it and writes it to the page on scale in the documentation. Each part is a
+function that says what it found and what it aims at.
 """
 
 import argparse
+import json
 import os
+import platform
 import random
 import subprocess
 import sys
@@ -18,6 +21,7 @@ import numpy as np
 N_FITS = 200
 N_FILES = 20_000
 STORE_GB = 2
+N_TRACKS = (1_000, 100_000, 10_000_000)
 
 FITS = """
 import time, psutil, numpy as np
@@ -32,6 +36,16 @@ for i in range({n}):
     if i + 1 in (10, {n}):
         print(np.median(times[-5:]), psutil.Process().memory_info().rss / 2**20)
 """
+
+
+ROOT = Path(__file__).resolve().parents[1]
+lines = []
+
+
+def say(text):
+    """Print a finding, and keep it for the documentation."""
+    print(text, flush=True)
+    lines.append(text)
 
 
 def script(code, *args):
@@ -50,10 +64,9 @@ def many_fits():
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
         out = script(FITS.format(name=name, n=N_FITS))
         (first, before), (last, after) = (map(float, line.split()) for line in out.splitlines())
-        print(
+        say(
             f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
-            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)",
-            flush=True,
+            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)"
         )
 
 
@@ -85,7 +98,7 @@ def many_architectures():
             [sys.executable, path], capture_output=True, text=True, check=True
         ).stdout
     smallest, largest = map(float, out.split())
-    print(f"60 architectures, 120 fits: workers of {smallest:.0f} to {largest:.0f} MB", flush=True)
+    say(f"60 architectures, 120 fits: workers of {smallest:.0f} to {largest:.0f} MB")
 
 
 EXTRACT = """
@@ -121,7 +134,7 @@ def killed_extraction():
         start = time.perf_counter()
         memory = script(EXTRACT, files, folder / "whole", folder / "whole.log")
         duration = time.perf_counter() - start
-        print(f"{N_FILES} files in {duration:.0f} s, {float(memory):.0f} MB", flush=True)
+        say(f"{N_FILES} files in {duration:.0f} s, {float(memory):.0f} MB")
         random.seed(0)
         for _ in range(2):
             process = subprocess.Popen(
@@ -136,10 +149,9 @@ def killed_extraction():
             for name in ("tensor.npy", "checksums.npy", "manifest.json")
         )
         opened = (folder / "killed.log").read_text().split("\n")
-        print(
+        say(
             f"killed twice: equal to the byte: {equal}; {len(opened) - 1 - N_FILES} files opened "
-            f"twice, {N_FILES - len(set(opened)) + 1} never",
-            flush=True,
+            f"twice, {N_FILES - len(set(opened)) + 1} never"
         )
 
 
@@ -179,10 +191,10 @@ def fit_from_a_store():
         del X
         tiny, peak, weights = script(FIT_STORE, path, "store").split()
         tiny, peak = float(tiny), float(peak)
-        print(f"store: {tiny:.0f} MB after a tiny fit, peak {peak:.0f} MB, {peak - tiny:+.0f} MB")
+        say(f"store: {tiny:.0f} MB after a tiny fit, peak {peak:.0f} MB, {peak - tiny:+.0f} MB")
         _, peak, in_memory = script(FIT_STORE, path, "memory").split()
         equal = weights == in_memory
-        print(f"in memory: peak {float(peak):.0f} MB; weights equal: {equal}", flush=True)
+        say(f"in memory: peak {float(peak):.0f} MB; weights equal: {equal}")
 
 
 SEARCH = """
@@ -227,10 +239,90 @@ def parallel_search():
         done = subprocess.run(
             [sys.executable, path], capture_output=True, text=True, check=True, env=env
         )
-        print(done.stdout, flush=True)
+        for line in done.stdout.splitlines():
+            say(line)
 
 
-PARTS = [many_fits, many_architectures, parallel_search, killed_extraction, fit_from_a_store]
+GROWTH = """
+import json, sys, time
+from pathlib import Path
+import numpy as np, soundfile
+from sklearn.pipeline import make_pipeline
+from skgenre import (ANNClassifier, CNNClassifier, LSTMClassifier, MFCCSegmenter, SegmentSummary,
+                     TrackFeatures, extract_store)
+from skgenre.datasets import make_tracks
+from skgenre.tensors import segment_mask, spread
+
+def ms_a_track(run, n):
+    times = []
+    run()
+    for _ in range(3):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1000 * sorted(times)[1] / n
+
+folder = Path(sys.argv[1])
+tracks = make_tracks(2, genres=5, duration=30.1, random_state=0, folder=folder / "wav")
+mp3 = []
+for i, path in enumerate(tracks.data):
+    mp3.append(str(folder / f"{i}.mp3"))
+    soundfile.write(mp3[-1], *soundfile.read(path))
+cost, n = {}, len(tracks.data)
+cost["MFCCs of a 30 s wav"] = ms_a_track(lambda: MFCCSegmenter().transform(tracks.data), n)
+cost["MFCCs of a 30 s mp3"] = ms_a_track(lambda: MFCCSegmenter().transform(mp3), n)
+cost["57 features of a 30 s wav"] = ms_a_track(lambda: TrackFeatures().transform(tracks.data), n)
+store = extract_store(MFCCSegmenter(), tracks.data, folder / "store")
+X, y = np.concatenate([store.data] * 20), np.tile(tracks.target, 20)
+cost["summary of a stored track"] = ms_a_track(lambda: SegmentSummary().fit_transform(X), len(X))
+for model in (ANNClassifier, CNNClassifier, LSTMClassifier):
+    name = model.__name__[:-10]
+    def fit(epochs):
+        return model(epochs=epochs, random_state=0).fit(X, y)
+    start = ms_a_track(lambda: fit(1), len(X))
+    cost[f"an epoch of the {name}"] = (ms_a_track(lambda: fit(5), len(X)) - start) / 4
+    fitted = fit(1)
+    cost[f"an answer of the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
+mask = segment_mask(X)
+segments = spread(X, mask, np.arange(len(X)), np.searchsorted(np.unique(y), y), np.ones(len(y)))
+index = mask.nbytes + sum(
+    getattr(segments, name).nbytes for name in ("track", "segment", "y", "weight"))
+size = {
+    "store on disk": store.data[0].nbytes + 4,
+    "manifest on disk": len((folder / "store/manifest.json").read_text()) / n,
+    "index in memory while fitting": (index + 8 * len(segments)) / len(X),
+}
+print(json.dumps([cost, size]))
+"""
+
+
+def growth():
+    """What a track costs at each stage on one thread, and what that makes of many."""
+    with tempfile.TemporaryDirectory() as folder:
+        cost, size = json.loads(script(GROWTH, folder))
+    for name, ms in cost.items():
+        times = (f"{duration(ms / 1000 * n)} for {n:,}" for n in N_TRACKS)
+        say(f"{name}: {ms:.1f} ms a track; {', '.join(times)}")
+    for name, n_bytes in size.items():
+        sizes = (f"{n_bytes * n / 1e9:.3g} GB for {n:,}" for n in N_TRACKS)
+        say(f"{name}: {n_bytes:,.0f} bytes a track; {', '.join(sizes)}")
+
+
+def duration(seconds):
+    for name, unit in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
+PARTS = [
+    many_fits,
+    many_architectures,
+    parallel_search,
+    killed_extraction,
+    fit_from_a_store,
+    growth,
+]
 
 
 def main():
@@ -239,8 +331,16 @@ def main():
     args = parser.parse_args()
     for part in PARTS:
         if args.only in part.__name__:
-            print(f"# {part.__doc__}", flush=True)
+            say(f"\n{part.__doc__}\n")
+            n_before = len(lines)
             part()
+            lines[n_before:] = [f"- {line}" for line in lines[n_before:]]
+    if not args.only:
+        machine = (
+            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+        )
+        text = f".. Written by ``make scale`` (benchmarks/scale.py).\n\nOn {machine}.\n"
+        (ROOT / "docs" / "scale_figures.txt").write_text(text + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,117 @@
+"""Anybody's music folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from ..tracks import artist_groups
+
+#: Endings, in lower case, of files that are taken for audio.
+AUDIO_SUFFIXES = (
+    *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+    *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".wma"),
+    *(".ape", ".wv", ".mka", ".ac3", ".amr", ".dsf", ".mpc", ".tta", ".webm"),
+)
+
+
+def list_audio(folder: str | os.PathLike) -> list[str]:
+    """List the audio files in a folder and the folders in it, by their endings.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Links to folders in it are not followed.
+
+    Returns
+    -------
+    paths : list of str
+        Sorted. Hidden files, such as the ``._song.mp3`` that some systems leave behind, and
+        hidden folders are left out.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it is no folder.
+    """
+    folder = os.path.expanduser(os.fspath(folder))
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"{folder} is not a folder")
+    paths = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths += [
+            os.path.join(root, name)
+            for name in files
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+        ]
+    return sorted(paths)
+
+
+def load_folder(folder: str | os.PathLike) -> Bunch:
+    """List a folder of genre folders; reads no audio.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        Each folder in it is a genre, and the audio files below it, at any depth, its tracks.
+
+    Returns
+    -------
+    tracks : Bunch
+        Sorted by path, with these attributes.
+
+        data : list of str
+            Paths, for :class:`skgenre.MFCCSegmenter`.
+        target : ndarray of str, shape (n_tracks,)
+            Genres.
+        target_names : list of str
+            The genres, sorted.
+        groups : ndarray of str, shape (n_tracks,)
+            What cross-validation should keep together: the artist of GTZAN's tracks, the first
+            folder below the genre's (``rock/Artist/Album/song.mp3``), or else the track alone.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it is no folder.
+    ValueError
+        If there are no audio files in folders of it.
+
+    See Also
+    --------
+    load_gtzan : List a local copy of GTZAN.
+
+    Examples
+    --------
+    >>> from skgenre.datasets import load_folder
+    >>> tracks = load_folder("~/Music")  # doctest: +SKIP
+    """
+    root = os.path.expanduser(os.fspath(folder))
+    paths = list_audio(root)
+    parts = [Path(path).relative_to(root).parts for path in paths]
+    paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
+    if not paths:
+        found = f"its {len(parts)} audio files are in no genre's folder" if parts else "no audio"
+        raise ValueError(
+            f"{root} holds no genre folders with audio ({found}); expected a folder for each "
+            "genre, such as rock/song.mp3 and jazz/song.mp3"
+        )
+    parts = [names for names in parts if len(names) > 1]
+    target = np.array([names[0] for names in parts])
+    return Bunch(
+        data=paths,
+        target=target,
+        target_names=sorted(set(target.tolist())),
+        groups=np.array([_group(names) for names in parts]),
+    )
+
+
+def _group(names: tuple[str, ...]) -> str:
+    try:
+        return str(artist_groups(names[-1:])[0])
+    except ValueError:  # no name of GTZAN's
+        return "/".join(names[:2])
