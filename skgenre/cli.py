@@ -17,6 +17,7 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context):
         with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

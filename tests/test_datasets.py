@@ -11,8 +11,44 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentSummary
-from skgenre.datasets import load_gtzan, make_tracks
+from skgenre.datasets import list_audio, load_folder, load_gtzan, make_tracks
 from skgenre.tracks import GTZAN_GENRES
+
+# ---------------------------------------------------------------- folders
+
+
+def test_a_folder_of_genre_folders(tmp_path):
+    names = ["rock/The Who/Tommy/1.MP3", "rock/The Who/2.flac", "jazz/a.m4a", "jazz/b.wav"]
+    junk = ["cover.jpg", "loose.mp3", "jazz/._a.m4a", "jazz/notes.txt", ".trash/old.mp3"]
+    fabricate(tmp_path, names + junk)
+    tracks = load_folder(tmp_path)
+    assert [str(Path(path).relative_to(tmp_path)) for path in tracks.data] == [
+        *("jazz/a.m4a", "jazz/b.wav"),
+        *("rock/The Who/2.flac", "rock/The Who/Tommy/1.MP3"),
+    ]
+    assert tracks.target.tolist() == ["jazz", "jazz", "rock", "rock"]
+    assert tracks.target_names == ["jazz", "rock"]
+    assert tracks.groups.tolist() == ["jazz/a.m4a", "jazz/b.wav", "rock/The Who", "rock/The Who"]
+    assert len(list_audio(tmp_path)) == 5
+
+
+def test_a_folder_groups_gtzan_by_artist(tmp_path):
+    fabricate(tmp_path, NAMES)
+    tracks = load_folder(tmp_path)
+    gtzan = load_gtzan(tmp_path)
+    assert tracks.data == gtzan.data
+    assert tracks.groups.tolist() == gtzan.groups.tolist()
+
+
+def test_folders_without_genres(tmp_path):
+    with pytest.raises(NotADirectoryError, match="nowhere is not a folder"):
+        load_folder(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match=r"no genre folders with audio \(no audio\)"):
+        load_folder(tmp_path)
+    fabricate(tmp_path, ["song.mp3"])
+    with pytest.raises(ValueError, match="its 1 audio files are in no genre's folder"):
+        load_folder(tmp_path)
+
 
 # ---------------------------------------------------------------- GTZAN
 
