@@ -19,6 +19,7 @@ _MODULES = {
     "tensors": ["SegmentScaler", "SegmentSummary"],
     "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
     "pipelines": ["make_baseline"],
+    "persistence": ["ModelFileError", "describe", "load", "save"],
     "model_selection": ["compare_models", "filtered_split", "leakage_report"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
