@@ -1,7 +1,8 @@
 """A file -> mono float32 samples at one rate, or :class:`AudioError`.
 
-Decoding is libsndfile's (wav, au, flac, ogg, mp3, aiff, ...), resampling soxr's; the
-samples equal those of ``librosa.load``.
+Decoding is libsndfile's (wav, au, flac, ogg, mp3, aiff, ...) and, with the extra
+``skgenre[av]``, ffmpeg's (m4a, aac, wma, ...); resampling is soxr's. The samples equal those of
+``librosa.load``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from . import mp3
+from .ffmpeg import FFmpegError, FFmpegFile
+
 #: Seconds of audio beside an interval that its resampled samples depend on. soxr's "HQ"
 #: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
 RESAMPLING_MARGIN = 0.05
@@ -28,7 +32,7 @@ RESAMPLING_MARGIN = 0.05
 BLOCK_VALUES = 1 << 20
 
 #: Formats in which samples after a seek differ from those that plain decoding gives.
-_INEXACT_SEEK = ("MP3", "OGG")
+_INEXACT_SEEK = ("MP3", "OGG", "FFMPEG")
 
 #: What libsndfile logs of a chunk whose header promises more bytes than the file has.
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
@@ -61,6 +65,9 @@ class _SoundFile(soundfile.SoundFile):
     Of a seekable file python-soundfile seeks after each read to where it already is, which
     disturbs libsndfile's MP3 decoder: samples after it differ.
     """
+
+    #: Frames by which its length may be wrong.
+    tolerance = 0
 
     def seekable(self) -> bool:
         return False
@@ -102,7 +109,8 @@ class AudioFile:
         if isinstance(path, str | os.PathLike):
             self._source = self.name
             _check_regular(self.name)
-        self._file: _SoundFile | None = None
+        self._opened = None  # what was opened here, and is to be closed
+        self._file: _SoundFile | FFmpegFile | None = None
         self._open()
         native = self._file.samplerate
         divisor = math.gcd(native, sample_rate)
@@ -118,25 +126,67 @@ class AudioFile:
         return self
 
     def __exit__(self, *exc) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        for file in (self._file, self._opened):
+            if file is not None:
+                file.close()
+        self._file = self._opened = None
 
     def _open(self) -> None:
         """Open the file, anew if it is, at its first frame."""
-        if self._file is not None:
-            self._file.close()
+        self._close()
         if not isinstance(self._source, str):
             self._source.seek(0)
+        source = self._source
+        if isinstance(source, str) and source.lower().endswith(".raw"):
+            # By that name python-soundfile would ask for the format instead of looking for it.
+            source = os.open(source, os.O_RDONLY)
         try:
-            self._file = _SoundFile(self._source)
+            self._file = _SoundFile(source)
         except (soundfile.LibsndfileError, TypeError, ValueError) as error:
             reason = getattr(error, "error_string", "") or str(error)
-            raise AudioError(
-                self.name, f"not audio that libsndfile can read ({reason.strip()})"
-            ) from error
+            self._open_otherwise(reason.strip().rstrip("."), error)
+        else:
+            if self._file.format == "MP3":
+                if view := mp3.readable(self._reopened(), self._file.frames):
+                    self._file.close()
+                    self._file = _SoundFile(view)
+                self._file.tolerance = mp3.TOLERANCE
         if self._file.frames <= 0:
-            self._file.close()
+            self._close()
             raise AudioError(self.name, "holds no samples")
         self._position = 0
+
+    def _open_otherwise(self, reason: str, error: Exception) -> None:
+        """Open what libsndfile does not know: an MP3 behind junk, or what ffmpeg knows."""
+        if view := mp3.readable(self._reopened()):
+            try:
+                self._file = _SoundFile(view)
+                return
+            except soundfile.LibsndfileError:
+                pass
+        try:
+            self._file = FFmpegFile(self._reopened())
+        except (FFmpegError, ImportError) as second:
+            self._close()
+            if isinstance(second, FFmpegError):
+                reason = f"or ffmpeg can read ({reason}; {second})"
+            else:
+                reason = f"can read ({reason}); for m4a, aac, wma and more, pip install skgenre[av]"
+            raise AudioError(self.name, f"not audio that libsndfile {reason}") from error
+
+    def _reopened(self) -> BinaryIO:
+        """Return the file as an object, at its start."""
+        if isinstance(self._source, str):
+            if self._opened is None:
+                self._opened = open(self._source, "rb")  # noqa: SIM115, closed by _close
+            file = self._opened
+        else:
+            file = self._source
+        file.seek(0)
+        return file
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read the samples from `start` to `stop`, counted at `sample_rate`.
@@ -190,7 +240,7 @@ class AudioFile:
             if len(blocks[-1]) < n:
                 break
         promised = self._file.frames if last is None else min(last, self._file.frames)
-        self.ended_early |= self._position < promised
+        self.ended_early |= self._position < promised - self._file.tolerance
         return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
 
     def _go_to(self, frame: int) -> None:
@@ -221,11 +271,11 @@ class AudioFile:
         block = np.empty(shape, np.int16) if plain else np.full(shape, np.nan, np.float32)
         try:
             block = self._file.read(out=block)
-        except soundfile.LibsndfileError as error:
+        except (soundfile.LibsndfileError, FFmpegError) as error:
             # What was decoded before the damage counts; libsndfile does not say how much.
             block = block[: np.isnan(block[:, 0]).argmax()]
             if self._position == 0 and not len(block):
-                reason = error.error_string.strip() or "no reason given"
+                reason = getattr(error, "error_string", str(error)).strip() or "no reason given"
                 raise AudioError(self.name, f"cannot be decoded ({reason})") from error
             self.ended_early = True
         self._position += len(block)
@@ -271,8 +321,9 @@ def load_audio(
     Parameters
     ----------
     path : str, pathlib.Path, or binary file object
-        wav, au, flac, ogg, mp3, aiff and whatever else libsndfile reads; any rate, number
-        of channels (averaged) and sample format.
+        wav, au, flac, ogg, mp3, aiff and whatever else libsndfile reads, and with the extra
+        ``skgenre[av]`` m4a, aac, wma and whatever else ffmpeg reads; any rate, number of
+        channels (averaged) and sample format.
     sample_rate : int, default=22050
         Rate of the result, in Hz.
     offset : float, default=0.0

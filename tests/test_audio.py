@@ -175,7 +175,7 @@ def _non_finite(path):
         (lambda path: path.mkdir(), "is a folder"),
         (lambda path: path.touch(), r"is empty \(0 bytes\)"),
         (lambda path: os.mkfifo(path), "not a regular file"),
-        (_corrupt, "not audio that libsndfile can read"),
+        (_corrupt, "not audio that libsndfile or ffmpeg can read"),
         (_header_only, "holds no samples"),
         (_non_finite, "NaN or infinite"),
     ],
@@ -199,9 +199,6 @@ def test_other_things_that_are_no_files(tmp_path, monkeypatch):
         load_audio("x" * 5000)
     with pytest.raises(AudioError, match="null"):
         load_audio("a\0b.wav")
-    path = write_sound(tmp_path / "a.raw", make_sound(1), format="WAV")
-    with pytest.raises(AudioError, match=r"a\.raw: not audio"):
-        load_audio(path)
 
 
 def test_the_corrupt_track_of_gtzan(gtzan):

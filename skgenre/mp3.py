@@ -1,0 +1,145 @@
+"""MP3 files of which libsndfile would read a part, or nothing: their length, and where they begin.
+
+Without a Xing header it believes the first frame's bit rate to be that of all, and stops where
+the file would end then; of a file that begins with anything but a frame or a tag it says that it
+does not know the format. A view of the file that begins with such a header mends both.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+#: Layer III, kbit/s: MPEG-1 and the later ones with lower rates (ISO 11172-3, 13818-3).
+_BIT_RATES = (
+    (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+)
+_SAMPLE_RATES = {
+    0b11: (44100, 48000, 32000),
+    0b10: (22050, 24000, 16000),
+    0b00: (11025, 12000, 8000),
+}
+
+#: Samples by which libsndfile's belief may be wrong without more ado: two frames.
+TOLERANCE = 2 * 1152
+
+#: How far into a file a first frame is looked for.
+_MOST_JUNK = 1 << 16
+
+#: As many frames in a row are no accident.
+_IN_A_ROW = 4
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the four bytes at the start of a frame say."""
+
+    length: int
+    mpeg1: bool
+    mono: bool
+
+    @classmethod
+    def at(cls, data, i: int) -> _Frame | None:
+        """Read the frame at a place; None if there is none of Layer III."""
+        if i + 4 > len(data) or data[i] != 0xFF or data[i + 1] & 0xE6 != 0xE2:
+            return None
+        version, bits = data[i + 1] >> 3 & 3, data[i + 2]
+        rate = bits >> 2 & 3
+        if version == 0b01 or not 0 < bits >> 4 < 15 or rate == 3:
+            return None
+        mpeg1 = version == 0b11
+        bit_rate = _BIT_RATES[not mpeg1][(bits >> 4) - 1]
+        samples = 144_000 if mpeg1 else 72_000
+        length = samples * bit_rate // _SAMPLE_RATES[version][rate] + (bits >> 1 & 1)
+        return cls(length, mpeg1, data[i + 3] >> 6 == 3)
+
+    @property
+    def header_length(self) -> int:
+        """Bytes before a Xing header in a frame: its own four and the side information."""
+        if self.mpeg1:
+            return 4 + (17 if self.mono else 32)
+        return 4 + (9 if self.mono else 17)
+
+
+def readable(file: BinaryIO, believed: int | None = None) -> BinaryIO | None:
+    """View of an MP3 file that libsndfile reads in full.
+
+    Parameters
+    ----------
+    file : binary file object
+        Seekable; read from its start.
+    believed : int, default=None
+        Frames of sound that libsndfile takes it to have; None if it does not know the format.
+
+    Returns
+    -------
+    view : binary file object or None
+        None if the file is no MP3, or is read in full as it is. With a header of ours, the
+        529 samples before the decoder has settled are left out, as with an encoder's.
+    """
+    begin = _behind_tags(file)
+    file.seek(begin)
+    data = file.read(2 * _MOST_JUNK)
+    start = _first_frame(data)
+    if start is None:
+        return None
+    first = _Frame.at(data, start)
+    has_length = data[start + first.header_length :][:4] in (b"Xing", b"Info")
+    if has_length and believed is not None:
+        return None
+    file.seek(begin + start)
+    data = file.read()
+    if has_length:
+        return io.BytesIO(data)
+    n_frames, i = 0, 0
+    while i is not None and i < len(data):
+        frame = _Frame.at(data, i)
+        if frame is None:
+            i = _first_frame(data, i + 1)
+        else:
+            n_frames += 1
+            i += frame.length
+    samples = 1152 if first.mpeg1 else 576
+    if believed is not None and abs(n_frames * samples - believed) <= TOLERANCE:
+        return None
+    return io.BytesIO(_xing(data[:4], first, n_frames) + data)
+
+
+def _behind_tags(file: BinaryIO) -> int:
+    """Find the byte behind the ID3 tags that a file begins with."""
+    i = 0
+    while True:
+        file.seek(i)
+        head = file.read(10)
+        if len(head) < 10 or head[:3] != b"ID3":
+            return i
+        size = 0
+        for byte in head[6:]:
+            size = size << 7 | byte & 0x7F
+        i += 10 + size
+
+
+def _first_frame(data: bytes, i: int = 0) -> int | None:
+    """Find where the next frames in a row begin."""
+    end = i + _MOST_JUNK
+    while (i := data.find(b"\xff", i, end)) >= 0:
+        at, n = i, 0
+        while n < _IN_A_ROW and (frame := _Frame.at(data, at)) is not None:
+            at, n = at + frame.length, n + 1
+        if n == _IN_A_ROW or (n and at == len(data)):
+            return i
+        i += 1
+    return None
+
+
+def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
+    """Make a frame of silence that says how many follow, such as encoders put first."""
+    # No checksum; 128 or 64 kbit/s, long enough at every rate; no padding.
+    header = bytes([header[0], header[1] | 1, (9 if first.mpeg1 else 8) << 4 | header[2] & 0x0C])
+    frame = _Frame.at(header + bytes([0xC0 if first.mono else 0]), 0)
+    body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
+    side = bytes(first.header_length - 4)
+    start = header + bytes([0xC0 if first.mono else 0]) + side + body
+    return start + bytes(frame.length - len(start))
