@@ -70,6 +70,8 @@ class FFmpegFile:
         if not self._container.streams.audio:
             raise FFmpegError("there is no sound in it")
         self._stream = self._container.streams.audio[0]
+        if self._stream.codec_context is None:
+            raise FFmpegError("its sound is coded in a way that ffmpeg does not know")
         self._stream.thread_count = 1  # files are read in parallel already
 
     def _measure(self, file: BinaryIO) -> int:

@@ -17,7 +17,6 @@ import json
 import os
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -99,6 +98,10 @@ class ModelFileError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
+
+
+class _Refused(ValueError):
+    """Why an archive is not unpacked, although it could be."""
 
 
 # ---------------------------------------------------------------- saving
@@ -307,13 +310,14 @@ def describe(path: str | os.PathLike) -> dict:
 
 def _read(path: str) -> tuple[dict, dict[str, bytes]]:
     """Unpack a file and check it as far as that goes without making anything of it."""
+    content = Path(path).read_bytes()
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = _unpack(archive, os.path.getsize(path))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = _unpack(archive, len(content))
+    except _Refused as error:
+        raise ModelFileError(path, f"is refused: {error}") from error
+    except Exception as error:  # zipfile and zlib have many
         raise ModelFileError(path, f"is not a model file, or damaged ({_said(error)})") from error
-    except ValueError as error:
-        raise ModelFileError(path, f"is refused: {_said(error)}") from error
     try:
         manifest = json.loads(members.pop(_MANIFEST, b""))
         found = manifest["format"]
@@ -335,12 +339,12 @@ def _unpack(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
     for name in names:
         parts = PurePosixPath(name).parts
         if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in name:
-            raise ValueError(f"the member {name!r} lies outside the archive")
+            raise _Refused(f"the member {name!r} lies outside the archive")
     if len(set(names)) < len(names):
-        raise ValueError("two members have the same name")
+        raise _Refused("two members have the same name")
     unpacked = sum(entry.file_size for entry in entries)
     if unpacked > max(_MOST_BYTES, _MOST_TIMES * size):
-        raise ValueError(f"{size} bytes would unpack to {unpacked}: a zip bomb")
+        raise _Refused(f"{size} bytes would unpack to {unpacked}: a zip bomb")
     return {entry.filename: archive.read(entry) for entry in entries}
 
 
