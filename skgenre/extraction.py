@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cache, partial
 from importlib.metadata import version
 from numbers import Integral
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -174,9 +177,11 @@ class TrackExtractor(TransformerMixin, BaseEstimator):
         # What changes the result: not how errors are told, where it is kept, or who computes.
         plain = clone(self).set_params(on_error="raise", memory=None, n_jobs=None, verbose=0)
         key = joblib.hash((type(self).__name__, plain.get_params(), versions()))
-        return partial(
-            _recall, check_memory(memory).cache(_compute, ignore=["extractor"]), plain, key
-        )
+        memory = check_memory(memory)
+        location = getattr(memory, "location", None)
+        if location is not None:
+            _sweep(os.fspath(location))
+        return partial(_recall, memory.cache(_compute, ignore=["extractor"]), plain, key)
 
     def _with_progress(self, results, n_tracks: int):
         if not self.verbose:
@@ -217,6 +222,19 @@ def _recall(compute: Callable, extractor: TrackExtractor, key: str, path):
     except (OSError, ValueError):
         return extractor._extract(path)  # which says what is wrong with it
     return compute(extractor, key, path, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _sweep(location: str) -> None:
+    """Remove what killed processes were about to write, once a process.
+
+    joblib writes ``output.pkl.<who>`` and renames it. Those of the last hour may be in the making.
+    """
+    entries = Path(location, "joblib", *__name__.split("."), _compute.__name__)
+    for path in entries.glob("*/*.*.*"):
+        with contextlib.suppress(OSError):  # another process was first
+            if time.time() - path.stat().st_mtime > 3600:
+                path.unlink()
 
 
 def _compute(extractor: TrackExtractor, key: str, path: str, size: int, mtime_ns: int):

@@ -1,0 +1,99 @@
+"""Broken runs: killed, interrupted, out of space."""
+
+import random
+
+import numpy as np
+import pytest
+from joblib._store_backends import CacheWarning
+from joblib.memory import Memory
+
+from skgenre import MFCCSegmenter
+
+from . import kill
+from .conftest import make_sound, write_sound
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sounds")
+    return [str(write_sound(folder / f"{i}.wav", make_sound(1.6, seed=i))) for i in range(12)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "n"), [("cache", 5), ("store", 3), ("save", 3), ("search", 1)])
+def test_kills_leave_nothing_wrong(what, n, tmp_path, paths):
+    many = []
+    for i in range(120):
+        path = tmp_path / f"track{i:03}.wav"
+        path.hardlink_to(paths[i % 12])
+        many.append(str(path))
+    found = kill.KILLERS[what](n, random.Random(1), tmp_path, many)
+    assert found["kills"] == n
+    assert found["wrong"] == found["unreadable"] == found["stray files"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "seconds"),
+    [(kill.CACHE, 0.1), (kill.STORE, 0.1), (kill.SEARCH.replace("epochs=3", "epochs=300"), 6)],
+    ids=["cache", "store", "search"],
+)
+def test_an_interrupt_ends_all_workers(code, seconds, tmp_path, paths):
+    _, left = kill.interrupt(code, seconds, tmp_path / "folder", *(paths * 20))
+    assert left == 0
+
+
+def test_a_cache_that_cannot_be_written(tmp_path, paths, monkeypatch):
+    """As on a full disk: a warning, and the numbers all the same."""
+    # joblib notes the source of what it caches first, and once.
+    expected = MFCCSegmenter(segment_duration=0.5, memory=tmp_path / "a").transform(paths[:2])
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("joblib._store_backends.concurrency_safe_write", full)
+    segmenter = MFCCSegmenter(segment_duration=0.5, memory=tmp_path / "b")
+    with pytest.warns(CacheWarning, match="Unable to cache to disk.*No space left"):
+        found = segmenter.transform(paths[:2])
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_cache_where_no_folder_can_be(tmp_path, paths):
+    (tmp_path / "file").touch()
+    expected = MFCCSegmenter(segment_duration=0.5).transform(paths[:2])
+    for memory in (str(tmp_path / "file" / "cache"), Memory(None)):
+        segmenter = MFCCSegmenter(segment_duration=0.5, memory=memory)
+        if isinstance(memory, str):
+            with pytest.raises(OSError, match="cache"):
+                segmenter.transform(paths[:2])
+        else:
+            np.testing.assert_array_equal(segmenter.transform(paths[:2]), expected)
+
+
+def test_a_damaged_cache_entry_is_computed_again(tmp_path, paths, caplog):
+    segmenter = MFCCSegmenter(segment_duration=0.5, memory=tmp_path)
+    expected = segmenter.transform(paths)
+    entries = list(tmp_path.rglob("output.pkl"))
+    assert len(entries) == len(paths)
+    for i, entry in enumerate(entries):
+        content = entry.read_bytes()
+        entry.write_bytes(content[: len(content) * i // len(entries)])
+    found = segmenter.transform(paths)
+    assert caplog.text.count("Exception while loading results") == len(paths)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
+    from skgenre import extract_store, load_store
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    segmenter = MFCCSegmenter(segment_duration=0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr("skgenre.store.np.lib.format.open_memmap", full)
+        with pytest.raises(OSError, match="No space left"):
+            extract_store(segmenter, paths, tmp_path / "store")
+    with pytest.raises(ValueError, match="holds no store"):
+        load_store(tmp_path / "store")
+    assert len(extract_store(segmenter, paths, tmp_path / "store").data) == len(paths)
