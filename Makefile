@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum lint format docs checks figures bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -29,6 +29,13 @@ test-minimum:
 	test -x .venv-minimum/bin/python || $(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
 	.venv-minimum/bin/python -m pytest $(PROCESSES)
+
+# 20,000 mutated files, and 100 kills at random points; minutes each.
+fuzz: $(VENV)/installed
+	$(BIN)/python -m tests.fuzz
+
+kill: $(VENV)/installed
+	$(BIN)/python -m tests.kill
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

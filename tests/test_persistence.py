@@ -4,6 +4,7 @@ import io
 import json
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -438,7 +439,6 @@ def test_support_vectors_that_are_not_there(path):
 def test_the_library_neither_unpickles_nor_evaluates():
     """Nor does it start a shell; joblib's cache is the user's own folder."""
     import re
-    from pathlib import Path
 
     words = re.compile(r"pickle\.load|joblib\.load|\beval\(|\bexec\(|shell=True|allow_pickle=True")
     source = Path(skgenre.__file__).parent
@@ -448,3 +448,25 @@ def test_the_library_neither_unpickles_nor_evaluates():
         for match in words.finditer(path.read_text())
     }
     assert found == set()
+
+
+# ---------------------------------------------------------------- files of earlier releases
+
+SAVED = Path(__file__).parent / "data" / "format_1.skgenre"
+
+
+def model_to_keep():
+    """What was saved in the file that is kept: a network and a classical model."""
+    network = clone(NETWORKS["cnn"]).set_params(epochs=2)
+    baseline = make_pipeline(SegmentSummary(), make_baseline("svm", random_state=0))
+    pair = [("network", make_pipeline(SegmentScaler(), network)), ("baseline", baseline)]
+    return StackingClassifier(pair, cv=2).fit(X, Y)
+
+
+def test_a_file_of_an_earlier_release_loads():
+    """Made by ``save(model_to_keep(), SAVED)``; never to be made again."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of another scikit-learn
+        model = load(SAVED)
+    expected = json.loads(SAVED.with_suffix(".json").read_text())
+    np.testing.assert_allclose(model.predict_proba(X[:5]), expected, atol=1e-4)
