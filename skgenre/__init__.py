@@ -18,8 +18,9 @@ _MODULES = {
     "store": ["extract_store", "load_store"],
     "tensors": ["SegmentScaler", "SegmentSummary"],
     "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
-    "pipelines": ["make_baseline"],
+    "pipelines": ["genre_pipeline", "make_baseline", "param_grid"],
     "persistence": ["ModelFileError", "describe", "load", "save"],
+    "timeline": ["genre_timeline"],
     "model_selection": ["compare_models", "filtered_split", "leakage_report"],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
+
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -10,6 +12,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import PowerTransformer, StandardScaler
 from sklearn.svm import SVC
+
+from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier
+from .segmenter import MFCCSegmenter
+from .tensors import SegmentScaler, SegmentSummary
 
 
 def _even_out():
@@ -99,3 +105,114 @@ def make_baseline(name: str = "svm", *, random_state=None) -> Pipeline:
     if name not in _BASELINES:
         raise ValueError(f"There is no baseline {name!r}; there are {list(_BASELINES)}")
     return make_pipeline(SimpleImputer(), *_BASELINES[name](random_state))
+
+
+#: The networks, by the names that presets have. With the few tracks that a folder has, batches of
+#: 32 would be too few steps for the CNN's running means to settle.
+_NETWORKS = {
+    "ann": lambda random_state: ANNClassifier(random_state=random_state),
+    "cnn": lambda random_state: CNNClassifier(batch_size=8, random_state=random_state),
+    "lstm": lambda random_state: LSTMClassifier(random_state=random_state),
+}
+
+#: Names of the presets.
+PRESETS = (*_NETWORKS, *_BASELINES)
+
+_GRIDS = {
+    "ann": {
+        "annclassifier__hidden_units": [(256, 64), (512, 256, 64)],
+        "annclassifier__dropout": [0.3, 0.5],
+    },
+    "cnn": {
+        "cnnclassifier__filters": [(16, 16), (32, 32, 32)],
+        "cnnclassifier__dropout": [0.1, 0.3],
+    },
+    "lstm": {"lstmclassifier__units": [(32,), (64, 64)], "lstmclassifier__dropout": [0.1, 0.3]},
+    "knn": {"pipeline__kneighborsclassifier__n_neighbors": [1, 5, 15]},
+    "svm": {"pipeline__svc__C": [1, 10, 100], "pipeline__svc__gamma": ["scale", 0.002]},
+    "logistic": {"pipeline__logisticregression__C": [0.01, 0.1, 1]},
+    "lda": {"pipeline__lineardiscriminantanalysis__shrinkage": ["auto", 0.1, 0.5]},
+    "forest": {"pipeline__randomforestclassifier__max_features": ["sqrt", 0.3]},
+    "boosting": {
+        "pipeline__histgradientboostingclassifier__learning_rate": [0.03, 0.1],
+        "pipeline__histgradientboostingclassifier__max_leaf_nodes": [7, 31],
+    },
+}
+
+
+def genre_pipeline(
+    name: str = "logistic", *, memory=None, n_jobs=None, random_state=None
+) -> Pipeline:
+    """Make a pipeline from audio files to genres.
+
+    Parameters
+    ----------
+    name : str, default="logistic"
+        One of the networks ``"ann"``, ``"cnn"``, ``"lstm"``, or of the classical models of
+        :func:`make_baseline`, on summaries of the same MFCCs.
+    memory : str, path-like or joblib.Memory, default=None
+        Where to keep features; see :class:`MFCCSegmenter`.
+    n_jobs : int, default=None
+        Files to read at once.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the models that draw random numbers.
+
+    Returns
+    -------
+    pipeline : Pipeline
+        It takes a list of paths. Ten segments are spread over each track, so that clips of 30
+        seconds are taken whole and songs are not their intros; files that cannot be used are
+        left out of training with a warning.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+
+    See Also
+    --------
+    param_grid : What to search over.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skgenre import genre_pipeline, param_grid
+    >>> search = GridSearchCV(genre_pipeline("cnn", memory="cache"), param_grid("cnn"))
+    >>> search.fit(paths, genres)  # doctest: +SKIP
+    """
+    _check_preset(name)
+    segmenter = MFCCSegmenter(placement="spread", on_error="warn", memory=memory, n_jobs=n_jobs)
+    if name in _NETWORKS:
+        return make_pipeline(segmenter, SegmentScaler(), _NETWORKS[name](random_state))
+    return make_pipeline(
+        segmenter, SegmentSummary(), make_baseline(name, random_state=random_state)
+    )
+
+
+def param_grid(name: str = "logistic") -> dict[str, list]:
+    """Say what is worth searching over in a pipeline of :func:`genre_pipeline`.
+
+    Parameters
+    ----------
+    name : str, default="logistic"
+        As for :func:`genre_pipeline`.
+
+    Returns
+    -------
+    grid : dict of str to list
+        For :class:`sklearn.model_selection.GridSearchCV`; up to six candidates.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    _check_preset(name)
+    return {parameter: list(values) for parameter, values in _GRIDS[name].items()}
+
+
+def _check_preset(name: str) -> None:
+    if name not in PRESETS:
+        near = get_close_matches(str(name), PRESETS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"There is no preset {name!r}; there are {list(PRESETS)}{hint}")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pandas as pd
 
+from .audio import load_audio, name_of
 from .model_selection import leakage_report
+from .segmenter import MFCCSegmenter
+from .timeline import genre_timeline
 
 #: Colours of Okabe and Ito that readers with any colour vision can tell apart.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73")
+_LINES = ("#0072B2", "#D55E00")
 
 
 def _pyplot():
@@ -104,6 +110,339 @@ class LeakageDisplay:
         ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(title="folds drawn", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+def _last_step(model):
+    """Find the classifier in a pipeline or a search."""
+    model = getattr(model, "best_estimator_", model)
+    return model.steps[-1][1] if hasattr(model, "steps") else model
+
+
+class HistoryDisplay:
+    """Loss and accuracy of a network over the epochs, in training and on held-out tracks.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        ``history_`` of a fitted network.
+
+    Attributes
+    ----------
+    ax_ : array of two matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skgenre.plotting import HistoryDisplay
+    >>> HistoryDisplay.from_estimator(pipe)  # doctest: +SKIP
+    """
+
+    def __init__(self, history: dict[str, list[float]]):
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None) -> HistoryDisplay:
+        """Draw the history of a fitted network.
+
+        Parameters
+        ----------
+        estimator : network, or a pipeline or search that ends in one
+        ax : array of two matplotlib Axes, default=None
+            Where to draw loss and accuracy; None makes a figure.
+
+        Returns
+        -------
+        display : HistoryDisplay
+        """
+        network = _last_step(estimator)
+        if not hasattr(network, "history_"):
+            raise TypeError(f"{network} has no history_: it is no network, or not fitted")
+        return cls(network.history_).plot(ax=ax)
+
+    def plot(self, ax=None) -> HistoryDisplay:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : array of two matplotlib Axes, default=None
+            Where to draw loss and accuracy; None makes a figure.
+
+        Returns
+        -------
+        display : HistoryDisplay
+        """
+        plt = _pyplot()
+        if ax is None:
+            _, ax = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+        epochs = np.arange(1, len(self.history["loss"]) + 1)
+        for axes, name in zip(ax, ("loss", "accuracy"), strict=True):
+            for key, label, colour, style in (
+                (name, "training", _LINES[0], "-"),
+                (f"val_{name}", "held out", _LINES[1], "--"),
+            ):
+                if key in self.history:
+                    values = self.history[key]
+                    axes.plot(epochs[-len(values) :], values, style, color=colour, label=label)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set(xlabel="epoch", ylabel=f"{name} over segments")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(frameon=False)
+        ax[1].set_ylim(0, 1)
+        self.ax_ = ax
+        self.figure_ = ax[0].figure
+        return self
+
+
+class GenreTimelineDisplay:
+    """Genre probabilities of a song over its time, and the answer for the whole.
+
+    Parameters
+    ----------
+    timeline : Bunch
+        As :func:`skgenre.genre_timeline` gives it.
+    name : str, default=""
+        What to call the song in the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skgenre.plotting import GenreTimelineDisplay
+    >>> GenreTimelineDisplay.from_estimator(pipe, "song.mp3")  # doctest: +SKIP
+    """
+
+    def __init__(self, timeline, name: str = ""):
+        self.timeline = timeline
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, pipeline, path, *, ax=None) -> GenreTimelineDisplay:
+        """Ask a pipeline about each part of a song, and draw the answers.
+
+        Parameters
+        ----------
+        pipeline : Pipeline
+            See :func:`skgenre.genre_timeline`.
+        path : str or path-like
+            The song.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : GenreTimelineDisplay
+        """
+        return cls(genre_timeline(pipeline, path), os.path.basename(name_of(path))).plot(ax=ax)
+
+    def plot(self, ax=None) -> GenreTimelineDisplay:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : GenreTimelineDisplay
+        """
+        plt = _pyplot()
+        timeline = self.timeline
+        n_classes = len(timeline.classes)
+        if ax is None:
+            height = 1.3 + 0.28 * n_classes
+            _, ax = plt.subplots(figsize=(8, height), layout="constrained")
+        mesh = ax.pcolormesh(
+            np.r_[timeline.start, timeline.stop[-1]],
+            np.arange(n_classes + 1),
+            timeline.proba.T,
+            vmin=0,
+            vmax=1,
+            cmap="viridis",
+        )
+        ax.set_yticks(np.arange(n_classes) + 0.5, timeline.classes)
+        ax.invert_yaxis()
+        best = timeline.track_proba.argmax()
+        answer = f"{timeline.classes[best]}, {timeline.track_proba[best]:.2f} over the whole track"
+        ax.set(xlabel="time (s)", title=f"{self.name}: {answer}" if self.name else answer)
+        ax.figure.colorbar(mesh, ax=ax, label="probability")
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+class MFCCDisplay:
+    """The segments of a track as a network sees them: coefficients over time.
+
+    Parameters
+    ----------
+    segments : ndarray of shape (n_segments, n_frames, n_mfcc)
+        Those that exist.
+    segment_duration : float, default=3.0
+        Seconds from one to the next, if they lie one after the other.
+    name : str, default=""
+        What to call the track in the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skgenre import MFCCSegmenter
+    >>> from skgenre.plotting import MFCCDisplay
+    >>> MFCCDisplay.from_estimator(MFCCSegmenter(), "song.mp3")  # doctest: +SKIP
+    """
+
+    def __init__(self, segments, segment_duration: float = 3.0, name: str = ""):
+        self.segments = segments
+        self.segment_duration = segment_duration
+        self.name = name
+
+    @classmethod
+    def from_estimator(cls, segmenter, path, *, ax=None) -> MFCCDisplay:
+        """Compute the segments of a track, and draw them.
+
+        Parameters
+        ----------
+        segmenter : MFCCSegmenter, or a pipeline that begins with one
+        path : str or path-like
+            The track.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : MFCCDisplay
+        """
+        segmenter = segmenter[0] if hasattr(segmenter, "steps") else segmenter
+        if not isinstance(segmenter, MFCCSegmenter):
+            raise TypeError(f"Expected an MFCCSegmenter, got {segmenter}")
+        [segments] = segmenter.transform([path])
+        exists = ~np.isnan(segments[:, 0, 0])
+        name = os.path.basename(name_of(path))
+        return cls(segments[exists], segmenter.segment_duration, name).plot(ax=ax)
+
+    def plot(self, ax=None) -> MFCCDisplay:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : MFCCDisplay
+        """
+        plt = _pyplot()
+        import librosa.display
+
+        n_segments, n_frames, n_mfcc = self.segments.shape
+        if ax is None:
+            _, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+        # The level alone is tens of times the rest, and would leave one colour for that.
+        image = librosa.display.specshow(
+            self.segments.reshape(-1, n_mfcc).T,
+            x_coords=np.arange(n_segments * n_frames) * (self.segment_duration / n_frames),
+            ax=ax,
+            cmap="PuOr",
+            vmin=-150,
+            vmax=150,
+        )
+        for i in range(1, n_segments):
+            ax.axvline(i * self.segment_duration, color="black", lw=0.8)
+        ax.set_yticks(range(0, n_mfcc, 2))
+        ax.set(xlabel="time in segments (s)", ylabel="MFCC", title=self.name)
+        ax.figure.colorbar(image, ax=ax, extend="both", label="coefficient (dB)")
+        self.ax_ = ax
+        self.figure_ = ax.figure
+        return self
+
+
+class MelSpectrogramDisplay:
+    """The mel spectrogram of a track in decibels: the pictures of GTZAN's image folder.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Mono samples.
+    sample_rate : int, default=22050
+        Their rate, in Hz.
+    name : str, default=""
+        What to call the track in the title.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from skgenre.plotting import MelSpectrogramDisplay
+    >>> MelSpectrogramDisplay.from_path("song.mp3")  # doctest: +SKIP
+    """
+
+    def __init__(self, y, sample_rate: int = 22050, name: str = ""):
+        self.y = y
+        self.sample_rate = sample_rate
+        self.name = name
+
+    @classmethod
+    def from_path(cls, path, *, duration: float | None = 30.0, ax=None) -> MelSpectrogramDisplay:
+        """Read a track, and draw it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The track.
+        duration : float or None, default=30.0
+            Seconds to draw; None draws all.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : MelSpectrogramDisplay
+        """
+        y = load_audio(path, duration=duration)
+        return cls(y, name=os.path.basename(name_of(path))).plot(ax=ax)
+
+    def plot(self, ax=None) -> MelSpectrogramDisplay:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        display : MelSpectrogramDisplay
+        """
+        plt = _pyplot()
+        import librosa.display
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
+        power = librosa.feature.melspectrogram(y=self.y, sr=self.sample_rate)
+        image = librosa.display.specshow(
+            librosa.power_to_db(power, ref=np.max),
+            sr=self.sample_rate,
+            x_axis="time",
+            y_axis="mel",
+            ax=ax,
+            cmap="magma",
+        )
+        ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=self.name)
+        ax.figure.colorbar(image, ax=ax, format="%+.0f", label="level (dB)")
         self.ax_ = ax
         self.figure_ = ax.figure
         return self
