@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures starter bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -55,6 +55,10 @@ checks: $(VENV)/installed
 # Rewrites the figures of the documentation that are measured on GTZAN=<folder>.
 figures: $(VENV)/installed
 	$(BIN)/python benchmarks/gtzan_tables.py $(GTZAN)
+
+# Trains the model that comes with the package, on GTZAN=<folder>.
+starter: $(VENV)/installed
+	$(BIN)/python benchmarks/starter_model.py $(GTZAN)
 
 # Times skgenre beside named alternatives, on GTZAN=<folder> or on synthetic tracks.
 bench: $(VENV)/installed

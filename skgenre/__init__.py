@@ -19,7 +19,7 @@ _MODULES = {
     "tensors": ["SegmentScaler", "SegmentSummary"],
     "classifiers": ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"],
     "pipelines": ["genre_pipeline", "make_baseline", "param_grid"],
-    "persistence": ["ModelFileError", "describe", "load", "save"],
+    "persistence": ["ModelFileError", "describe", "load", "save", "starter_model"],
     "timeline": ["genre_timeline"],
     "model_selection": ["compare_models", "filtered_split", "leakage_report"],
 }

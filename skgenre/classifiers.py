@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -492,6 +493,46 @@ class SegmentClassifier(ClassifierMixin, BaseEstimator):
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
+
+    def summary(self, print_fn=print) -> None:
+        """Print the layers of the fitted network with their shapes and parameter counts.
+
+        Parameters
+        ----------
+        print_fn : callable, default=print
+            Takes the lines of the table, one at a time.
+        """
+        check_is_fitted(self, "weights_")
+        rows = list(self.architecture_.summary())
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        rule = "=" * (sum(widths) + 4)
+        head, *rows = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        total = self.architecture_.count_parameters()
+        trainable = self.architecture_.count_parameters(trainable_only=True)
+        for line in (
+            *(head, rule, *rows, rule),
+            f"Total params: {total:,}",
+            f"Trainable params: {trainable:,}",
+            f"Non-trainable params: {total - trainable:,}",
+        ):
+            print_fn(line)
+
+    def _repr_html_inner(self) -> str:
+        """Return scikit-learn's picture and, once fitted, the layers of the network."""
+        html = super()._repr_html_inner()
+        if not hasattr(self, "weights_"):
+            return html
+        head, *rows = (
+            "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row)
+            for row in self.architecture_.summary()
+        )
+        rows = "".join(f"<tr>{row}</tr>" for row in rows)
+        total = self.architecture_.count_parameters()
+        return (
+            f"{html}<details><summary>{len(self.architecture_.layers)} layers, {total:,} "
+            f"parameters</summary><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+            "</table></details>"
+        )
 
     def to_keras(self):
         """Make a stand-alone Keras model with the trained weights.

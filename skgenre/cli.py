@@ -5,6 +5,8 @@ What takes long to import is imported where it is used, so that ``--help`` is at
 
 from __future__ import annotations
 
+import csv
+import json
 import os
 import sys
 import warnings
@@ -21,7 +23,7 @@ class _Commands(click.Group):
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)
-            except (ValueError, OSError, ImportError) as error:
+            except (ValueError, TypeError, OSError, ImportError) as error:
                 raise click.ClickException(_one_line(error)) from error
 
 
@@ -99,3 +101,251 @@ def extract(sources, output, segments, placement, strict, jobs) -> None:
     )
     store = extract_store(segmenter, _audio_files(sources), output)
     click.echo(f"{output}: {len(store.data)} tracks, {store.data.nbytes / 1e6:.1f} MB")
+
+
+# Named here, and not read from the library, so that help needs none of it; a test compares.
+_PRESETS = ["ann", "cnn", "lstm", "knn", "svm", "logistic", "lda", "forest", "boosting"]
+
+
+def _preset_option(**kwargs):
+    return click.option("--preset", help=f"One of {', '.join(_PRESETS)}.", **kwargs)
+
+
+_cache = click.option("--cache", help="Folder in which to keep features for another time.")
+_seed = click.option("--seed", type=int, default=0, show_default=True, help="For random numbers.")
+
+
+def _labelled(folder: str):
+    """Tracks of a folder of genre folders, at least two genres."""
+    from .datasets import load_folder
+
+    tracks = load_folder(folder)
+    if len(tracks.target_names) < 2:
+        raise ValueError(
+            f"{folder} holds one genre only, {tracks.target_names[0]!r}; a second folder beside "
+            "it, of another genre, is needed"
+        )
+    return tracks
+
+
+def _make(preset: str, jobs: int, cache: str | None, seed: int):
+    from .pipelines import genre_pipeline
+
+    pipeline = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
+    return pipeline.set_params(mfccsegmenter__verbose=int(_on_a_terminal()))
+
+
+def _cross_validate(pipeline, tracks, folds: int):
+    """Scores of folds that keep groups together, and in how many folds."""
+    import numpy as np
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+
+    fewest = min(
+        len(np.unique(tracks.groups[tracks.target == genre])) for genre in tracks.target_names
+    )
+    folds = min(folds, fewest)
+    if folds < 2:
+        raise ValueError(
+            "a genre has tracks of one group (artist's folder) only, so that none is left to "
+            "test on; add tracks, or artists"
+        )
+    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    # Features are computed once: they learn nothing from the tracks.
+    X = pipeline[0].transform(tracks.data)
+    return cross_val_score(
+        pipeline[1:], X, tracks.target, groups=tracks.groups, cv=cv, error_score="raise"
+    )
+
+
+@main.command()
+@click.argument("folder", metavar="FOLDER")
+@click.option("-o", "--output", required=True, help="The model file, such as model.skgenre.")
+@_preset_option(default="logistic", show_default=True)
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the tracks, of networks.")
+@_cache
+@_seed
+@_jobs
+def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
+    """Train a model on a folder of genre folders and save it.
+
+    FOLDER holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
+    those are taken for artists.
+    """
+    import numpy as np
+
+    from .persistence import save
+
+    pipeline = _make(preset, jobs, cache, seed)
+    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
+        raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
+    tracks = _labelled(folder)
+    if epochs is not None:
+        step, network = pipeline.steps[-1]
+        if "epochs" not in network.get_params():
+            raise ValueError(f"--epochs is for networks, and {preset} is none")
+        pipeline.set_params(**{f"{step}__epochs": epochs})
+    pipeline.fit(tracks.data, tracks.target)
+    pipeline.set_params(mfccsegmenter__verbose=0, mfccsegmenter__memory=None)
+    counts = (f"{genre} {np.sum(tracks.target == genre)}" for genre in tracks.target_names)
+    description = f"{preset}, trained on {len(tracks.data)} tracks: {', '.join(counts)}."
+    save(pipeline, output, description=description)
+    click.echo(f"{output}: {description}")
+
+
+@main.command()
+@click.argument("folder", metavar="FOLDER")
+@click.option("--preset", multiple=True, help=f"One of {', '.join(_PRESETS)}; may be repeated.")
+@click.option("--model", help="A model file, to ask about these tracks as it is.")
+@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="At most.")
+@_cache
+@_seed
+@_jobs
+def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
+    """Tell how often a preset, or a saved model, is right.
+
+    Presets are cross-validated on FOLDER, a folder of genre folders, with all tracks of an artist
+    (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model is asked
+    about the tracks; if it was trained on them the answer is of no worth.
+    """
+    tracks = _labelled(folder)
+    if model:
+        from .persistence import load
+
+        pipeline = load(model)
+        known = set(pipeline.classes_.tolist())
+        unknown = sorted(set(tracks.target_names) - known)
+        if unknown:
+            raise ValueError(
+                f"{model} does not know {', '.join(unknown)}; it knows {sorted(known)}"
+            )
+        accuracy = pipeline.score(tracks.data, tracks.target)
+        click.echo(f"{model}: right for {accuracy:.1%} of {len(tracks.data)} tracks")
+        return
+    # Made first, so that a name that is not one is said before the work.
+    pipelines = {name: _make(name, jobs, cache, seed) for name in preset or ("logistic",)}
+    by = "artist" if len(set(tracks.groups)) < len(tracks.data) else "track (no artists known)"
+    for name, pipeline in pipelines.items():
+        scores = _cross_validate(pipeline, tracks, folds)
+        click.echo(
+            f"{name}: right for {scores.mean():.1%} of tracks, {scores.std():.1%} standard "
+            f"deviation over {len(scores)} folds by {by}"
+        )
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
+@click.option("--model", help="A model file.  [default: the one that comes with skgenre]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "jsonl"]),
+    help="How to answer.  [default: a table on a terminal, csv to a pipe]",
+)
+@click.option("--timeline", is_flag=True, help="Also tell the genre of each part of a track.")
+@_jobs
+def predict(sources, model, form, timeline, jobs) -> None:
+    """Tell the genre of files, and of all audio files in folders.
+
+    Ends with 1 if a file could not be used; the others are answered all the same.
+    """
+    from sklearn.pipeline import Pipeline
+
+    from .extraction import TrackExtractor
+    from .persistence import STARTER, describe, load, starter_model
+
+    paths = _audio_files(sources)
+    pipeline = load(model) if model else starter_model()
+    pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    if not (isinstance(pipeline, Pipeline) and isinstance(pipeline[0], TrackExtractor)):
+        raise ValueError(f"{model} is a model, but not one that begins with audio files")
+    pipeline[0].set_params(on_error="raise", n_jobs=None, verbose=0)
+    if _on_a_terminal():
+        click.echo(describe(model or STARTER)["description"], err=True)
+    form = form or ("table" if sys.stdout.isatty() else "csv")
+    answers, failed = [], []
+    with click.progressbar(
+        length=len(paths), file=sys.stderr, hidden=not _on_a_terminal(), label="listening"
+    ) as bar:
+        for path, answer in zip(paths, _answers(pipeline, paths, timeline, jobs), strict=True):
+            if isinstance(answer, dict):
+                answers.append(answer)
+            else:
+                failed.append(f"{path}: {answer}")
+            bar.update(1)
+    _write(answers, form)
+    for line in failed:
+        click.echo(f"Warning: {_one_line(line)}", err=True)
+    if failed:
+        sys.exit(1)
+
+
+def _answers(pipeline, paths: list[str], timeline: bool, jobs: int):
+    """Yield an answer for each path, or why there is none."""
+    from joblib import Parallel, delayed
+
+    return Parallel(n_jobs=jobs, prefer="threads", return_as="generator")(
+        delayed(_answer)(pipeline, path, timeline) for path in paths
+    )
+
+
+def _answer(pipeline, path: str, timeline: bool) -> dict | str:
+    from .audio import AudioError
+    from .extraction import UnreadableTracksError
+    from .timeline import genre_timeline
+
+    try:
+        X = pipeline[0].transform([path])
+        rest = pipeline[1:]
+        answer = {"path": path, "genre": str(rest.predict(X)[0])}
+        if hasattr(rest, "predict_proba"):
+            [proba] = rest.predict_proba(X)
+            answer["probability"] = round(float(proba.max()), 4)
+            answer["probabilities"] = _by_genre(pipeline.classes_, proba)
+        if timeline:
+            found = genre_timeline(pipeline, path)
+            answer["timeline"] = [
+                {
+                    "start": round(float(start), 3),
+                    "stop": round(float(stop), 3),
+                    "genre": str(found.classes[proba.argmax()]),
+                    "probability": round(float(proba.max()), 4),
+                    "probabilities": _by_genre(found.classes, proba),
+                }
+                for start, stop, proba in zip(found.start, found.stop, found.proba, strict=True)
+            ]
+    except UnreadableTracksError as error:
+        return error.failures[0].reason
+    except AudioError as error:
+        return error.reason
+    return answer
+
+
+def _by_genre(classes, proba) -> dict[str, float]:
+    return {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
+
+
+def _rows(answers: list[dict]):
+    """Yield a row for each track and, if there are any, each of its parts."""
+    for answer in answers:
+        yield {"path": answer["path"], "start": "", "stop": "", **answer}
+        for part in answer.get("timeline", ()):
+            yield {"path": answer["path"], **part}
+
+
+def _write(answers: list[dict], form: str) -> None:
+    if form == "jsonl":
+        for answer in answers:
+            click.echo(json.dumps(answer, ensure_ascii=False))
+        return
+    columns = ["path", "genre", "probability"]
+    if any("timeline" in answer for answer in answers):
+        columns[1:1] = ["start", "stop"]
+    rows = [[str(row.get(name, "")) for name in columns] for row in _rows(answers)]
+    if form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerows([columns, *rows])
+        return
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in [columns, *rows]:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

@@ -10,7 +10,8 @@ weights it needs for that, in the order in which Keras keeps them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -229,6 +230,21 @@ class Architecture:
         return tuple(
             layer.weights(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)
         )
+
+    def summary(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the head and the rows of a table of the layers, as Keras' summary has it."""
+        yield "Layer (type)", "Output Shape", "Param #"
+        n_of: dict[str, int] = {}
+        for layer, shape, weights in zip(self.layers, self.shapes[1:], self.weights, strict=True):
+            kind = type(layer).__name__
+            # Keras' names: conv2d, conv2d_1, ...
+            name = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", kind).lower()
+            n = n_of[kind] = n_of.get(kind, -1) + 1
+            yield (
+                f"{name}{f'_{n}' if n else ''} ({kind})",
+                str((None, *shape)),
+                f"{sum(math.prod(weight.shape) for weight in weights):,}",
+            )
 
     def count_parameters(self, *, trainable_only: bool = False) -> int:
         """Count the numbers in all weights."""

@@ -360,6 +360,7 @@ class MFCCDisplay:
         for i in range(1, n_segments):
             ax.axvline(i * self.segment_duration, color="black", lw=0.8)
         ax.set_yticks(range(0, n_mfcc, 2))
+        ax.set_xticks(np.arange(n_segments + 1) * self.segment_duration)
         ax.set(xlabel="time in segments (s)", ylabel="MFCC", title=self.name)
         ax.figure.colorbar(image, ax=ax, extend="both", label="coefficient (dB)")
         self.ax_ = ax
@@ -442,7 +443,7 @@ class MelSpectrogramDisplay:
             cmap="magma",
         )
         ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=self.name)
-        ax.figure.colorbar(image, ax=ax, format="%+.0f", label="level (dB)")
+        ax.figure.colorbar(image, ax=ax, format="%.0f", label="level (dB)")
         self.ax_ = ax
         self.figure_ = ax.figure
         return self
