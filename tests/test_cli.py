@@ -1,15 +1,34 @@
 """The command line: what goes to which stream, and one line for each mistake."""
 
+import csv
+import io
+import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_array_equal
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
-from skgenre import MFCCSegmenter, extract_store, load_store
+from skgenre import (
+    MFCCSegmenter,
+    cli,
+    describe,
+    extract_store,
+    genre_pipeline,
+    load,
+    load_store,
+    make_baseline,
+    save,
+    starter_model,
+)
 from skgenre.cli import main
+from skgenre.datasets import load_folder, make_tracks
+from skgenre.pipelines import PRESETS
 
 from .conftest import make_sound, write_sound
 
@@ -59,15 +78,159 @@ def test_extract_leaves_out_what_cannot_be_read_unless_strict(folder, tmp_path, 
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_mistakes_are_one_line(tmp_path, run):
+@pytest.fixture(scope="module")
+def model(music, tmp_path_factory):
+    """A model file made by the command."""
+    path = tmp_path_factory.mktemp("model") / "model.skgenre"
+    result = CliRunner().invoke(main, ["train", str(music), "-o", str(path)])
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    """Three genres, each of three artists' folders."""
+    folder = tmp_path_factory.mktemp("music")
+    tracks = make_tracks(
+        6,
+        genres=["classical", "disco", "metal"],
+        duration=7,
+        artists_per_genre=3,
+        random_state=0,
+        folder=folder / "made",
+    )
+    for path, genre, artist in zip(tracks.data, tracks.target, tracks.groups, strict=True):
+        target = folder / "genres" / genre / artist / Path(path).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.hardlink_to(path)
+    return folder / "genres"
+
+
+def test_train_saves_a_model_that_says_what_it_is(model, music):
+    words = "logistic, trained on 18 tracks: classical 6, disco 6, metal 6."
+    assert describe(model)["description"] == words
+    tracks = load_folder(music)
+    assert load(model).score(tracks.data, tracks.target) == 1
+
+
+@pytest.mark.slow
+def test_train_a_network(music, tmp_path, run):
+    path = tmp_path / "cnn.skgenre"
+    result = run("train", music, "-o", path, "--preset", "cnn", "--epochs", 2)
+    assert result.exit_code == 0, result.output
+    assert load(path)[-1].n_iter_ == 2
+    result = run("predict", music / "metal", "--model", path, "--timeline", "--format", "jsonl")
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(answers) == 6
+    assert [part["start"] for part in answers[0]["timeline"]] == [0, 3]
+
+
+def test_evaluate_keeps_artists_together(music, model, run):
+    result = run("evaluate", music, "--preset", "logistic", "--preset", "knn")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["logistic", "knn"]
+    assert all("over 3 folds by artist" in line for line in lines)
+    tracks = load_folder(music)
+    scores = cross_val_score(
+        genre_pipeline("logistic", random_state=0),
+        tracks.data,
+        tracks.target,
+        groups=tracks.groups,
+        cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
+    )
+    assert f"right for {scores.mean():.1%} of tracks" in lines[0]
+    result = run("evaluate", music, "--model", model)
+    assert result.stdout == f"{model}: right for 100.0% of 18 tracks\n"
+
+
+def test_predict_without_a_model_of_ones_own(music, run):
+    result = run("predict", music)
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    paths = load_folder(music).data
+    assert [row["path"] for row in rows] == paths
+    proba = starter_model().predict_proba(paths)
+    assert [row["genre"] for row in rows] == starter_model().predict(paths).tolist()
+    np.testing.assert_allclose([float(r["probability"]) for r in rows], proba.max(1), atol=1e-4)
+
+
+def test_predict_in_each_form(music, model, run):
+    path = load_folder(music).data[0]
+    [proba] = load(model).predict_proba([path])
+    answer = json.loads(run("predict", path, "--model", model, "--format", "jsonl").stdout)
+    assert answer["path"] == path
+    assert answer["probabilities"] == pytest.approx(
+        dict(zip(["classical", "disco", "metal"], proba, strict=True)), abs=1e-4
+    )
+    head, row = run("predict", path, "--model", model, "--format", "table").stdout.splitlines()
+    assert re.split(" {2,}", head) == ["path", "genre", "probability"]
+    assert re.split(" {2,}", row) == [path, answer["genre"], str(answer["probability"])]
+    out = run("predict", path, "--model", model, "--format", "csv", "--timeline").stdout
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [(row["start"], row["stop"]) for row in rows] == [
+        ("", ""),
+        ("0.0", "3.0"),
+        ("3.0", "6.0"),
+    ]
+
+
+def test_predict_goes_on_behind_a_file_that_cannot_be_used(music, model, tmp_path, run):
+    bad = tmp_path / "bad.mp3"
+    bad.write_bytes(b"junk" * 100)
+    good = load_folder(music).data[0]
+    result = run("predict", bad, good, "--model", model)
+    assert result.exit_code == 1
+    assert [row["path"] for row in csv.DictReader(io.StringIO(result.stdout))] == [good]
+    assert result.stderr.startswith(f"Warning: {bad}: not audio")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_path, run):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one" / "jazz").mkdir(parents=True)
+    (tmp_path / "one" / "jazz" / "a.wav").hardlink_to(folder / "jazz" / "a.wav")
+    table = make_baseline("knn").fit(np.eye(2), [0, 1])
+    save(table, tmp_path / "table.skgenre")
+    no_model = folder / "jazz" / "a.wav"
+    out = ("-o", tmp_path / "out")
     for args, message in [
-        ((tmp_path / "none",), f"there is no file or folder {tmp_path / 'none'}"),
-        ((tmp_path,), f"{tmp_path} holds no audio files"),
+        (("extract", tmp_path / "none", *out), f"there is no file or folder {tmp_path / 'none'}"),
+        (("extract", tmp_path / "empty", *out), "holds no audio files; give files, or a folder"),
+        (("train", tmp_path / "empty", *out), "expected a folder for each genre, such as"),
+        (("train", tmp_path / "one", *out), "one genre only, 'jazz'; a second folder beside it"),
+        (("train", folder, *out, "--preset", "cmn"), "no preset 'cmn'"),
+        (("train", folder, *out, "--preset", "cmn"), "did you mean 'cnn'?"),
+        (("train", folder, *out, "--epochs", 3), "--epochs is for networks, and logistic is none"),
+        (("train", folder, "-o", tmp_path / "no" / "m"), "there is no folder"),
+        (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
+        (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),
+        (("evaluate", tmp_path / "one"), "one genre only"),
+        (("evaluate", folder, "--model", model), "does not know jazz, rock; it knows"),
+        (("predict", tmp_path / "none"), "there is no file or folder"),
+        (("predict", no_model, "--model", no_model), "is not a model file, or damaged"),
+        (("predict", no_model, "--model", tmp_path / "none"), "No such file"),
+        (("predict", no_model, "--model", tmp_path / "table.skgenre"), "begins with audio files"),
     ]:
-        result = run("extract", *args, "-o", tmp_path / "store")
-        assert result.exit_code == 1
+        result = run(*args)
+        assert result.exit_code == 1, (args, result.output)
+        assert result.stderr.startswith("Error: ")
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
+        assert not result.stdout
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_one_group_a_genre_cannot_be_evaluated(folder, run):
+    result = run("evaluate", folder)
+    assert result.exit_code == 0, result.output
+    assert "over 2 folds by track (no artists known)" in result.stdout
+    result = run("evaluate", folder / ".." / "music0", "--folds", 1)
+    assert result.exit_code == 2  # click's own, with its usage
+
+
+def test_presets_are_those_of_the_library():
+    assert tuple(cli._PRESETS) == PRESETS
 
 
 def test_help_loads_neither_tensorflow_nor_scikit_learn():

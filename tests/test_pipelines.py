@@ -1,5 +1,7 @@
 """Whole pipelines: paths in, genres out, in searches, from disk, and without TensorFlow."""
 
+import re
+
 import numpy as np
 import pytest
 import sklearn
@@ -12,11 +14,18 @@ from sklearn.model_selection import (
 )
 
 from skgenre import (
+    ANNClassifier,
     SegmentClassifier,
     UnreadableTracksError,
+    describe,
+    genre_pipeline,
+    param_grid,
+    starter_model,
 )
+from skgenre.persistence import STARTER
+from skgenre.pipelines import PRESETS
 
-from .conftest import run_python, slow_but
+from .conftest import make_tensor, run_python, slow_but
 from .registry import NETWORKS, PIPELINES
 
 
@@ -162,3 +171,85 @@ def test_bad_files_can_be_left_out(tracks, tmp_path):
 def test_labels_and_paths_of_different_length(tracks):
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[24, 23\]"):
         clone(PIPELINES["ann"]).fit(tracks.data, tracks.target[:-1])
+
+
+# ---------------------------------------------------------------- presets
+
+
+@pytest.mark.parametrize("name", slow_but("logistic", PRESETS))
+def test_presets_and_their_grids_work_in_a_search_as_they_are(tracks, tmp_path, name):
+    pipe = genre_pipeline(name, memory=tmp_path, n_jobs=2, random_state=0)
+    if name in ("ann", "cnn", "lstm"):
+        pipe.set_params(**{f"{pipe.steps[-1][0]}__epochs": 2})
+    grid = param_grid(name)
+    assert 1 < np.prod([len(values) for values in grid.values()]) <= 6
+    search = GridSearchCV(pipe, grid, cv=2, error_score="raise").fit(tracks.data, tracks.target)
+    assert search.predict(tracks.data[:2]).shape == (2,)
+
+
+def test_presets_take_songs_from_end_to_end(tracks, tmp_path):
+    """And go on behind files that cannot be used."""
+    bad = tmp_path / "bad.wav"
+    bad.touch()
+    pipe = genre_pipeline("logistic")
+    with pytest.warns(UserWarning, match="1 of 25 tracks cannot be used"):
+        pipe.fit([*tracks.data, bad], [*tracks.target, "disco"])
+    assert pipe[0].placement == "spread"
+
+
+@pytest.mark.parametrize("function", [genre_pipeline, param_grid])
+def test_a_typo_in_a_preset_s_name(function):
+    with pytest.raises(ValueError, match=r"no preset 'lgistic'.*did you mean 'logistic'"):
+        function("lgistic")
+
+
+def test_the_starter_model(gtzan):
+    """As good on the test part as its description says."""
+    from skgenre import filtered_split
+    from skgenre.datasets import load_gtzan_features
+
+    table = load_gtzan_features(gtzan / "features_30_sec.csv")
+    [(_, test)] = filtered_split(table.track_ids).split(table.data)
+    score = starter_model()[1:].score(table.data.iloc[test], table.target[test])
+    assert f"Right for {score:.0%} of 290 tracks" in describe(STARTER)["description"]
+    assert STARTER.stat().st_size < 32_000
+
+
+# ---------------------------------------------------------------- what a network says of itself
+
+
+def test_summary_is_keras_table():
+    """Names, shapes and counts; the frame around them is not."""
+    X, y = make_tensor(12, n_frames=20, n_coefficients=6)
+    network = clone(NETWORKS["cnn"]).set_params(epochs=1).fit(X, y)
+    lines, theirs = [], []
+    network.summary(lines.append)
+    network.to_keras().summary(line_length=160, print_fn=lambda text, **_: theirs.append(text))
+    ours = [re.findall(r"[\w]+ \(\w+\)|\([^()]*\d\)|[\d,]+$", line) for line in lines[2:-4]]
+    theirs = "\n".join(theirs)
+    counts = [line.rpartition(": ")[2] for line in lines[-3:]]
+    for name, shape, count in ours:
+        if "reshape" in name:
+            continue  # to_keras has the channel axis inside
+        kind = name.partition(" ")[0].rstrip("_0123456789")
+        row = rf"{kind}\w* \({name[name.index('(') + 1 : -1]}\)\W+{re.escape(shape)}\W+{count}\W"
+        assert re.search(row, theirs), (row, theirs)
+    for count in counts:
+        assert re.search(rf"params: {count} ", theirs)
+
+
+def test_the_published_counts_are_in_the_summary():
+    X = np.zeros((20, 1, 130, 13), np.float32)
+    lines = []
+    ANNClassifier(epochs=1).fit(X, np.arange(20) % 10).summary(lines.append)
+    assert "Total params: 1,014,218" in lines
+
+
+def test_html_shows_the_layers_once_fitted():
+    X, y = make_tensor(12)
+    network = clone(NETWORKS["ann"]).set_params(epochs=1)
+    assert "parameters</summary>" not in network._repr_html_()
+    html = network.fit(X, y)._repr_html_()
+    total = network.architecture_.count_parameters()
+    assert f"4 layers, {total:,} parameters</summary>" in html
+    assert html.count("<tr><td style='text-align:left'>") >= 4

@@ -11,11 +11,29 @@ from matplotlib.colors import to_rgb
 from numpy.testing import assert_allclose
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 
-from skgenre import compare_models, leakage_report
-from skgenre.plotting import LeakageDisplay
+from skgenre import (
+    ANNClassifier,
+    MFCCSegmenter,
+    SegmentScaler,
+    SegmentSummary,
+    compare_models,
+    genre_timeline,
+    leakage_report,
+    load_audio,
+    make_baseline,
+    starter_model,
+)
+from skgenre.plotting import (
+    GenreTimelineDisplay,
+    HistoryDisplay,
+    LeakageDisplay,
+    MelSpectrogramDisplay,
+    MFCCDisplay,
+)
 
-from .conftest import make_pieces, run_python
+from .conftest import make_pieces, make_sound, run_python, write_sound
 
 SCHEMES = ["random pieces", "by track", "by artist"]
 MODELS = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
@@ -118,3 +136,118 @@ except ImportError as error:
 
 def test_without_matplotlib_the_error_names_the_remedy():
     assert "pip install skgenre[plot]" in run_python(WITHOUT_MATPLOTLIB)
+
+
+# ---------------------------------------------------------------- of pipelines and tracks
+
+
+@pytest.fixture(scope="module")
+def network(tracks):
+    segmenter = MFCCSegmenter(n_segments=4, segment_duration=1)
+    classifier = ANNClassifier(
+        hidden_units=(16,), epochs=6, early_stopping=True, validation_fraction=0.25, random_state=0
+    )
+    return make_pipeline(segmenter, SegmentScaler(), classifier).fit(tracks.data, tracks.target)
+
+
+def test_history(network):
+    display = HistoryDisplay.from_estimator(network)
+    history = network[-1].history_
+    for ax, name in zip(display.ax_, ("loss", "accuracy"), strict=True):
+        training, held_out = ax.get_lines()
+        assert_allclose(training.get_ydata(), history[name])
+        assert_allclose(held_out.get_ydata(), history[f"val_{name}"])
+        assert training.get_xdata().tolist() == list(range(1, len(history[name]) + 1))
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "held out"]
+    figure, axes = plt.subplots(1, 2)
+    assert HistoryDisplay({"loss": [1], "accuracy": [0.5]}).plot(axes).figure_ is figure
+    with pytest.raises(TypeError, match="no history_: it is no network, or not fitted"):
+        HistoryDisplay.from_estimator(DummyClassifier())
+
+
+def test_a_timeline_is_the_network_s_segments(network, tracks):
+    path = tracks.data[3]
+    timeline = genre_timeline(network, path)
+    tensor = network[:-1].transform([path])
+    assert_allclose(timeline.proba, network[-1].predict_segments_proba(tensor)[0], atol=1e-6)
+    assert_allclose(timeline.track_proba, network.predict_proba([path])[0], atol=1e-6)
+    assert timeline.start.tolist() == [0, 1, 2, 3]
+    assert timeline.stop.tolist() == [1, 2, 3, 4]
+
+
+def test_a_timeline_goes_over_the_whole_song(network, tmp_path):
+    path = write_sound(tmp_path / "long.wav", make_sound(12))
+    assert genre_timeline(network, path).stop[-1] == 12
+
+
+def test_a_timeline_of_summaries(tracks):
+    pipe = make_pipeline(MFCCSegmenter(segment_duration=1), SegmentSummary(), make_baseline("lda"))
+    pipe.fit(tracks.data, tracks.target)
+    timeline = genre_timeline(pipe, tracks.data[0])
+    one = MFCCSegmenter(segment_duration=1, n_segments=1).transform(tracks.data[:1])
+    assert_allclose(timeline.proba[:1], pipe[1:].predict_proba(one))
+
+
+@pytest.mark.parametrize(("seconds", "stops"), [(20, [20]), (44, [44]), (50, [30, 50])])
+def test_a_timeline_of_whole_track_features(tmp_path, seconds, stops):
+    path = write_sound(tmp_path / "a.wav", make_sound(seconds))
+    model = starter_model()
+    timeline = genre_timeline(model, path)
+    assert timeline.stop.tolist() == stops
+    assert_allclose(timeline.track_proba, model.predict_proba([path])[0])
+    if len(stops) == 1:
+        assert_allclose(timeline.proba[0], timeline.track_proba, atol=1e-6)
+
+
+def test_what_has_no_timeline(tracks):
+    with pytest.raises(TypeError, match="begins with MFCCSegmenter or TrackFeatures"):
+        genre_timeline(make_pipeline(DummyClassifier()).fit([[0], [1]], [0, 1]), tracks.data[0])
+    pipe = make_pipeline(MFCCSegmenter(segment_duration=1), SegmentSummary(), make_baseline("svm"))
+    with pytest.raises(TypeError, match="has no predict_proba"):
+        genre_timeline(pipe.fit(tracks.data, tracks.target), tracks.data[0])
+
+
+def test_the_picture_of_a_timeline(network, tracks):
+    display = GenreTimelineDisplay.from_estimator(network, tracks.data[0])
+    timeline = genre_timeline(network, tracks.data[0])
+    [mesh] = display.ax_.collections
+    assert_allclose(mesh.get_array().reshape(3, -1), timeline.proba.T)
+    assert display.ax_.get_xlim() == (0, 4)
+    assert display.ax_.get_xlabel() == "time (s)"
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert labels == timeline.classes.tolist()
+    answer = network.predict(tracks.data[:1])[0]
+    assert f": {answer}, {timeline.track_proba.max():.2f}" in display.ax_.get_title()
+
+
+def test_segments_of_a_track(network, tracks):
+    display = MFCCDisplay.from_estimator(network, tracks.data[0])
+    [segments] = network[0].transform(tracks.data[:1])
+    assert_allclose(display.segments, segments)
+    [mesh] = [c for c in display.ax_.collections if c.get_array() is not None]
+    assert_allclose(mesh.get_array().reshape(13, -1), segments.reshape(-1, 13).T, rtol=1e-6)
+    assert display.ax_.get_xlim()[1] == pytest.approx(4, abs=0.05)
+    with pytest.raises(TypeError, match="Expected an MFCCSegmenter"):
+        MFCCDisplay.from_estimator(DummyClassifier(), tracks.data[0])
+
+
+def test_mel_spectrogram_of_a_track(tmp_path):
+    path = write_sound(tmp_path / "a.wav", np.sin(np.arange(44100) * 2 * np.pi * 1000 / 22050) / 2)
+    display = MelSpectrogramDisplay.from_path(path)
+    [mesh] = display.ax_.collections
+    level = mesh.get_array().reshape(128, -1)
+    import librosa
+
+    frequency = librosa.mel_frequencies(130, fmax=11025)[1:-1][level.mean(axis=1).argmax()]
+    assert 950 < frequency < 1050
+    assert level.max() == 0
+    assert_allclose(display.y, load_audio(path))
+
+
+def test_a_confusion_matrix_straight_from_paths(network, tracks):
+    from sklearn.metrics import ConfusionMatrixDisplay
+
+    display = ConfusionMatrixDisplay.from_estimator(network, tracks.data, tracks.target)
+    assert display.confusion_matrix.sum() == len(tracks.data)
+    correct = np.trace(display.confusion_matrix) / len(tracks.data)
+    assert correct == network.score(tracks.data, tracks.target)

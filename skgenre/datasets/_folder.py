@@ -71,8 +71,9 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
         target_names : list of str
             The genres, sorted.
         groups : ndarray of str, shape (n_tracks,)
-            What cross-validation should keep together: the artist of GTZAN's tracks, the first
-            folder below the genre's (``rock/Artist/Album/song.mp3``), or else the track alone.
+            What cross-validation should keep together: the first folder below the genre's
+            (``rock/Artist/Album/song.mp3``), the artist of GTZAN's tracks, or else the track
+            alone.
 
     Raises
     ------
@@ -111,7 +112,9 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
 
 
 def _group(names: tuple[str, ...]) -> str:
+    if len(names) > 2:
+        return "/".join(names[:2])
     try:
         return str(artist_groups(names[-1:])[0])
     except ValueError:  # no name of GTZAN's
-        return "/".join(names[:2])
+        return "/".join(names)
