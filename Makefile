@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures starter bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures starter pictures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -47,6 +47,7 @@ format: $(VENV)/installed
 
 docs: $(VENV)/installed
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python docs/check_links.py
 
 # Rewrites the table of scikit-learn's checks in the documentation.
 checks: $(VENV)/installed
@@ -59,6 +60,10 @@ figures: $(VENV)/installed
 # Trains the model that comes with the package, on GTZAN=<folder>.
 starter: $(VENV)/installed
 	$(BIN)/python benchmarks/starter_model.py $(GTZAN)
+
+# Draws the pictures of the README, one of them from GTZAN=<folder>.
+pictures: $(VENV)/installed
+	$(BIN)/python docs/pictures.py $(GTZAN)
 
 # Times skgenre beside named alternatives, on GTZAN=<folder> or on synthetic tracks.
 bench: $(VENV)/installed

@@ -1,5 +1,7 @@
 """Configuration of Sphinx."""
 
+import os
+import tempfile
 import warnings
 
 import skgenre
@@ -16,6 +18,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
 ]
+templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 default_role = "code"
 html_theme = "pydata_sphinx_theme"
@@ -35,16 +38,24 @@ numpydoc_show_inherited_class_members = {
 }
 numpydoc_class_members_toctree = False
 
+# The demo trains for minutes; on its page it runs at toy size.
+_demo = ["--toy", "--output", tempfile.mkdtemp(prefix="skgenre-docs-")]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
-    # The others take minutes: `make demo` and the tests run them.
-    "filename_pattern": "plot_common_pitfalls",
+    "filename_pattern": "plot_",
+    "reset_argv": lambda conf, script: _demo if "quickstart" in script["src_file"] else [],
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
     "doc_module": ("skgenre",),
-    "backreferences_dir": None,
+    "backreferences_dir": "generated/backreferences",
+    "within_subsection_order": "FileNameSortKey",
 }
 
+# That setting holds a function, which is no reason to worry.
+suppress_warnings = ["config.cache"]
+
+# Examples see TensorFlow as users do, without its log.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", category=DeprecationWarning)

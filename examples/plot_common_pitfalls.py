@@ -3,17 +3,25 @@ Common pitfalls
 ===============
 
 Most published figures on GTZAN's feature tables come from pieces of tracks that were dealt to
-training and test sets at random. Here that mistake is made on purpose, then mended, on synthetic
-tracks that everyone can make. :doc:`/gtzan` has the same figures of GTZAN itself.
+training and test sets at random. Here that mistake and three others are made on purpose, then
+mended, on synthetic tracks that everyone can make. :doc:`/gtzan` has the same figures of GTZAN
+itself.
 """
 
 import tempfile
 
+import joblib
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.feature_selection import SelectKBest
+from sklearn.model_selection import (
+    GridSearchCV,
+    StratifiedGroupKFold,
+    cross_val_score,
+    train_test_split,
+)
 from sklearn.pipeline import make_pipeline
 
-from skgenre import MFCCSegmenter, SegmentSummary, leakage_report, make_baseline
+from skgenre import ANNClassifier, MFCCSegmenter, SegmentSummary, leakage_report, make_baseline
 from skgenre.datasets import make_tracks
 from skgenre.plotting import LeakageDisplay
 
@@ -90,4 +98,61 @@ scores = cross_val_score(
     model, tracks.data, tracks.target, groups=tracks.groups, cv=StratifiedGroupKFold(4)
 )
 print(f"accuracy over tracks, by artist: {scores.mean():.2f}")
+
+# %%
+# Scaling, or choosing columns, before the split
+# ----------------------------------------------
+# What is learnt from all rows has seen the test rows. For means and deviations that is a small
+# thing; for a choice of columns it is not. Here the labels are dealt at random, so that the truth
+# is one half, and the columns are noise:
+
+rng = np.random.default_rng(0)
+noise, coin = rng.normal(size=(60, 2000)), rng.permutation(np.arange(60) % 2)
+chosen = SelectKBest(k=20).fit_transform(noise, coin)  # the mistake: all 60 rows
+print(f"chosen before the split: {cross_val_score(make_baseline('lda'), chosen, coin).mean():.2f}")
+
+# %%
+# In a pipeline every fold scales and chooses for itself:
+
+honest = make_pipeline(SelectKBest(k=20), make_baseline("lda"))
+print(f"chosen in each fold: {cross_val_score(honest, noise, coin).mean():.2f}")
+
+# %%
+# Choosing by the test set
+# ------------------------
+# Fifty models, each with columns of its own, and the same coin. The best of them on the test set
+# is best by luck, and only rows that had no part in the choice tell:
+
+half, unseen, coin_half, coin_unseen = train_test_split(noise, coin, random_state=0)
+train, test, coin_train, coin_test = train_test_split(half, coin_half, random_state=0)
+columns = [rng.choice(2000, 5) for _ in range(50)]
+models = [make_baseline("lda").fit(train[:, some], coin_train) for some in columns]
+on_test = [m.score(test[:, c], coin_test) for m, c in zip(models, columns, strict=True)]
+best = int(np.argmax(on_test))
+print(f"the best on the test set: {on_test[best]:.2f}")
+print(f"the same on others: {models[best].score(unseen[:, columns[best]], coin_unseen):.2f}")
+
+# %%
+# So GTZAN's filtered partition has three parts: ``filtered_split(ids, test=("valid",))`` to choose
+# by, and the test part once, at the end.
+
+# %%
+# Many workers and TensorFlow
+# ---------------------------
+# A process that forks after TensorFlow has started leaves its threads behind, and training in the
+# fork would wait for ever. skgenre says so instead:
+
+network = ANNClassifier(hidden_units=(8,), epochs=2, random_state=0).fit(tensor, tracks.target)
+search = GridSearchCV(network, {"dropout": [0.0, 0.3]}, cv=2, n_jobs=2, error_score="raise")
+try:
+    with joblib.parallel_config(backend="multiprocessing"):
+        search.fit(tensor, tracks.target)
+except RuntimeError as error:
+    print(error)
+
+# %%
+# joblib's default backend starts its workers anew, and each takes its share of the cores:
+
+search.fit(tensor, tracks.target)
+print(f"with loky: {search.best_params_}")
 folder.cleanup()

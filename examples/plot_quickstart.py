@@ -8,7 +8,8 @@ cross-validated by track and by artist, one is tuned by a grid search and saved,
 process loads it and tells the genre of files it has never seen.
 
 Without arguments the tracks are synthetic, made on the spot. ``--gtzan FOLDER`` takes a
-GTZAN folder instead.
+GTZAN folder instead. On this page it ran with ``--toy``: few, short tracks and few epochs, so its
+scores mean nothing; ``make demo`` runs it in earnest.
 """
 
 import argparse
@@ -18,7 +19,6 @@ import tempfile
 import time
 from pathlib import Path
 
-import joblib
 import matplotlib
 
 matplotlib.use("Agg")
@@ -45,12 +45,15 @@ from skgenre import (
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
+    save,
 )
 from skgenre.datasets import load_gtzan, make_tracks
+from skgenre.plotting import GenreTimelineDisplay, HistoryDisplay
 
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--gtzan", metavar="FOLDER", help="a GTZAN folder instead of synthetic tracks")
 parser.add_argument("--output", metavar="FOLDER", default="demo_output", help="for the pictures")
+parser.add_argument("--toy", action="store_true", help="in seconds, of no worth")
 args = parser.parse_args()
 output = Path(args.output)
 output.mkdir(parents=True, exist_ok=True)
@@ -65,7 +68,11 @@ if args.gtzan:
     tracks = load_gtzan(args.gtzan)
 else:
     folder = Path(tempfile.mkdtemp(prefix="skgenre-"))
-    tracks = make_tracks(10, duration=15, artists_per_genre=5, random_state=0, folder=folder)
+    size = {"n_tracks_per_genre": 6, "genres": 3} if args.toy else {"n_tracks_per_genre": 10}
+    duration = 6 if args.toy else 15
+    tracks = make_tracks(
+        **size, duration=duration, artists_per_genre=5, random_state=0, folder=folder
+    )
 print(tracks.DESCR)
 
 # %%
@@ -85,6 +92,9 @@ pipelines = {
     "LSTM": make_pipeline(segmenter, SegmentScaler(), LSTMClassifier(epochs=8, random_state=0)),
     "SVM": make_pipeline(segmenter, SegmentSummary(), StandardScaler(), SVC(C=10)),
 }
+if args.toy:
+    for name in ("ANN", "CNN", "LSTM"):
+        pipelines[name][-1].set_params(epochs=2)
 
 # %%
 # Cross-validation, by track and by artist
@@ -159,29 +169,31 @@ if args.gtzan:
     new_tracks = [(tracks.data[i], tracks.target[i]) for i in np.flatnonzero(is_new)]
 else:
     train = np.arange(len(tracks.data))
-    unheard = make_tracks(1, duration=15, random_state=1, folder=folder / "new")
+    unheard = make_tracks(
+        1, genres=tracks.target_names, duration=duration, random_state=1, folder=folder / "new"
+    )
     new_tracks = list(zip(unheard.data, unheard.target, strict=True))
 
 model = clone(pipelines["CNN"])
 model.set_params(**search.best_params_)
-model[-1].set_params(early_stopping=True, validation_fraction=0.2, epochs=30)
+model[-1].set_params(early_stopping=True, validation_fraction=0.2, epochs=3 if args.toy else 30)
 model.fit(
     [tracks.data[i] for i in train],
     tracks.target[train],
     cnnclassifier__groups=tracks.groups[train],
 )
-joblib.dump(model, output / "model.joblib")
+save(model, output / "model.skgenre")
 
 ask = """
-import sys, joblib
-model = joblib.load(sys.argv[1])
+import sys, skgenre
+model = skgenre.load(sys.argv[1])
 paths = sys.argv[2:]
 for path, genre, p in zip(paths, model.predict(paths), model.predict_proba(paths)):
     print(path, genre, format(p.max(), ".2f"), sep="\\t")
 assert "tensorflow" not in sys.modules
 """
 answers = subprocess.run(
-    [sys.executable, "-c", ask, output / "model.joblib", *(path for path, _ in new_tracks)],
+    [sys.executable, "-c", ask, output / "model.skgenre", *(path for path, _ in new_tracks)],
     check=True,
     capture_output=True,
     text=True,
@@ -205,17 +217,9 @@ print(
 # Training history
 # ----------------
 
-history = model[-1].history_
-epochs = np.arange(1, model[-1].n_iter_ + 1)
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.5), layout="constrained")
-for ax, name in zip(axes, ("loss", "accuracy"), strict=True):
-    ax.plot(epochs, history[name], color="#0072B2", label="training")
-    ax.plot(epochs, history[f"val_{name}"], color="#D55E00", ls="--", label="held-out artists")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set(xlabel="epoch", ylabel=f"{name} over segments")
-    ax.legend()
-figure.suptitle("Training history of the CNN")
-figure.savefig(output / "history.png", dpi=120)
+display = HistoryDisplay.from_estimator(model)
+display.figure_.suptitle("Training history of the CNN; held-out artists")
+display.figure_.savefig(output / "history.png", dpi=120)
 
 # %%
 # Confusion matrix
@@ -240,24 +244,7 @@ figure.savefig(output / "confusion.png", dpi=120)
 # A song's genre over its time
 # ----------------------------
 
-path, genre = new_tracks[0]
-classifier = model[-1]
-tensor = model[:-1].transform([path])
-[proba] = classifier.predict_segments_proba(tensor)
-[track_proba] = classifier.predict_proba(tensor)
-proba = proba[~np.isnan(proba[:, 0])]
-seconds = np.arange(len(proba) + 1) * segmenter.segment_duration
-figure, ax = plt.subplots(figsize=(8, 4), layout="constrained")
-mesh = ax.pcolormesh(
-    seconds, np.arange(len(classifier.classes_) + 1), proba.T, vmin=0, vmax=1, cmap="viridis"
-)
-ax.set_yticks(np.arange(len(classifier.classes_)) + 0.5, classifier.classes_)
-ax.set(
-    xlabel="time (s)",
-    title=f"{Path(path).name} ({genre}): {classifier.classes_[track_proba.argmax()]}, "
-    f"probability {track_proba.max():.2f} over the whole track",
-)
-figure.colorbar(mesh, label="probability")
-figure.savefig(output / "timeline.png", dpi=120)
+display = GenreTimelineDisplay.from_estimator(model, new_tracks[0][0])
+display.figure_.savefig(output / "timeline.png", dpi=120)
 
 print(f"\nPictures and the model are in {output}/; {time.perf_counter() - start:.0f} s in all.")

@@ -172,10 +172,13 @@ class AudioFile:
         except (FFmpegError, ImportError) as second:
             self._close()
             if isinstance(second, FFmpegError):
-                reason = f"or ffmpeg can read ({reason}; {second})"
+                reason = f"not audio that libsndfile or ffmpeg can read ({reason}; {second})"
             else:
-                reason = f"can read ({reason}); for m4a, aac, wma and more, pip install skgenre[av]"
-            raise AudioError(self.name, f"not audio that libsndfile {reason}") from error
+                reason = (
+                    f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
+                    "pip install skgenre[av]"
+                )
+            raise AudioError(self.name, reason) from error
 
     def _reopened(self) -> BinaryIO:
         """Return the file as an object, at its start."""

@@ -1,0 +1,47 @@
+"""See that every link within the built pages leads somewhere; run by ``make docs``."""
+
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+BUILT = Path(__file__).parent / "_build" / "html"
+
+
+class Page(HTMLParser):
+    """The links of a page, and the places in it that a link can lead to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.anchors = set(), set()
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.anchors |= {attrs.get("id"), attrs.get("name")}
+        for name in ("href", "src"):
+            if attrs.get(name):
+                self.links.add(attrs[name])
+
+
+def main():
+    pages = {path: Page(path) for path in BUILT.rglob("*.html")}
+    broken = []
+    n_links = 0
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            n_links += 1
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchor = unquote(parts.fragment)
+            if not target.exists():
+                broken.append(f"{path.relative_to(BUILT)}: {link}")
+            elif anchor and target in pages and anchor not in pages[target].anchors:
+                broken.append(f"{path.relative_to(BUILT)}: no {anchor} in {parts.path}")
+    sys.exit("\n".join(sorted(broken)) or not n_links)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What the README and the page on getting started tell people to paste, pasted."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skgenre.datasets import load_folder, make_tracks
+
+ROOT = Path(__file__).parent.parent
+
+#: What makes an environment or runs the tests; the rest is run.
+NOT_HERE = ("make demo", "make test", "pip install", "python3 -m venv")
+
+
+def blocks(path):
+    """Code of a page in its order, as (language, text)."""
+    text = path.read_text()
+    if path.suffix == ".md":
+        found = re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    else:
+        found = re.findall(
+            r"^\.\. code-block:: (\w+)\n\n(.*?)(?=^\S|\Z)", text, re.MULTILINE | re.DOTALL
+        )
+        found = [(language, re.sub(r"^    ", "", code, flags=re.M)) for language, code in found]
+    return [(language, code) for language, code in found if not code.startswith(NOT_HERE)]
+
+
+def collection():
+    """A folder of genre folders: of recordings where there are some."""
+    gtzan = os.environ.get("SKGENRE_GTZAN")
+    return Path(gtzan, "three_genres") if gtzan else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "n"), [("README.md", 4), ("docs/getting_started.rst", 4)])
+def test_what_is_pasted_runs(page, n, tmp_path):
+    music = collection()
+    if music is None:
+        music = tmp_path / "made"
+        genres = ["classical", "disco", "metal"]
+        make_tracks(8, genres=genres, duration=12, random_state=0, folder=music)
+    (tmp_path / "music").symlink_to(music)
+    # Whatever it is called: the ending of a name does not matter.
+    (tmp_path / "song.mp3").symlink_to(load_folder(music).data[40 % 24])
+    code = blocks(ROOT / page)
+    assert len(code) == n
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for language, text in code:
+        command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}[language]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (text, done.stderr)
+        assert not done.stderr, (text, done.stderr)
+        assert done.stdout
+    assert (tmp_path / "model.skgenre").stat().st_size > 1000
+    assert (tmp_path / "timeline.png").read_bytes()[1:4] == b"PNG"
