@@ -128,7 +128,7 @@ _GRIDS = {
         "cnnclassifier__dropout": [0.1, 0.3],
     },
     "lstm": {"lstmclassifier__units": [(32,), (64, 64)], "lstmclassifier__dropout": [0.1, 0.3]},
-    "knn": {"pipeline__kneighborsclassifier__n_neighbors": [1, 5, 15]},
+    "knn": {"pipeline__kneighborsclassifier__n_neighbors": [1, 5, 9]},
     "svm": {"pipeline__svc__C": [1, 10, 100], "pipeline__svc__gamma": ["scale", 0.002]},
     "logistic": {"pipeline__logisticregression__C": [0.01, 0.1, 1]},
     "lda": {"pipeline__lineardiscriminantanalysis__shrinkage": ["auto", 0.1, 0.5]},

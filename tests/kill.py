@@ -195,13 +195,20 @@ def kill_search(n: int, rng: random.Random, folder: Path, paths: list[str]) -> c
 
 
 def interrupt(code: str, seconds: float, *args) -> tuple[float, int]:
-    """Press Ctrl-C; returns the seconds until all have gone, and how many have not."""
+    """Press Ctrl-C; returns the seconds until all have gone, and how many have not.
+
+    After ten seconds it is pressed again, as people do: now and then joblib, interrupted while it
+    replaces its workers, waits for those that it has just started.
+    """
     with start(code, *args) as process:
         time.sleep(seconds)
         children = psutil.Process(process.pid).children(recursive=True)
         pressed = time.monotonic()
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=60)
+        while process.poll() is None and time.monotonic() - pressed < 60:
+            os.killpg(process.pid, signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=10)
+        process.kill()
     left = psutil.wait_procs(children, timeout=10)[1]
     return time.monotonic() - pressed, len(left)
 
