@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+import inspect
 import io
 import json
 import os
@@ -270,6 +271,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimat
         }
         model = _make_model(members, tuple(trusted), manifest["versions"])
         for item in _walk(model):
+            _add_new_parameters(item)
             _check_compiled(item)
             if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
                 raise ValueError("it names a folder of its own as memory")
@@ -497,6 +499,14 @@ def _check_loaders(schema: bytes, functions: Sequence[str]) -> None:
             name, loader = f"{node['__module__']}.{node['__class__']}", node["__loader__"]
             if loader not in _LOADERS and not (loader == "FunctionNode" and name in functions):
                 raise ValueError(f"it holds {name} as a {loader}, which is not trusted")
+
+
+def _add_new_parameters(item) -> None:
+    """Give defaults to parameters that the version which made the file did not have."""
+    if isinstance(item, BaseEstimator):
+        for name, parameter in inspect.signature(type(item)).parameters.items():
+            if not hasattr(item, name) and parameter.default is not parameter.empty:
+                setattr(item, name, parameter.default)
 
 
 def _warn_of_versions(path: str, made: dict[str, str]) -> None:
