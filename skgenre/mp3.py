@@ -89,22 +89,62 @@ def readable(file: BinaryIO, believed: int | None = None) -> BinaryIO | None:
     has_length = data[start + first.header_length :][:4] in (b"Xing", b"Info")
     if has_length and believed is not None:
         return None
-    file.seek(begin + start)
-    data = file.read()
     if has_length:
-        return io.BytesIO(data)
-    n_frames, i = 0, 0
-    while i is not None and i < len(data):
-        frame = _Frame.at(data, i)
-        if frame is None:
-            i = _first_frame(data, i + 1)
-        else:
-            n_frames += 1
-            i += frame.length
+        return _View(b"", file, begin + start)
+    n_frames = _count_frames(file, begin + start)
     samples = 1152 if first.mpeg1 else 576
     if believed is not None and abs(n_frames * samples - believed) <= TOLERANCE:
         return None
-    return io.BytesIO(_xing(data[:4], first, n_frames) + data)
+    return _View(_xing(data[start : start + 4], first, n_frames), file, begin + start)
+
+
+class _View(io.RawIOBase):
+    """A file from some place on, with something before it."""
+
+    def __init__(self, head: bytes, file: BinaryIO, start: int):
+        self._head, self._source, self._start = head, file, start
+        self._size = len(head) + file.seek(0, io.SEEK_END) - start
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + (0, self._at, self._size)[whence])
+        return self._at
+
+    def readinto(self, buffer) -> int:
+        if self._at < len(self._head):
+            part = self._head[self._at :][: len(buffer)]
+        else:
+            self._source.seek(self._start + self._at - len(self._head))
+            part = self._source.read(len(buffer))
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
+
+
+def _count_frames(file: BinaryIO, start: int) -> int:
+    """Walk from frame to frame, over what is none, in windows of the file."""
+    n_frames, i, data = 0, 0, b""
+    while True:
+        if len(data) - i < 2 * _MOST_JUNK and (i or not data):
+            start += i
+            file.seek(start)
+            data, i = file.read(16 * _MOST_JUNK), 0
+        if i >= len(data):
+            return n_frames
+        frame = _Frame.at(data, i)
+        if frame is not None:
+            n_frames += 1
+            i += frame.length
+        elif (found := _first_frame(data, i + 1)) is not None:
+            i = found
+        else:
+            return n_frames
 
 
 def _behind_tags(file: BinaryIO) -> int:
