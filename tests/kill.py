@@ -63,10 +63,14 @@ print(*search.cv_results_["mean_test_score"])
 """
 
 
+#: What runs in the background ignores Ctrl-C, and so would all that it starts.
+_LISTEN = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
+
 def start(code: str, *args) -> subprocess.Popen:
     """Start a process, and return when its work begins."""
     process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, args)],
+        [sys.executable, "-c", _LISTEN + code, *map(str, args)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
@@ -194,23 +198,16 @@ def kill_search(n: int, rng: random.Random, folder: Path, paths: list[str]) -> c
     return found
 
 
-def interrupt(code: str, seconds: float, *args) -> tuple[float, int]:
-    """Press Ctrl-C; returns the seconds until all have gone, and how many have not.
-
-    After ten seconds it is pressed again, as people do: now and then joblib, interrupted while it
-    replaces its workers, waits for those that it has just started.
-    """
+def interrupt(code: str, seconds: float, *args) -> tuple[int, float, int]:
+    """Press Ctrl-C; returns the status, the seconds until all are gone, and how many are not."""
     with start(code, *args) as process:
         time.sleep(seconds)
         children = psutil.Process(process.pid).children(recursive=True)
         pressed = time.monotonic()
-        while process.poll() is None and time.monotonic() - pressed < 60:
-            os.killpg(process.pid, signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=10)
-        process.kill()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(timeout=60)
     left = psutil.wait_procs(children, timeout=10)[1]
-    return time.monotonic() - pressed, len(left)
+    return process.returncode, time.monotonic() - pressed, len(left)
 
 
 KILLERS = {"cache": kill_cache, "store": kill_store, "save": kill_save, "search": kill_search}
