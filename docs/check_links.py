@@ -25,7 +25,8 @@ class Page(HTMLParser):
 
 
 def main():
-    pages = {path: Page(path) for path in BUILT.rglob("*.html")}
+    # The theme's own templates are no pages.
+    pages = {path: Page(path) for path in BUILT.rglob("*.html") if "_static" not in path.parts}
     broken = []
     n_links = 0
     for path, page in pages.items():
