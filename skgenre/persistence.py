@@ -182,7 +182,9 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
         "networks": networks,
         "members": {name: _checksum(content) for name, content in members.items()},
     }
-    members = {_MANIFEST: json.dumps(manifest, indent=1).encode(), **members}
+    # NumPy's numbers, which a search may have set, are written as Python's.
+    text = json.dumps(manifest, indent=1, default=lambda number: number.item())
+    members = {_MANIFEST: text.encode(), **members}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():

@@ -113,6 +113,12 @@ def test_unfitted_pipelines_and_their_parameters(path):
     assert again[2].hidden_units == (3, 2)
 
 
+def test_numbers_of_numpy_are_numbers(path):
+    model = clone(NETWORKS["lstm"]).set_params(dense_units=np.int64(8), dropout=np.float32(0.25))
+    save(model.fit(X, Y), path)
+    assert_array_equal(load(path).predict_proba(X), model.predict_proba(X))
+
+
 def test_a_grouped_search_from_files(tracks, path):
     pipe = make_pipeline(TrackFeatures().set_output(transform="pandas"), make_baseline("lda"))
     search = GridSearchCV(pipe, {"pipeline__simpleimputer__strategy": ["mean", "median"]})
