@@ -636,7 +636,8 @@ class ANNClassifier(SegmentClassifier):
     }
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        return ann_layers(_sizes("hidden_units", self.hidden_units), self.dropout, self.l2)
+        units = _sizes("hidden_units", self.hidden_units)
+        return ann_layers(units, float(self.dropout), float(self.l2))
 
 
 @_network
@@ -687,7 +688,7 @@ class CNNClassifier(SegmentClassifier):
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         filters = _sizes("filters", self.filters)
-        return cnn_layers(input_shape, filters, self.dense_units, self.dropout)
+        return cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
 
 
 @_network
@@ -731,4 +732,5 @@ class LSTMClassifier(SegmentClassifier):
     }
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        return lstm_layers(_sizes("units", self.units), self.dense_units, self.dropout)
+        units = _sizes("units", self.units)
+        return lstm_layers(units, int(self.dense_units), float(self.dropout))

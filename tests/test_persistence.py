@@ -114,7 +114,9 @@ def test_unfitted_pipelines_and_their_parameters(path):
 
 
 def test_numbers_of_numpy_are_numbers(path):
-    model = clone(NETWORKS["lstm"]).set_params(dense_units=np.int64(8), dropout=np.float32(0.25))
+    """A randomised search draws such."""
+    sizes = {"dense_units": np.int64(8), "dropout": np.float32(0.25), "epochs": np.int64(2)}
+    model = clone(NETWORKS["lstm"]).set_params(**sizes, batch_size=np.int64(8))
     save(model.fit(X, Y), path)
     assert_array_equal(load(path).predict_proba(X), model.predict_proba(X))
 
