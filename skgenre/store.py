@@ -6,9 +6,12 @@ the next call trusts the rows whose checksums are right and computes the others.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -43,14 +46,15 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
     ------
     ValueError
         If the folder holds other tracks, or was made with other parameters, files or versions of
-        libraries; or if `n_segments` is None.
+        libraries; if another process is writing it; or if `n_segments` is None.
     UnreadableTracksError
         If ``on_error="raise"`` and tracks cannot be used. The others are kept, and the next call
         tries only these again.
 
     Notes
     -----
-    One process at a time. Memory does not grow with the number of tracks, but for their names.
+    One process at a time; another one is refused meanwhile. Memory does not grow with the number of
+    tracks, but for their names.
 
     Examples
     --------
@@ -67,6 +71,26 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
             raise TypeError(f"Expected paths, got {path!r}, which cannot be found again by a name")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        _extract_into(folder, segmenter, paths)
+    return load_store(folder)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing; the lock goes when the process does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"another process is extracting into {folder} at the moment") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _extract_into(folder: Path, segmenter: MFCCSegmenter, paths: list) -> None:
     manifest = _describe(segmenter, paths)
     found = _read_manifest(folder)
     if found is None:
@@ -79,7 +103,7 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
             "or delete this one"
         )
     elif found["complete"]:
-        return load_store(folder)
+        return
     tensor, checksums = (np.load(folder / name, "r+") for name in (_TENSOR, _CHECKSUMS))
     # Rows that were never written are not read: a new store is all of them.
     missing = [i for i, found in enumerate(checksums) if not found or found != _checksum(tensor[i])]
@@ -94,7 +118,6 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
     for array in (tensor, checksums):
         array.flush()
     _write_manifest(folder, {**manifest, "complete": True})
-    return load_store(folder)
 
 
 def load_store(folder: str | os.PathLike) -> Bunch:

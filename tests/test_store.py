@@ -17,6 +17,7 @@ from skgenre import (
     UnreadableTracksError,
     extract_store,
     load_store,
+    store,
 )
 from skgenre.audio import AudioFile
 
@@ -142,6 +143,12 @@ def test_a_changed_file_or_library_is_noticed(segmenter, paths, tmp_path, monkey
     write_sound(changing, make_sound(0.7))
     with pytest.raises(ValueError, match="differs in tracks;"):
         extract_store(segmenter, [changing], tmp_path / "store")
+
+
+def test_two_processes_do_not_write_one_store(segmenter, paths, tmp_path):
+    with store._alone(tmp_path), pytest.raises(ValueError, match="another process is extracting"):
+        extract_store(segmenter, paths, tmp_path)
+    assert len(extract_store(segmenter, paths, tmp_path).data) == len(paths)
 
 
 def test_numbers_of_numpy_are_numbers(segmenter, paths, tmp_path):
