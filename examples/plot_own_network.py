@@ -72,8 +72,5 @@ print(f"{search.best_params_}: accuracy {search.best_score_:.2f} over tracks (ch
 # %%
 # Its layers, with their shapes and parameters:
 
-architecture = search.best_estimator_[-1].architecture_
-for layer, shape in zip(architecture.layers, architecture.shapes[1:], strict=True):
-    print(f"{type(layer).__name__:20} {shape}")
-print(f"{architecture.count_parameters():,} parameters")
+search.best_estimator_[-1].summary()
 folder.cleanup()
