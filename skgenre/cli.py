@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 
 import click
 
@@ -107,10 +108,6 @@ def extract(sources, output, segments, placement, strict, jobs) -> None:
 _PRESETS = ["ann", "cnn", "lstm", "knn", "svm", "logistic", "lda", "forest", "boosting"]
 
 
-def _preset_option(**kwargs):
-    return click.option("--preset", help=f"One of {', '.join(_PRESETS)}.", **kwargs)
-
-
 _cache = click.option("--cache", help="Folder in which to keep features for another time.")
 _seed = click.option("--seed", type=int, default=0, show_default=True, help="For random numbers.")
 
@@ -135,32 +132,25 @@ def _make(preset: str, jobs: int, cache: str | None, seed: int):
     return pipeline.set_params(mfccsegmenter__verbose=int(_on_a_terminal()))
 
 
-def _cross_validate(pipeline, tracks, folds: int):
-    """Scores of folds that keep groups together, and in how many folds."""
-    import numpy as np
-    from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+def _folds(tracks, most: int):
+    """Folds that keep groups together, as many as each genre has groups for."""
+    from sklearn.model_selection import StratifiedGroupKFold
 
-    fewest = min(
-        len(np.unique(tracks.groups[tracks.target == genre])) for genre in tracks.target_names
-    )
-    folds = min(folds, fewest)
-    if folds < 2:
+    fewest = min(len(set(tracks.groups[tracks.target == name])) for name in tracks.target_names)
+    if fewest < 2:
         raise ValueError(
             "a genre has tracks of one group (artist's folder) only, so that none is left to "
             "test on; add tracks, or artists"
         )
-    cv = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    # Features are computed once: they learn nothing from the tracks.
-    X = pipeline[0].transform(tracks.data)
-    return cross_val_score(
-        pipeline[1:], X, tracks.target, groups=tracks.groups, cv=cv, error_score="raise"
-    )
+    return StratifiedGroupKFold(min(most, fewest), shuffle=True, random_state=0)
 
 
 @main.command()
 @click.argument("folder", metavar="FOLDER")
 @click.option("-o", "--output", required=True, help="The model file, such as model.skgenre.")
-@_preset_option(default="logistic", show_default=True)
+@click.option(
+    "--preset", default="logistic", show_default=True, help=f"One of {', '.join(_PRESETS)}."
+)
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the tracks, of networks.")
 @_cache
 @_seed
@@ -171,8 +161,6 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     FOLDER holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
     those are taken for artists.
     """
-    import numpy as np
-
     from .persistence import save
 
     pipeline = _make(preset, jobs, cache, seed)
@@ -186,8 +174,9 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
         pipeline.set_params(**{f"{step}__epochs": epochs})
     pipeline.fit(tracks.data, tracks.target)
     pipeline.set_params(mfccsegmenter__verbose=0, mfccsegmenter__memory=None)
-    counts = (f"{genre} {np.sum(tracks.target == genre)}" for genre in tracks.target_names)
-    description = f"{preset}, trained on {len(tracks.data)} tracks: {', '.join(counts)}."
+    counts = Counter(tracks.target.tolist())
+    listed = ", ".join(f"{genre} {counts[genre]}" for genre in tracks.target_names)
+    description = f"{preset}, trained on {len(tracks.data)} tracks: {listed}."
     save(pipeline, output, description=description)
     click.echo(f"{output}: {description}")
 
@@ -207,10 +196,11 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
     (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model is asked
     about the tracks; if it was trained on them the answer is of no worth.
     """
+    from .model_selection import compare_models
+    from .persistence import load
+
     tracks = _labelled(folder)
     if model:
-        from .persistence import load
-
         pipeline = load(model)
         known = set(pipeline.classes_.tolist())
         unknown = sorted(set(tracks.target_names) - known)
@@ -222,13 +212,23 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
         click.echo(f"{model}: right for {accuracy:.1%} of {len(tracks.data)} tracks")
         return
     # Made first, so that a name that is not one is said before the work.
-    pipelines = {name: _make(name, jobs, cache, seed) for name in preset or ("logistic",)}
+    pipelines = [(name, _make(name, jobs, cache, seed)) for name in preset or ("logistic",)]
+    cv = _folds(tracks, folds)
+    # All presets cut tracks alike, and that learns nothing from them, so it is done once.
+    X = pipelines[0][1][0].transform(tracks.data)
+    table = compare_models(
+        {name: pipeline[1:] for name, pipeline in pipelines},
+        X,
+        tracks.target,
+        cv=cv,
+        groups=tracks.groups,
+        scoring="accuracy",
+    )
     by = "artist" if len(set(tracks.groups)) < len(tracks.data) else "track (no artists known)"
-    for name, pipeline in pipelines.items():
-        scores = _cross_validate(pipeline, tracks, folds)
+    for row in table.itertuples():
         click.echo(
-            f"{name}: right for {scores.mean():.1%} of tracks, {scores.std():.1%} standard "
-            f"deviation over {len(scores)} folds by {by}"
+            f"{row.model}: right for {row.accuracy:.1%} of tracks, {row.accuracy_std:.1%} standard "
+            f"deviation over {cv.get_n_splits()} folds by {by}"
         )
 
 
