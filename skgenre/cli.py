@@ -291,27 +291,23 @@ def _answers(pipeline, paths: list[str], timeline: bool, jobs: int):
 def _answer(pipeline, path: str, timeline: bool) -> dict | str:
     from .audio import AudioError
     from .extraction import UnreadableTracksError
-    from .timeline import genre_timeline
+    from .timeline import parts
 
     try:
         X = pipeline[0].transform([path])
         rest = pipeline[1:]
         answer = {"path": path, "genre": str(rest.predict(X)[0])}
         if hasattr(rest, "predict_proba"):
-            [proba] = rest.predict_proba(X)
-            answer["probability"] = round(float(proba.max()), 4)
-            answer["probabilities"] = _by_genre(pipeline.classes_, proba)
+            answer |= _told(pipeline.classes_, rest.predict_proba(X)[0])
         if timeline:
-            found = genre_timeline(pipeline, path)
             answer["timeline"] = [
                 {
                     "start": round(float(start), 3),
                     "stop": round(float(stop), 3),
-                    "genre": str(found.classes[proba.argmax()]),
-                    "probability": round(float(proba.max()), 4),
-                    "probabilities": _by_genre(found.classes, proba),
+                    "genre": str(pipeline.classes_[proba.argmax()]),
+                    **_told(pipeline.classes_, proba),
                 }
-                for start, stop, proba in zip(found.start, found.stop, found.proba, strict=True)
+                for start, stop, proba in zip(*parts(pipeline, path), strict=True)
             ]
     except UnreadableTracksError as error:
         return error.failures[0].reason
@@ -320,8 +316,10 @@ def _answer(pipeline, path: str, timeline: bool) -> dict | str:
     return answer
 
 
-def _by_genre(classes, proba) -> dict[str, float]:
-    return {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
+def _told(classes, proba) -> dict:
+    """Probabilities as they are written: that of the answer, and all."""
+    by_genre = {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
+    return {"probability": round(float(proba.max()), 4), "probabilities": by_genre}
 
 
 def _rows(answers: list[dict]):

@@ -56,6 +56,15 @@ def genre_timeline(pipeline: Pipeline, path: str | os.PathLike) -> Bunch:
     skgenre.plotting.GenreTimelineDisplay : The same as a picture.
     """
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
+    start, stop, proba = parts(pipeline, path)
+    [track_proba] = pipeline.predict_proba([path])
+    return Bunch(
+        start=start, stop=stop, proba=proba, track_proba=track_proba, classes=pipeline.classes_
+    )
+
+
+def parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Tell where the parts of a track begin and end, in seconds, and their probabilities."""
     first = pipeline[0] if isinstance(pipeline, Pipeline) else pipeline
     if not hasattr(pipeline, "predict_proba"):
         raise TypeError(f"{pipeline} has no predict_proba, which a timeline needs")
@@ -78,7 +87,4 @@ def genre_timeline(pipeline: Pipeline, path: str | os.PathLike) -> Bunch:
         raise TypeError(
             f"Expected a pipeline that begins with MFCCSegmenter or TrackFeatures, got {pipeline}"
         )
-    [track_proba] = pipeline.predict_proba([path])
-    return Bunch(
-        start=start, stop=stop, proba=proba, track_proba=track_proba, classes=pipeline.classes_
-    )
+    return start, stop, proba
