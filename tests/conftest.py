@@ -74,6 +74,28 @@ def write_sound(path, y, sample_rate=22050, **kwargs):
     return Path(path)
 
 
+def encode_sound(path, codec, y, sample_rate=44100):
+    """Write what libsndfile does not, with PyAV; `y` has a column for each channel."""
+    import av
+
+    layout = {1: "mono", 2: "stereo"}[y.shape[1]]
+    packed = np.ascontiguousarray(y, np.float32).reshape(1, -1)
+    with av.open(str(path), "w", format="adts" if path.suffix == ".aac" else None) as container:
+        stream = container.add_stream(codec, rate=sample_rate, layout=layout)
+        stream.bit_rate = 96_000 * y.shape[1]
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+        frame.sample_rate = sample_rate
+        resampler = av.AudioResampler(
+            format=stream.codec_context.format,
+            rate=sample_rate,
+            frame_size=stream.frame_size or 1024,
+        )
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    return path
+
+
 def run_python(code, *args, **env):
     """Run code in a new process; its standard output. Whatever it writes to stderr fails."""
     done = subprocess.run(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import importlib.util
 import io
 import json
 import os
@@ -33,7 +34,7 @@ PATIENCE, MOST_MEMORY = 60, 400 << 20
 def sounds(folder: Path) -> list[Path]:
     import soundfile
 
-    from .conftest import make_sound, write_sound
+    from .conftest import encode_sound, make_sound, write_sound
 
     paths = []
     for major, minor, suffix in [
@@ -54,25 +55,10 @@ def sounds(folder: Path) -> list[Path]:
     (folder / "no_header.mp3").write_bytes(mp3[417:])
     (folder / "tagged.mp3").write_bytes(b"ID3\x03\x00\x00\x00\x00\x07\x76" + bytes(1014) + mp3)
     paths += [folder / "no_header.mp3", folder / "tagged.mp3"]
-    try:
-        import av
-    except ImportError:
-        return paths
-    y = make_sound(0.7, 44100).astype(np.float32)
-    for suffix, codec in [("m4a", "aac"), ("wma", "wmav2"), ("mka", "ac3"), ("aac", "aac")]:
-        path = folder / f"{codec}.{suffix}"
-        with av.open(str(path), "w", format={"aac": "adts"}.get(suffix)) as container:
-            stream = container.add_stream(codec, rate=44100, layout="mono")
-            stream.bit_rate = 96_000
-            frame = av.AudioFrame.from_ndarray(y[None], format="flt", layout="mono")
-            frame.sample_rate = 44100
-            resampler = av.AudioResampler(
-                format=stream.codec_context.format, rate=44100, frame_size=stream.frame_size
-            )
-            for part in [*resampler.resample(frame), *resampler.resample(None)]:
-                container.mux(stream.encode(part))
-            container.mux(stream.encode(None))
-        paths.append(path)
+    if importlib.util.find_spec("av"):
+        y = make_sound(0.7, 44100)[:, None]
+        for suffix, codec in [("m4a", "aac"), ("wma", "wmav2"), ("mka", "ac3"), ("aac", "aac")]:
+            paths.append(encode_sound(folder / f"{codec}.{suffix}", codec, y))
     return paths
 
 

@@ -13,7 +13,7 @@ import soundfile
 from skgenre import AudioError, load_audio, mp3
 from skgenre.audio import AudioFile
 
-from .conftest import make_sound, write_sound
+from .conftest import encode_sound, make_sound, write_sound
 
 RATES = [6000, 8000, 11025, 22050, 44100, 48000, 96000, 192000]
 CHANNELS = [1, 2, 3, 6, 8]
@@ -163,22 +163,10 @@ def test_what_stands_before_an_mp3(variable, before, header):
 @pytest.fixture(params=["m4a:aac", "wma:wmav2", "mka:ac3", "aac:aac", "m4a:alac", "avi:mp2"])
 def foreign(request, tmp_path):
     """A file that libsndfile does not know, and what is in it."""
-    av = pytest.importorskip("av")
+    pytest.importorskip("av")
     suffix, codec = request.param.split(":")
-    y = make_sound(5, 44100, channels=2).astype(np.float32)
-    path = tmp_path / f"a.{suffix}"
-    with av.open(str(path), "w", format={"aac": "adts"}.get(suffix)) as container:
-        stream = container.add_stream(codec, rate=44100, layout="stereo")
-        stream.bit_rate = 192_000
-        frame = av.AudioFrame.from_ndarray(y.reshape(1, -1), format="flt", layout="stereo")
-        frame.sample_rate = 44100
-        resampler = av.AudioResampler(
-            format=stream.codec_context.format, rate=44100, frame_size=stream.frame_size or 1024
-        )
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
-    return path, y.mean(axis=1)
+    y = make_sound(5, 44100, channels=2)
+    return encode_sound(tmp_path / f"a.{suffix}", codec, y), y.mean(axis=1)
 
 
 def test_what_ffmpeg_knows(foreign):
