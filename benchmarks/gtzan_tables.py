@@ -34,7 +34,7 @@ from skgenre import (
     track_features,
 )
 from skgenre.datasets import load_gtzan_features
-from skgenre.tracks import GTZAN_FEATURES
+from skgenre.features import GTZAN_FEATURES
 
 ROOT = Path(__file__).parent.parent
 BASELINES = ("knn", "svm", "logistic", "lda", "forest", "boosting")

@@ -251,7 +251,8 @@ from sklearn.pipeline import make_pipeline
 from skgenre import (ANNClassifier, CNNClassifier, LSTMClassifier, MFCCSegmenter, SegmentSummary,
                      TrackFeatures, extract_store)
 from skgenre.datasets import make_tracks
-from skgenre.tensors import segment_mask, spread
+from skgenre.networks.batches import Segments
+from skgenre.tensor import segment_mask
 
 def ms_a_track(run, n):
     times = []
@@ -284,7 +285,8 @@ for model in (ANNClassifier, CNNClassifier, LSTMClassifier):
     fitted = fit(1)
     cost[f"an answer of the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
 mask = segment_mask(X)
-segments = spread(X, mask, np.arange(len(X)), np.searchsorted(np.unique(y), y), np.ones(len(y)))
+labels = np.searchsorted(np.unique(y), y)
+segments = Segments.of(X, mask, np.arange(len(X)), labels, np.ones(len(y)))
 index = mask.nbytes + sum(
     getattr(segments, name).nbytes for name in ("track", "segment", "y", "weight"))
 size = {

@@ -31,7 +31,7 @@ from published import build_scikeras, features_with_librosa
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-import skgenre.mfcc as mfcc_module
+import skgenre.features.spectra as mfcc_module
 from skgenre import (
     ANNClassifier,
     CNNClassifier,

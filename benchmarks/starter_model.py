@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 import skgenre
 from skgenre import TrackFeatures, filtered_split, make_baseline, save
 from skgenre.datasets import load_gtzan_features
-from skgenre.persistence import STARTER
-from skgenre.tracks import GTZAN_FEATURES
+from skgenre.features import GTZAN_FEATURES
+from skgenre.pipelines import STARTER
 
 #: Columns that change with the volume at which a track was transferred.
 LEVELS = [
@@ -41,7 +41,7 @@ def main():
     table = load_gtzan_features(parser.parse_args().folder / "features_30_sec.csv")
     best = None
     for name, model in candidates():
-        [(train, valid)] = filtered_split(table.track_ids, test=("valid",)).split(table.data)
+        [(train, valid)] = filtered_split(table.track_ids, test=("valid",))
         model.fit(table.data.iloc[train], table.target[train])
         score = model.score(table.data.iloc[valid], table.target[valid])
         save(model, STARTER)

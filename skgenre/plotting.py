@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Self
 
 import numpy as np
 import pandas as pd
 
 from .audio import load_audio, name_of
-from .model_selection import leakage_report
-from .segmenter import MFCCSegmenter
+from .evaluation import leakage_report
+from .features import MFCCSegmenter
 from .timeline import genre_timeline
 
 #: Colours of Okabe and Ito that readers with any colour vision can tell apart.
@@ -27,7 +28,40 @@ def _pyplot():
     return matplotlib.pyplot
 
 
-class LeakageDisplay:
+class _Display:
+    """What displays share: `plot` draws on given or new axes and keeps both."""
+
+    #: Width and height of a new figure, in inches, and number of its axes.
+    _size, _n_axes = (9.0, 3.4), 1
+
+    def plot(self, ax=None) -> Self:
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure. An array of two for histories.
+
+        Returns
+        -------
+        display : object
+            The display itself.
+        """
+        return self._plot(ax)
+
+    def _plot(self, ax, **options) -> Self:
+        if ax is None:
+            _, ax = _pyplot().subplots(1, self._n_axes, figsize=self._size, layout="constrained")
+        self._draw(ax, **options)
+        self.ax_ = ax
+        self.figure_ = np.ravel(ax)[0].figure
+        return self
+
+    def _draw(self, ax, **options) -> None:
+        raise NotImplementedError
+
+
+class LeakageDisplay(_Display):
     """Scores of models under several ways to draw the folds, side by side.
 
     Parameters
@@ -72,7 +106,9 @@ class LeakageDisplay:
         """
         return cls(leakage_report(models, table, **kwargs)).plot(ax=ax)
 
-    def plot(self, ax=None, *, scorer: str = "accuracy") -> LeakageDisplay:
+    _size = (6.4, 3.6)
+
+    def plot(self, ax=None, *, scorer: str = "accuracy") -> Self:
         """Draw the scores as bars, with one standard deviation over the folds.
 
         Parameters
@@ -86,9 +122,9 @@ class LeakageDisplay:
         -------
         display : LeakageDisplay
         """
-        plt = _pyplot()
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+        return self._plot(ax, scorer=scorer)
+
+    def _draw(self, ax, *, scorer: str = "accuracy") -> None:
         models = self.report["model"].unique()
         schemes = self.report["splitting"].unique()
         width = 0.8 / len(schemes)
@@ -110,9 +146,6 @@ class LeakageDisplay:
         ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(title="folds drawn", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
 
 
 def _last_step(model):
@@ -121,7 +154,7 @@ def _last_step(model):
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
-class HistoryDisplay:
+class HistoryDisplay(_Display):
     """Loss and accuracy of a network over the epochs, in training and on held-out tracks.
 
     Parameters
@@ -139,6 +172,8 @@ class HistoryDisplay:
     >>> from skgenre.plotting import HistoryDisplay
     >>> HistoryDisplay.from_estimator(pipe)  # doctest: +SKIP
     """
+
+    _n_axes = 2
 
     def __init__(self, history: dict[str, list[float]]):
         self.history = history
@@ -162,21 +197,7 @@ class HistoryDisplay:
             raise TypeError(f"{network} has no history_: it is no network, or not fitted")
         return cls(network.history_).plot(ax=ax)
 
-    def plot(self, ax=None) -> HistoryDisplay:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : array of two matplotlib Axes, default=None
-            Where to draw loss and accuracy; None makes a figure.
-
-        Returns
-        -------
-        display : HistoryDisplay
-        """
-        plt = _pyplot()
-        if ax is None:
-            _, ax = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    def _draw(self, ax) -> None:
         epochs = np.arange(1, len(self.history["loss"]) + 1)
         for axes, name in zip(ax, ("loss", "accuracy"), strict=True):
             for key, label, colour, style in (
@@ -191,12 +212,9 @@ class HistoryDisplay:
             axes.spines[["top", "right"]].set_visible(False)
             axes.legend(frameon=False)
         ax[1].set_ylim(0, 1)
-        self.ax_ = ax
-        self.figure_ = ax[0].figure
-        return self
 
 
-class GenreTimelineDisplay:
+class GenreTimelineDisplay(_Display):
     """Genre probabilities of a song over its time, and the answer for the whole.
 
     Parameters
@@ -220,6 +238,7 @@ class GenreTimelineDisplay:
     def __init__(self, timeline, name: str = ""):
         self.timeline = timeline
         self.name = name
+        self._size = (8, 1.3 + 0.28 * len(timeline.classes))
 
     @classmethod
     def from_estimator(cls, pipeline, path, *, ax=None) -> GenreTimelineDisplay:
@@ -240,24 +259,9 @@ class GenreTimelineDisplay:
         """
         return cls(genre_timeline(pipeline, path), os.path.basename(name_of(path))).plot(ax=ax)
 
-    def plot(self, ax=None) -> GenreTimelineDisplay:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : GenreTimelineDisplay
-        """
-        plt = _pyplot()
+    def _draw(self, ax) -> None:
         timeline = self.timeline
         n_classes = len(timeline.classes)
-        if ax is None:
-            height = 1.3 + 0.28 * n_classes
-            _, ax = plt.subplots(figsize=(8, height), layout="constrained")
         mesh = ax.pcolormesh(
             np.r_[timeline.start, timeline.stop[-1]],
             np.arange(n_classes + 1),
@@ -272,12 +276,9 @@ class GenreTimelineDisplay:
         answer = f"{timeline.classes[best]}, {timeline.track_proba[best]:.2f} over the whole track"
         ax.set(xlabel="time (s)", title=f"{self.name}: {answer}" if self.name else answer)
         ax.figure.colorbar(mesh, ax=ax, label="probability")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
 
 
-class MFCCDisplay:
+class MFCCDisplay(_Display):
     """The segments of a track as a network sees them: coefficients over time.
 
     Parameters
@@ -330,24 +331,10 @@ class MFCCDisplay:
         name = os.path.basename(name_of(path))
         return cls(segments[exists], segmenter.segment_duration, name).plot(ax=ax)
 
-    def plot(self, ax=None) -> MFCCDisplay:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : MFCCDisplay
-        """
-        plt = _pyplot()
+    def _draw(self, ax) -> None:
         import librosa.display
 
         n_segments, n_frames, n_mfcc = self.segments.shape
-        if ax is None:
-            _, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
         # The level alone is tens of times the rest, and would leave one colour for that.
         image = librosa.display.specshow(
             self.segments.reshape(-1, n_mfcc).T,
@@ -363,12 +350,9 @@ class MFCCDisplay:
         ax.set_xticks(np.arange(n_segments + 1) * self.segment_duration)
         ax.set(xlabel="time in segments (s)", ylabel="MFCC", title=self.name)
         ax.figure.colorbar(image, ax=ax, extend="both", label="coefficient (dB)")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self
 
 
-class MelSpectrogramDisplay:
+class MelSpectrogramDisplay(_Display):
     """The mel spectrogram of a track in decibels: the pictures of GTZAN's image folder.
 
     Parameters
@@ -416,23 +400,9 @@ class MelSpectrogramDisplay:
         y = load_audio(path, duration=duration)
         return cls(y, name=os.path.basename(name_of(path))).plot(ax=ax)
 
-    def plot(self, ax=None) -> MelSpectrogramDisplay:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-
-        Returns
-        -------
-        display : MelSpectrogramDisplay
-        """
-        plt = _pyplot()
+    def _draw(self, ax) -> None:
         import librosa.display
 
-        if ax is None:
-            _, ax = plt.subplots(figsize=(9, 3.4), layout="constrained")
         power = librosa.feature.melspectrogram(y=self.y, sr=self.sample_rate)
         image = librosa.display.specshow(
             librosa.power_to_db(power, ref=np.max),
@@ -444,6 +414,3 @@ class MelSpectrogramDisplay:
         )
         ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=self.name)
         ax.figure.colorbar(image, ax=ax, format="%.0f", label="level (dB)")
-        self.ax_ = ax
-        self.figure_ = ax.figure
-        return self

@@ -1,4 +1,4 @@
-"""How the genre of a song goes over its time."""
+"""The genre of a song over its time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from .audio import load_audio
-from .features import GTZAN_FEATURES, SAMPLE_RATE, TrackFeatures, track_features
-from .segmenter import MFCCSegmenter
+from .features import GTZAN_FEATURES, MFCCSegmenter, TrackFeatures, track_features
 
 #: Seconds of a part for models of whole-track features: what GTZAN's tables were made of.
 _PART = 30.0
 
 
 def genre_timeline(pipeline: Pipeline, path: str | os.PathLike) -> Bunch:
-    """Tell the genre of each part of a track, from its start to its end, and of the whole.
+    """Predict the genre of each part of a track, from its start to its end, and of the whole.
 
     Parameters
     ----------
@@ -40,7 +39,7 @@ def genre_timeline(pipeline: Pipeline, path: str | os.PathLike) -> Bunch:
         proba : ndarray of shape (n_parts, n_classes)
             Class probabilities of each part.
         track_proba : ndarray of shape (n_classes,)
-            The pipeline's answer for the whole track.
+            Class probabilities of the whole track.
         classes : ndarray of shape (n_classes,)
             The classes.
 
@@ -64,7 +63,7 @@ def genre_timeline(pipeline: Pipeline, path: str | os.PathLike) -> Bunch:
 
 
 def parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Tell where the parts of a track begin and end, in seconds, and their probabilities."""
+    """Start and stop of each part of a track in seconds, and its class probabilities."""
     first = pipeline[0] if isinstance(pipeline, Pipeline) else pipeline
     if not hasattr(pipeline, "predict_proba"):
         raise TypeError(f"{pipeline} has no predict_proba, which a timeline needs")
@@ -75,14 +74,14 @@ def parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]
         start = np.arange(len(segments)) * first.segment_duration
         stop = start + first.segment_duration
     elif isinstance(first, TrackFeatures):
-        y = load_audio(path, sample_rate=SAMPLE_RATE)
-        length = round(_PART * SAMPLE_RATE)
+        y = load_audio(path, sample_rate=TrackFeatures.sample_rate)
+        length = round(_PART * TrackFeatures.sample_rate)
         # A rest of less than half a part belongs to the part before.
         n_parts = max(1, round(len(y) / length))
         edges = np.r_[np.arange(n_parts) * length, len(y)]
         rows = [track_features(y[a:b]) for a, b in itertools.pairwise(edges)]
         proba = pipeline[1:].predict_proba(pd.DataFrame(rows, columns=list(GTZAN_FEATURES)))
-        start, stop = edges[:-1] / SAMPLE_RATE, edges[1:] / SAMPLE_RATE
+        start, stop = edges[:-1] / TrackFeatures.sample_rate, edges[1:] / TrackFeatures.sample_rate
     else:
         raise TypeError(
             f"Expected a pipeline that begins with MFCCSegmenter or TrackFeatures, got {pipeline}"

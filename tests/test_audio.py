@@ -226,7 +226,7 @@ def test_long_files_are_read_in_blocks(tmp_path, monkeypatch, suffix, channels):
         return decode(self, n)
 
     monkeypatch.setattr(AudioFile, "_decode_block", watching)
-    monkeypatch.setattr("skgenre.audio.BLOCK_VALUES", 1000)
+    monkeypatch.setattr("skgenre.audio.files.BLOCK_VALUES", 1000)
     np.testing.assert_array_equal(load_audio(path), whole)
     np.testing.assert_array_equal(load_audio(path, offset=0.2, duration=0.1), part)
     assert max(sizes) == 1000 // channels

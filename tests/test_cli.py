@@ -16,7 +16,6 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
 from skgenre import (
     MFCCSegmenter,
-    cli,
     describe,
     extract_store,
     genre_pipeline,
@@ -26,7 +25,7 @@ from skgenre import (
     save,
     starter_model,
 )
-from skgenre.cli import main
+from skgenre.cli import main, options
 from skgenre.datasets import load_folder, make_tracks
 from skgenre.pipelines import PRESETS
 
@@ -230,7 +229,7 @@ def test_one_group_a_genre_cannot_be_evaluated(folder, run):
 
 
 def test_presets_are_those_of_the_library():
-    assert tuple(cli._PRESETS) == PRESETS
+    assert tuple(options.PRESETS) == PRESETS
 
 
 def test_help_loads_neither_tensorflow_nor_scikit_learn():

@@ -327,7 +327,7 @@ def test_a_changed_parameter_is_computed_anew(sounds, tmp_path, counted):
 
 def test_another_version_of_a_library_computes_anew(cached, sounds, counted, monkeypatch):
     cached.transform(sounds[:1])
-    monkeypatch.setattr("skgenre.extraction.versions", lambda: ("0.0", "another"))
+    monkeypatch.setattr("skgenre.features.cache.versions", lambda: ("0.0", "another"))
     cached.transform(sounds[:1])
     assert len(counted) == 2
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from skgenre import AudioError, load_audio, mp3
-from skgenre.audio import AudioFile
+from skgenre import AudioError, load_audio
+from skgenre.audio import AudioFile, mp3
 
 from .conftest import encode_sound, make_sound, write_sound
 

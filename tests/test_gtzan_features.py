@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
 
 from skgenre.datasets import load_gtzan_features
-from skgenre.tracks import GTZAN_FEATURES
+from skgenre.features import GTZAN_FEATURES
 
 NAMES = ["blues.00000", "blues.00002", "jazz.00054", "rock.00001"]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skgenre import inference
 from skgenre import layers as L
+from skgenre.networks import inference
 
 
 def random_architecture(rng):
@@ -49,7 +49,7 @@ def random_weights(architecture, rng):
 
 
 def keras_proba(architecture, weights, X):
-    from skgenre.training import build_keras
+    from skgenre.networks.keras_models import build_keras
 
     return build_keras(architecture, weights).predict(X, verbose=0, batch_size=256)
 

@@ -5,7 +5,7 @@ import librosa
 import numpy as np
 import pytest
 
-import skgenre.mfcc as mfcc_module
+import skgenre.features.spectra as mfcc_module
 from skgenre.mfcc import (
     mel_filters,
     mfcc,

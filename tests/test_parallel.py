@@ -1,11 +1,9 @@
 """Many workers beside each other: what each takes of the machine, and what cannot work."""
 
-import multiprocessing
-
 import pytest
 import tensorflow as tf
 
-from skgenre import training
+from skgenre.networks import process
 
 from .conftest import run_python
 
@@ -57,9 +55,6 @@ def tensorflow_config(monkeypatch):
     asked = []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a", "b", "c"])
     monkeypatch.setattr(
-        tf.config, "set_visible_devices", lambda cards, kind: asked.append(("sees", *cards))
-    )
-    monkeypatch.setattr(
         tf.config.experimental,
         "set_memory_growth",
         lambda card, on: asked.append(("grows", card)),
@@ -72,37 +67,26 @@ def tensorflow_config(monkeypatch):
         )
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    process.configure_tensorflow.cache_clear()
     return asked
 
 
-@pytest.mark.parametrize(
-    ("name", "card"), [("LokyProcess-1", "a"), ("LokyProcess-5", "b"), ("Nanny-3", "c")]
-)
-def test_each_worker_takes_one_card_and_no_more_of_it_than_needed(
-    tensorflow_config, monkeypatch, name, card
-):
-    monkeypatch.setattr(multiprocessing.current_process(), "name", name)
-    training._share_the_machine()
-    assert tensorflow_config == [("sees", card), ("grows", card)]
-
-
-def test_a_single_process_keeps_all_cards(tensorflow_config, monkeypatch):
-    monkeypatch.setattr(multiprocessing.current_process(), "name", "MainProcess")
-    training._share_the_machine()
+def test_each_gpu_gives_no_more_memory_than_needed(tensorflow_config):
+    process.configure_tensorflow()
     assert tensorflow_config == [("grows", "a"), ("grows", "b"), ("grows", "c")]
 
 
 @pytest.mark.parametrize(("told", "threads"), [("2", [2, 2]), ("3,2", [3, 3]), ("many", [])])
 def test_threads_are_those_that_workers_are_told(tensorflow_config, monkeypatch, told, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
-    training._share_the_machine()
+    process.configure_tensorflow()
     assert [n for what, n in tensorflow_config if what == "threads"] == threads
 
 
 def test_a_user_who_has_said_how_many_threads_is_heard(tensorflow_config, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "4")
-    training._share_the_machine()
+    process.configure_tensorflow()
     assert not [n for what, n in tensorflow_config if what == "threads"]
 
 
@@ -111,4 +95,4 @@ def test_a_started_tensorflow_is_left_as_it_is(tensorflow_config, monkeypatch):
         raise RuntimeError("Physical devices cannot be modified after being initialized")
 
     monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
-    training._share_the_machine()
+    process.configure_tensorflow()

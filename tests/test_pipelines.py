@@ -22,8 +22,7 @@ from skgenre import (
     param_grid,
     starter_model,
 )
-from skgenre.persistence import STARTER
-from skgenre.pipelines import PRESETS
+from skgenre.pipelines import PRESETS, STARTER
 
 from .conftest import make_tensor, run_python, slow_but
 from .registry import NETWORKS, PIPELINES
@@ -147,7 +146,7 @@ def test_the_public_names_are_there():
     assert set(skgenre.__all__) <= set(dir(skgenre))
     for name in skgenre.__all__:
         assert getattr(skgenre, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'RNNClassifier'"):
+    with pytest.raises(AttributeError, match="RNNClassifier"):
         _ = skgenre.RNNClassifier
 
 
@@ -209,7 +208,7 @@ def test_the_starter_model(gtzan):
     from skgenre.datasets import load_gtzan_features
 
     table = load_gtzan_features(gtzan / "features_30_sec.csv")
-    [(_, test)] = filtered_split(table.track_ids).split(table.data)
+    [(_, test)] = filtered_split(table.track_ids)
     score = starter_model()[1:].score(table.data.iloc[test], table.target[test])
     assert f"Right for {score:.0%} of 290 tracks" in describe(STARTER)["description"]
     assert STARTER.stat().st_size < 32_000
@@ -224,8 +223,8 @@ def test_summary_says_what_keras_would():
     lines = []
     network.summary(lines.append)
     keras = network.to_keras()
-    assert [re.split(" {2,}", line)[0].partition(" ")[2] for line in lines[2:-4]] == [
-        f"({type(layer).__name__})" for layer in keras.layers
+    assert [re.split(" {2,}", line)[0] for line in lines[2:-4]] == [
+        type(layer).__name__ for layer in keras.layers
     ]
     assert [tuple(re.split(" {2,}", line)[1:]) for line in lines[2:-4]] == [
         (str(layer.output.shape), f"{layer.count_params():,}") for layer in keras.layers
@@ -236,8 +235,6 @@ def test_summary_says_what_keras_would():
         f"Trainable params: {trainable:,}",
         f"Non-trainable params: {keras.count_params() - trainable:,}",
     ]
-    assert "conv2d (Conv2D)" in lines[3]
-    assert "dense_1 (Dense)" in lines[-5]
 
 
 def test_the_published_counts_are_in_the_summary():

@@ -14,12 +14,14 @@ from sklearn.preprocessing import StandardScaler
 
 from skgenre import SegmentScaler, SegmentSummary, filtered_split, track_features, track_groups
 from skgenre.audio import AudioFile
-from skgenre.inference import predict_proba
+from skgenre.datasets.facts import gtzan_filtered_split
+from skgenre.features import GTZAN_FEATURES
 from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
 from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
-from skgenre.tensors import fold, segment_mask, spread
-from skgenre.tracks import GTZAN_FEATURES, gtzan_filtered_split
-from skgenre.training import initial_weights
+from skgenre.networks.batches import Segments
+from skgenre.networks.inference import predict_proba
+from skgenre.networks.weights import initial_weights
+from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_sound, write_sound
 
@@ -94,7 +96,7 @@ def test_spread_shares_weights_within_tracks(drawn, random):
     X, mask = drawn
     tracks = np.flatnonzero(mask.any(axis=1))
     weight = np.array([random.uniform(0.1, 10) for _ in X])
-    segments = spread(X, mask, tracks, np.arange(len(X)), weight)
+    segments = Segments.of(X, mask, tracks, np.arange(len(X)), weight)
     assert len(segments) == mask.sum()
     assert_allclose(segments.weight.mean(), 1, rtol=1e-6)
     sums = np.bincount(segments.track, segments.weight, len(X))[tracks]
@@ -157,14 +159,14 @@ def test_summaries_do_not_know_where_segments_are_missing(drawn, n_more):
 def test_folds_are_probabilities_whatever_the_order_of_segments(proba, aggregation, random):
     proba = proba / proba.sum(axis=2, keepdims=True)
     mask = np.ones(proba.shape[:2], bool)
-    folded = fold(proba, mask, aggregation)
+    folded = aggregate(proba, mask, aggregation)
     assert_allclose(folded.sum(axis=1), 1)
     assert (folded >= 0).all()
     order = random.sample(range(proba.shape[1]), proba.shape[1])
-    assert_allclose(fold(proba[:, order], mask, aggregation), folded)
+    assert_allclose(aggregate(proba[:, order], mask, aggregation), folded)
     if aggregation != "vote":  # one segment, or several that agree, give what they say
         same = np.repeat(proba[:, :1], 3, axis=1)
-        assert_allclose(fold(same, np.ones(same.shape[:2], bool), aggregation), proba[:, 0])
+        assert_allclose(aggregate(same, np.ones(same.shape[:2], bool), aggregation), proba[:, 0])
 
 
 @given(
@@ -176,10 +178,10 @@ def test_missing_segments_have_no_say(p, mask, aggregation):
     assume(mask.any(axis=1).all())
     proba = np.stack([p[..., 0], 1 - p[..., 0]], axis=-1)
     hidden = np.where(mask[..., None], proba, np.nan)
-    found = fold(hidden, mask, aggregation)
+    found = aggregate(hidden, mask, aggregation)
     for i in range(3):
         alone = proba[i : i + 1, mask[i]]
-        assert_allclose(found[i], fold(alone, np.ones(alone.shape[:2], bool), aggregation)[0])
+        assert_allclose(found[i], aggregate(alone, np.ones(alone.shape[:2], bool), aggregation)[0])
 
 
 # ---------------------------------------------------------------- features
@@ -299,6 +301,6 @@ def test_filtered_splits_of_any_tracks(track_ids):
         with pytest.raises(ValueError, match="None of the"):
             filtered_split(track_ids)
         return
-    [(train, test)] = filtered_split(track_ids).split(track_ids)
+    [(train, test)] = filtered_split(track_ids)
     assert [found[i] for i in train] == ["train"] * found.count("train")
     assert [found[i] for i in test] == ["test"] * found.count("test")

@@ -17,9 +17,9 @@ from skgenre import (
     UnreadableTracksError,
     extract_store,
     load_store,
-    store,
 )
 from skgenre.audio import AudioFile
+from skgenre.features import store
 
 from .conftest import make_sound, write_sound
 
@@ -137,7 +137,7 @@ def test_a_changed_file_or_library_is_noticed(segmenter, paths, tmp_path, monkey
     changing = write_sound(tmp_path / "a.wav", make_sound(0.6))
     extract_store(segmenter, [changing], tmp_path / "store")
     with monkeypatch.context() as patch:
-        patch.setattr("skgenre.store.versions", lambda: ("another",))
+        patch.setattr("skgenre.features.store.versions", lambda: ("another",))
         with pytest.raises(ValueError, match="differs in versions;"):
             extract_store(segmenter, [changing], tmp_path / "store")
     write_sound(changing, make_sound(0.7))

@@ -6,7 +6,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skgenre import SegmentScaler, SegmentSummary
-from skgenre.tensors import fold, segment_mask, spread
+from skgenre.networks.batches import Segments
+from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_tensor
 
@@ -38,7 +39,7 @@ def test_segment_mask(X):
 def test_a_partly_missing_segment_names_the_track(X, value, kind, monkeypatch):
     X[17, 1, 3, 2] = value
     for n_values in (1 << 22, 100):  # in one block, and in many
-        monkeypatch.setattr("skgenre.tensors.BLOCK_VALUES", n_values)
+        monkeypatch.setattr("skgenre.tensor.BLOCK_VALUES", n_values)
         with pytest.raises(ValueError, match=f"{kind} in part of segment 1 of track 17"):
             segment_mask(X)
 
@@ -55,7 +56,7 @@ def test_a_track_counts_once_whatever_its_length(X):
     y = np.arange(len(X)) % 3
     weight = np.ones(len(X))
     weight[2] = 3
-    segments = spread(X, mask, tracks, y, weight)
+    segments = Segments.of(X, mask, tracks, y, weight)
     assert len(segments) == mask.sum()
     assert segments.weight.mean() == pytest.approx(1)
     per_track = np.bincount(segments.track, segments.weight)[tracks]
@@ -65,14 +66,14 @@ def test_a_track_counts_once_whatever_its_length(X):
 
 def test_equal_lengths_have_weight_one():
     X, _ = make_tensor()
-    segments = spread(X, segment_mask(X), np.arange(24), np.arange(24) % 3, np.ones(24))
+    segments = Segments.of(X, segment_mask(X), np.arange(24), np.arange(24) % 3, np.ones(24))
     np.testing.assert_array_equal(segments.weight, 1)
 
 
 def test_batches_are_the_segments_once_each(X):
     mask = segment_mask(X)
     tracks = np.flatnonzero(mask.any(axis=1))
-    segments = spread(X, mask, tracks, np.arange(24), np.ones(24))
+    segments = Segments.of(X, mask, tracks, np.arange(24), np.ones(24))
     batches = list(segments.batches(10, np.random.default_rng(0)))
     assert [len(x) for x, _, _ in batches[:-1]] == [10] * (len(batches) - 1)
     x, y, weight = (np.concatenate(parts) for parts in zip(*batches, strict=True))
@@ -98,7 +99,7 @@ PROBA[1, 1:] = np.nan
     ],
 )
 def test_fold(aggregation, expected):
-    folded = fold(PROBA, ~np.isnan(PROBA[:, :, 0]), aggregation)
+    folded = aggregate(PROBA, ~np.isnan(PROBA[:, :, 0]), aggregation)
     np.testing.assert_allclose(folded[0], expected)
     np.testing.assert_allclose(folded[1], [0, 1, 0], atol=1e-200)
     np.testing.assert_allclose(folded.sum(axis=1), 1)
@@ -106,14 +107,14 @@ def test_fold(aggregation, expected):
 
 def test_geometric_fold_of_contradictions_is_finite():
     proba = np.array([[[1.0, 0.0], [0.0, 1.0]]])
-    np.testing.assert_allclose(fold(proba, np.ones((1, 2), bool), "geometric"), [[0.5, 0.5]])
+    np.testing.assert_allclose(aggregate(proba, np.ones((1, 2), bool), "geometric"), [[0.5, 0.5]])
 
 
 # ---------------------------------------------------------------- SegmentScaler
 
 
 def test_scaler_equals_standard_scaler_over_existing_frames(X, monkeypatch):
-    monkeypatch.setattr("skgenre.tensors.BLOCK_VALUES", 300)  # several blocks
+    monkeypatch.setattr("skgenre.tensor.BLOCK_VALUES", 300)  # several blocks
     reference = StandardScaler().fit(existing_frames(X))
     scaler = SegmentScaler().fit(X)
     np.testing.assert_allclose(scaler.mean_, reference.mean_, rtol=1e-6)

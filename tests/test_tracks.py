@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 
 from skgenre import artist_groups, track_groups
-from skgenre.tracks import (
-    GTZAN_FEATURES,
+from skgenre.datasets.facts import (
     GTZAN_GENRES,
     gtzan_artists,
     gtzan_faults,
     gtzan_filtered_split,
 )
+from skgenre.features import GTZAN_FEATURES
 
 
 def test_artists():

@@ -1,6 +1,6 @@
-"""Networks are lent to fits, and nothing of one fit is seen in the next.
+"""Fits share compiled networks, and nothing of one fit is seen in the next.
 
-The first test is the one that the design stands on: fits on lent networks equal, to the
+The first test is the one that the design stands on: fits on shared networks equal, to the
 last bit, fits on networks built for them alone.
 """
 
@@ -13,8 +13,10 @@ import pytest
 import tensorflow as tf
 
 from skgenre import layers as L
-from skgenre import training
-from skgenre.tensors import segment_mask, spread
+from skgenre.networks import keras_models, training
+from skgenre.networks.batches import Segments
+from skgenre.networks.weights import initial_weights
+from skgenre.tensor import segment_mask
 
 from .conftest import make_tensor, run_python
 
@@ -42,8 +44,8 @@ def fit(hidden, n_classes=3, weighted=False, validation=False, n_tracks=24, **op
     tracks = np.arange(n_tracks)
     return training.train(
         L.Architecture((8, 4), (*hidden, L.Dense(n_classes, "softmax"))),
-        spread(X, mask, tracks[n_validation:], y, weight),
-        spread(X, mask, tracks[:n_validation], y, weight) if n_validation else None,
+        Segments.of(X, mask, tracks[n_validation:], y, weight),
+        Segments.of(X, mask, tracks[:n_validation], y, weight) if n_validation else None,
         **{"seed": [1], "epochs": 3, "batch_size": 16, "learning_rate": 0.01, **options},
     )
 
@@ -94,7 +96,7 @@ HIDDEN = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", HIDDEN)
-def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
+def test_shared_networks_train_as_new_ones_do(network, monkeypatch):
     built = []
     init = training._Network.__init__
 
@@ -108,18 +110,18 @@ def test_lent_networks_train_as_new_ones_do(network, monkeypatch):
     fits = FITS if network == "ann" else FITS[::2]
     cases = [(HIDDEN[network][0], options) for options in fits]
     cases += [(hidden, {}) for hidden in HIDDEN[network][1:]]
-    lent = []
+    shared = []
     for i, (hidden, options) in enumerate(cases):
-        lent.append(fit(hidden, **options))
+        shared.append(fit(hidden, **options))
         if i % 4 == 1:
             with pytest.raises(RuntimeError, match="stopped by the user"):
                 fit(hidden, callbacks=[RaiseInSecondEpoch()])
         if i % 5 == 2:
             keras.backend.clear_session()
-    # Or else nothing was lent: one network a key, and one for each fit with callbacks.
+    # Or else nothing was shared: one network a key, and one for each fit with callbacks.
     n_with_callbacks = sum("callbacks" in options for _, options in cases) + len(cases) // 4
     assert len(built) <= len(set(built)) + n_with_callbacks
-    for (hidden, options), found in zip(cases, lent, strict=True):
+    for (hidden, options), found in zip(cases, shared, strict=True):
         training._POOL.clear()
         assert_same(found, fit(hidden, **options))
 
@@ -167,12 +169,12 @@ def test_equals_a_plain_keras_fit(hidden):
     y = np.arange(24) % 3
     architecture = L.Architecture((8, 4), (*hidden, L.Dense(3, "softmax")))
     weight = np.linspace(0.5, 1.5, 24)
-    segments = spread(X, segment_mask(X), np.arange(24), y, weight)
+    segments = Segments.of(X, segment_mask(X), np.arange(24), y, weight)
     ours = training.train(
         architecture, segments, None, seed=[3], epochs=5, batch_size=100, learning_rate=0.01
     )
-    first = training.initial_weights(architecture, np.random.default_rng([3]))
-    model = training.build_keras(architecture, first)
+    first = initial_weights(architecture, np.random.default_rng([3]))
+    model = keras_models.build_keras(architecture, first)
     model.compile(
         keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"]
     )
@@ -195,7 +197,7 @@ def test_recurrent_layers_learn_as_keras_do():
     rng = np.random.default_rng(0)
     x = tf.Variable(rng.normal(0, 2, (3, 20, 5)), dtype=tf.float32)
     gradients = []
-    for kind in (keras.layers.LSTM, training.FusedLSTM):
+    for kind in (keras.layers.LSTM, keras_models.FusedLSTM):
         layer = kind(4, return_sequences=True)
         layer.build(x.shape)
         rng = np.random.default_rng(1)
@@ -210,7 +212,7 @@ def test_recurrent_layers_learn_as_keras_do():
 def test_initial_weights_are_distributed_as_keras_draws_them():
     hidden = [L.Reshape((40, 30, 1)), L.Conv2D(50, kernel_size=(5, 4)), L.Reshape((36, 27 * 50))]
     architecture = L.Architecture((40, 30), (*hidden, L.LSTM(40), L.Dense(200, "softmax")))
-    ours = training.initial_weights(architecture, np.random.default_rng(0))
+    ours = initial_weights(architecture, np.random.default_rng(0))
     theirs = keras.Sequential(
         [
             keras.Input((40, 30, 1)),

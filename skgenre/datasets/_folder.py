@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ..tracks import artist_groups
+from .facts import artist_groups
 
 #: Endings, in lower case, of files that are taken for audio.
 AUDIO_SUFFIXES = (

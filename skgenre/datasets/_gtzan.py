@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from ..tracks import GTZAN_GENRES, artist_groups, gtzan_faults
+from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
 
 logger = logging.getLogger(__name__)
 

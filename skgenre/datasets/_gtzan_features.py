@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from ..tracks import GTZAN_FEATURES, artist_groups, parse_names
+from ..features import GTZAN_FEATURES
+from .facts import artist_groups, parse_names
 
 _DESCR = """\
 GTZAN's feature table {name}: {n_rows} rows of 57 features, of {n_tracks} tracks.

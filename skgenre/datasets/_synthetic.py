@@ -16,7 +16,7 @@ import scipy.signal
 import soundfile
 from sklearn.utils import Bunch, check_random_state
 
-from ..tracks import GTZAN_GENRES
+from .facts import GTZAN_GENRES
 
 SAMPLE_RATE = 22050
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from .audio import AudioError, AudioFile
-from .extraction import TrackExtractor, check_paths
-from .mfcc import n_segment_frames, segment_mfcc, segment_starts
+from .._sklearn import Interval, StrOptions
+from ..audio import AudioError, AudioFile
+from .extractor import TrackExtractor
+from .segments import n_segment_frames, segment_starts
+from .spectra import segment_mfcc
 
 
-class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
+class MFCCSegmenter(TrackExtractor):
     """Turn audio files into segments of mel-frequency cepstral coefficients.
 
     Each track is cut into segments of equal length, and MFCCs are computed of each segment
@@ -74,7 +76,7 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
     (2, 3, 130, 13)
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **TrackExtractor._parameter_constraints,
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
@@ -89,18 +91,18 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
     def __init__(
         self,
         *,
-        sample_rate=22050,
-        n_mfcc=13,
-        n_fft=2048,
-        hop_length=512,
-        n_mels=128,
-        segment_duration=3.0,
-        n_segments=10,
-        placement="start",
-        on_error="raise",
-        memory=None,
-        n_jobs=None,
-        verbose=0,
+        sample_rate: int = 22050,
+        n_mfcc: int = 13,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        n_mels: int = 128,
+        segment_duration: float = 3.0,
+        n_segments: int | None = 10,
+        placement: str = "start",
+        on_error: str = "raise",
+        memory: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
     ):
         self.sample_rate = sample_rate
         self.n_mfcc = n_mfcc
@@ -110,54 +112,39 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        self.on_error = on_error
-        self.memory = memory
-        self.n_jobs = n_jobs
-        self.verbose = verbose
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
-    def transform(self, X):
-        """Read the tracks and compute their MFCC segments.
+    @property
+    def track_shape(self) -> tuple[int | None, ...]:
+        """Shape of a track's array, ``(n_segments, n_frames, n_mfcc)``."""
+        n_frames = n_segment_frames(self._segment_length, self.hop_length)
+        return self.n_segments, n_frames, self.n_mfcc
+
+    def extract_track(self, audio: AudioFile) -> np.ndarray:
+        """Compute the MFCC segments of one track.
 
         Parameters
         ----------
-        X : list, array or Series of paths, or a DataFrame of one column
-            ``str``, ``pathlib.Path``, or binary file objects.
+        audio : AudioFile
 
         Returns
         -------
-        tensor : float32 ndarray of shape (n_tracks, n_segments, n_frames, n_mfcc)
-            Segments that do not exist are all NaN.
+        segments : float32 ndarray of shape (n_segments_found, n_frames, n_mfcc)
 
         Raises
         ------
-        UnreadableTracksError
-            If ``on_error="raise"`` and tracks cannot be read or have no whole segment.
+        AudioError
+            If the track has no whole segment.
         """
-        self._check_parameters()
-        paths = check_paths(X)
-        tracks = self._extract_all(paths)
-        n_segments = self.n_segments
-        if n_segments is None:
-            tracks = list(tracks)
-            n_segments = max([1, *(len(track) for track in tracks if track is not None)])
-        n_frames = n_segment_frames(self._segment_length, self.hop_length)
-        out = np.full((len(paths), n_segments, n_frames, self.n_mfcc), np.nan, np.float32)
-        for row, track in zip(out, tracks, strict=True):
-            if track is not None:
-                row[: len(track)] = track
-        return out
-
-    def _extract(self, path) -> tuple[np.ndarray, bool]:
-        with AudioFile(path, self.sample_rate) as audio:
-            segments = self._read_segments(audio)
-            if not segments:
-                duration = len(audio.read()) / self.sample_rate
-                raise AudioError(
-                    audio.name,
-                    f"{duration:.2f} s of audio is too short for one segment of "
-                    f"{self.segment_duration:g} s",
-                )
-        coefficients = segment_mfcc(
+        segments = self._read_segments(audio)
+        if not segments:
+            duration = len(audio.read()) / self.sample_rate
+            raise AudioError(
+                audio.name,
+                f"{duration:.2f} s of audio is too short for one segment of "
+                f"{self.segment_duration:g} s",
+            )
+        return segment_mfcc(
             segments,
             sample_rate=self.sample_rate,
             n_mfcc=self.n_mfcc,
@@ -165,7 +152,6 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
             hop_length=self.hop_length,
             n_mels=self.n_mels,
         )
-        return coefficients, audio.ended_early
 
     def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
         length = self._segment_length
@@ -205,17 +191,3 @@ class MFCCSegmenter(TrackExtractor, auto_wrap_output_keys=None):
                 f"segment_duration={self.segment_duration} s is less than a sample at "
                 f"sample_rate={self.sample_rate} Hz"
             )
-
-    def set_output(self, *, transform=None):
-        """Accept scikit-learn's output setting; tensors have no table form, so no effect.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"}, default=None
-            Ignored.
-
-        Returns
-        -------
-        self
-        """
-        return self

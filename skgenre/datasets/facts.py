@@ -1,4 +1,4 @@
-"""What is known of GTZAN's tracks, read from the data files of the package.
+"""Facts about GTZAN's tracks, read from the data files of the package.
 
 ``skgenre/data/README.md`` names the sources.
 """
@@ -26,26 +26,6 @@ GTZAN_GENRES = (
     "pop",
     "reggae",
     "rock",
-)
-
-#: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
-GTZAN_FEATURES = (
-    *(
-        f"{name}_{statistic}"
-        for name in (
-            "chroma_stft",
-            "rms",
-            "spectral_centroid",
-            "spectral_bandwidth",
-            "rolloff",
-            "zero_crossing_rate",
-            "harmony",
-            "perceptr",
-        )
-        for statistic in ("mean", "var")
-    ),
-    "tempo",
-    *(f"mfcc{i}_{statistic}" for i in range(1, 21) for statistic in ("mean", "var")),
 )
 
 _NAME = re.compile(
@@ -118,7 +98,7 @@ def parse_names(names) -> list[re.Match]:
 
 
 def track_groups(names) -> np.ndarray:
-    """Tell which track each file, or each piece of a track, belongs to.
+    """Track that each file, or each piece of a track, belongs to.
 
     Parameters
     ----------
@@ -146,7 +126,7 @@ def track_groups(names) -> np.ndarray:
 
 
 def artist_groups(names) -> np.ndarray:
-    """Tell which artist each file, or each piece of a track, is by.
+    """Artist of each file, or of each piece of a track.
 
     Parameters
     ----------

@@ -1,15 +1,15 @@
-"""MP3 files of which libsndfile would read a part, or nothing: their length, and where they begin.
+"""MP3 files of which libsndfile would read a part, or nothing.
 
-Without a Xing header it believes the first frame's bit rate to be that of all, and stops where
-the file would end then; of a file that begins with anything but a frame or a tag it says that it
-does not know the format. A view of the file that begins with such a header mends both.
+Without a Xing header libsndfile takes the first frame's bit rate for that of all frames, and
+stops where the file would end then. A file that begins with anything but a frame or a tag it
+does not recognise. A view of the file that begins with such a header mends both.
 """
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
-from typing import BinaryIO
+
+from .readers import FileView
 
 #: Layer III, kbit/s: MPEG-1 and the later ones with lower rates (ISO 11172-3, 13818-3).
 _BIT_RATES = (
@@ -63,19 +63,19 @@ class _Frame:
         return 4 + (9 if self.mono else 17)
 
 
-def readable(file: BinaryIO, believed: int | None = None) -> BinaryIO | None:
-    """View of an MP3 file that libsndfile reads in full.
+def complete(file: FileView, believed: int | None = None) -> FileView | None:
+    """View an MP3 file so that libsndfile reads all of it.
 
     Parameters
     ----------
-    file : binary file object
-        Seekable; read from its start.
+    file : FileView
+        The file from its start.
     believed : int, default=None
-        Frames of sound that libsndfile takes it to have; None if it does not know the format.
+        Number of frames of sound that libsndfile finds; None if it does not know the format.
 
     Returns
     -------
-    view : binary file object or None
+    view : FileView or None
         None if the file is no MP3, or is read in full as it is. With a header of ours, the
         529 samples before the decoder has settled are left out, as with an encoder's.
     """
@@ -90,44 +90,15 @@ def readable(file: BinaryIO, believed: int | None = None) -> BinaryIO | None:
     if has_length and believed is not None:
         return None
     if has_length:
-        return _View(b"", file, begin + start)
+        return file.from_byte(begin + start)
     n_frames = _count_frames(file, begin + start)
     samples = 1152 if first.mpeg1 else 576
     if believed is not None and abs(n_frames * samples - believed) <= TOLERANCE:
         return None
-    return _View(_xing(data[start : start + 4], first, n_frames), file, begin + start)
+    return file.from_byte(begin + start, _xing(data[start : start + 4], first, n_frames))
 
 
-class _View(io.RawIOBase):
-    """A file from some place on, with something before it."""
-
-    def __init__(self, head: bytes, file: BinaryIO, start: int):
-        self._head, self._source, self._start = head, file, start
-        self._size = len(head) + file.seek(0, io.SEEK_END) - start
-        self._at = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        self._at = max(0, offset + (0, self._at, self._size)[whence])
-        return self._at
-
-    def readinto(self, buffer) -> int:
-        if self._at < len(self._head):
-            part = self._head[self._at :][: len(buffer)]
-        else:
-            self._source.seek(self._start + self._at - len(self._head))
-            part = self._source.read(len(buffer))
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
-
-
-def _count_frames(file: BinaryIO, start: int) -> int:
+def _count_frames(file: FileView, start: int) -> int:
     """Walk from frame to frame, over what is none, in windows of the file."""
     n_frames, i, data = 0, 0, b""
     while True:
@@ -147,7 +118,7 @@ def _count_frames(file: BinaryIO, start: int) -> int:
             return n_frames
 
 
-def _behind_tags(file: BinaryIO) -> int:
+def _behind_tags(file: FileView) -> int:
     """Find the byte behind the ID3 tags that a file begins with."""
     i = 0
     while True:

@@ -7,17 +7,38 @@ of the time otherwise, is done by a faster median filter. The values are those o
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 from numbers import Real
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.utils._param_validation import Interval
 
-from .audio import AudioError, AudioFile
-from .extraction import TrackExtractor, check_paths
-from .mfcc import constants, sum_bands, to_decibels
-from .tracks import GTZAN_FEATURES
+from .._sklearn import Interval
+from ..audio import AudioError, AudioFile
+from .extractor import TrackExtractor
+from .spectra import constants, sum_bands, to_decibels
+
+#: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
+GTZAN_FEATURES = (
+    *(
+        f"{name}_{statistic}"
+        for name in (
+            "chroma_stft",
+            "rms",
+            "spectral_centroid",
+            "spectral_bandwidth",
+            "rolloff",
+            "zero_crossing_rate",
+            "harmony",
+            "perceptr",
+        )
+        for statistic in ("mean", "var")
+    ),
+    "tempo",
+    *(f"mfcc{i}_{statistic}" for i in range(1, 21) for statistic in ("mean", "var")),
+)
 
 #: What the tables were computed with; other values would give other columns.
 SAMPLE_RATE = 22050
@@ -44,7 +65,7 @@ def track_features(y: np.ndarray) -> np.ndarray:
     Returns
     -------
     features : float64 ndarray of shape (57,)
-        Named, in this order, by :data:`skgenre.tracks.GTZAN_FEATURES`: mean and variance over
+        Named, in this order, by :data:`skgenre.features.GTZAN_FEATURES`: mean and variance over
         time of chroma, RMS level, spectral centroid, bandwidth and roll-off (Hz), zero-crossing
         rate, the harmonic and the percussive signal; the tempo in beats a minute; mean and
         variance of 20 MFCCs.
@@ -174,12 +195,13 @@ def _harmonic(stft: np.ndarray, magnitude: np.ndarray, n_samples: int) -> np.nda
     return librosa.istft((stft * mask).T, hop_length=HOP_LENGTH, n_fft=N_FFT, length=n_samples)
 
 
+#: Two threads that compile at once would get a warning of librosa 1.0.
+_COMPILING = threading.Lock()
+
+
 @cache
 def _compile() -> None:
-    """Have all compiled that librosa and we compile on first use.
-
-    Two threads that were the first at once would get a warning of librosa 1.0.
-    """
+    """Have all compiled that librosa and we compile on first use."""
     track_features(np.sin(np.arange(8 * N_FFT) ** 1.5))
 
 
@@ -235,7 +257,7 @@ def _median_of_lines(lines, size):
 class TrackFeatures(TrackExtractor):
     """Turn audio files into the 57 columns of GTZAN's feature tables.
 
-    A model that was trained on a table answers for songs from disk::
+    A model trained on a table predicts songs from disk::
 
         table = load_gtzan_features("features_30_sec.csv")
         model = make_baseline("svm").fit(table.data, table.target)
@@ -245,8 +267,8 @@ class TrackFeatures(TrackExtractor):
     Parameters
     ----------
     max_duration : float or None, default=120.0
-        Of longer tracks the middle so many seconds are taken, which bounds the memory: about
-        2.5 MB a second. None takes all of every track.
+        Only the central `max_duration` seconds of longer tracks are used, which bounds the
+        memory: about 2.5 MB a second. None uses all of every track.
     on_error : {"raise", "warn"}, default="raise"
         What becomes of tracks that cannot be read or are shorter than 0.1 s. ``"raise"`` tries
         all tracks, then raises one error that lists them; ``"warn"`` gives them rows of NaN and
@@ -285,54 +307,57 @@ class TrackFeatures(TrackExtractor):
     'chroma_stft_mean'
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: ClassVar[dict] = {
         **TrackExtractor._parameter_constraints,
         "max_duration": [Interval(Real, 0, None, closed="neither"), None],
     }
 
+    sample_rate = SAMPLE_RATE
+    dtype = np.float64
+
     def __init__(
-        self, *, max_duration=120.0, on_error="raise", memory=None, n_jobs=None, verbose=0
+        self,
+        *,
+        max_duration: float | None = 120.0,
+        on_error: str = "raise",
+        memory: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
     ):
         self.max_duration = max_duration
-        self.on_error = on_error
-        self.memory = memory
-        self.n_jobs = n_jobs
-        self.verbose = verbose
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
-    def transform(self, X):
-        """Read the tracks and compute their features.
+    @property
+    def track_shape(self) -> tuple[int, ...]:
+        """Shape of a track's array, ``(57,)``."""
+        return (len(GTZAN_FEATURES),)
+
+    def extract_track(self, audio: AudioFile) -> np.ndarray:
+        """Compute the features of one track.
 
         Parameters
         ----------
-        X : list, array or Series of paths, or a DataFrame of one column
-            ``str``, ``pathlib.Path``, or binary file objects.
+        audio : AudioFile
 
         Returns
         -------
-        table : float64 ndarray of shape (n_tracks, 57)
-            Rows of tracks that cannot be read are NaN.
+        features : float64 ndarray of shape (57,)
 
         Raises
         ------
-        UnreadableTracksError
-            If ``on_error="raise"`` and tracks cannot be read or are too short.
+        AudioError
+            If the track is shorter than a frame.
         """
-        self._check_parameters()
-        paths = check_paths(X)
-        _compile()
-        missing = np.full(len(GTZAN_FEATURES), np.nan)
-        return np.stack([missing if row is None else row for row in self._extract_all(paths)])
-
-    def _extract(self, path) -> tuple[np.ndarray, bool]:
-        with AudioFile(path, SAMPLE_RATE) as audio:
-            y = self._read(audio)
-            if len(y) < N_FFT:
-                raise AudioError(
-                    audio.name,
-                    f"{len(y) / SAMPLE_RATE:.2f} s of audio is too short for a frame of "
-                    f"{N_FFT / SAMPLE_RATE:.2f} s",
-                )
-        return track_features(y), audio.ended_early
+        y = self._read(audio)
+        if len(y) < N_FFT:
+            raise AudioError(
+                audio.name,
+                f"{len(y) / SAMPLE_RATE:.2f} s of audio is too short for a frame of "
+                f"{N_FFT / SAMPLE_RATE:.2f} s",
+            )
+        with _COMPILING:
+            _compile()
+        return track_features(y)
 
     def _read(self, audio: AudioFile) -> np.ndarray:
         if self.max_duration is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import stat
 import warnings
 from numbers import Integral
@@ -17,11 +16,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import soundfile
 import soxr
 
 from . import mp3
-from .ffmpeg import FFmpegError, FFmpegFile
+from .errors import AudioError
+from .ffmpeg import FFmpegReader
+from .readers import DecodingError, FileView, Reader, SndfileReader
 
 #: Seconds of audio beside an interval that its resampled samples depend on. soxr's "HQ"
 #: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
@@ -30,47 +30,6 @@ RESAMPLING_MARGIN = 0.05
 #: Values decoded at once, over all channels: 48 s of mono at 22,050 Hz. No memory is taken on the
 #: word of a header, only as they arrive.
 BLOCK_VALUES = 1 << 20
-
-#: Formats in which samples after a seek differ from those that plain decoding gives.
-_INEXACT_SEEK = ("MP3", "OGG", "FFMPEG")
-
-#: What libsndfile logs of a chunk whose header promises more bytes than the file has.
-_PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
-
-
-class AudioError(ValueError):
-    """A file that gives no samples.
-
-    Parameters
-    ----------
-    path : str
-        The file, as it was given.
-    reason : str
-        What is wrong with it.
-    """
-
-    def __init__(self, path: str, reason: str):
-        # Both go to args, so that pickling, from a worker process, makes it again.
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-class _SoundFile(soundfile.SoundFile):
-    """A sound file whose reads do nothing but read.
-
-    Of a seekable file python-soundfile seeks after each read to where it already is, which
-    disturbs libsndfile's MP3 decoder: samples after it differ.
-    """
-
-    #: Frames by which its length may be wrong.
-    tolerance = 0
-
-    def seekable(self) -> bool:
-        return False
 
 
 class AudioFile:
@@ -105,91 +64,31 @@ class AudioFile:
             raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
-        self._source = path
+        self._source: str | BinaryIO = path
         if isinstance(path, str | os.PathLike):
             self._source = self.name
             _check_regular(self.name)
-        self._opened = None  # what was opened here, and is to be closed
-        self._file: _SoundFile | FFmpegFile | None = None
         self._open()
-        native = self._file.samplerate
+        native = self._reader.sample_rate
         divisor = math.gcd(native, sample_rate)
-        # up samples at our rate last exactly as long as down frames of the file.
+        # `up` samples at our rate last exactly as long as `down` frames of the file.
         self._up, self._down = sample_rate // divisor, native // divisor
-        self.n_samples = self._resampled_length(self._file.frames)
-        self.ended_early = any(
-            int(found) < int(promised) < 0xFFFFFF00  # above: a stream of unknown length
-            for promised, found in _PROMISED.findall(self._file.extra_info)
-        )
+        self.n_samples = self._resampled_length(self._reader.n_frames)
+        self.ended_early = self._reader.truncated
 
     def __enter__(self) -> AudioFile:
         return self
 
     def __exit__(self, *exc) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        for file in (self._file, self._opened):
-            if file is not None:
-                file.close()
-        self._file = self._opened = None
+        self._reader.close()
 
     def _open(self) -> None:
-        """Open the file, anew if it is, at its first frame."""
-        self._close()
-        if not isinstance(self._source, str):
-            self._source.seek(0)
-        source = self._source
-        if isinstance(source, str) and source.lower().endswith(".raw"):
-            # By that name python-soundfile would ask for the format instead of looking for it.
-            source = os.open(source, os.O_RDONLY)
-        try:
-            self._file = _SoundFile(source)
-        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-            reason = getattr(error, "error_string", "") or str(error)
-            self._open_otherwise(reason.strip().rstrip("."), error)
-        else:
-            if self._file.format == "MP3":
-                if view := mp3.readable(self._reopened(), self._file.frames):
-                    self._file.close()
-                    self._file = _SoundFile(view)
-                self._file.tolerance = mp3.TOLERANCE
-        if self._file.frames <= 0:
-            self._close()
+        """Open the file at its first frame."""
+        self._reader = _open_reader(self._source, self.name)
+        if self._reader.n_frames <= 0:
+            self._reader.close()
             raise AudioError(self.name, "holds no samples")
         self._position = 0
-
-    def _open_otherwise(self, reason: str, error: Exception) -> None:
-        """Open what libsndfile does not know: an MP3 behind junk, or what ffmpeg knows."""
-        if view := mp3.readable(self._reopened()):
-            try:
-                self._file = _SoundFile(view)
-                return
-            except soundfile.LibsndfileError:
-                pass
-        try:
-            self._file = FFmpegFile(self._reopened())
-        except (FFmpegError, ImportError) as second:
-            self._close()
-            if isinstance(second, FFmpegError):
-                reason = f"not audio that libsndfile or ffmpeg can read ({reason}; {second})"
-            else:
-                reason = (
-                    f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
-                    "pip install skgenre[av]"
-                )
-            raise AudioError(self.name, reason) from error
-
-    def _reopened(self) -> BinaryIO:
-        """Return the file as an object, at its start."""
-        if isinstance(self._source, str):
-            if self._opened is None:
-                self._opened = open(self._source, "rb")  # noqa: SIM115, closed by _close
-            file = self._opened
-        else:
-            file = self._source
-        file.seek(0)
-        return file
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read the samples from `start` to `stop`, counted at `sample_rate`.
@@ -218,13 +117,13 @@ class AudioFile:
         first = step * self._down
         last = None
         if stop is not None:
-            last = -(-stop * self._down // self._up) + math.ceil(margin * self._file.samplerate)
+            last = -(-stop * self._down // self._up) + math.ceil(margin * self._reader.sample_rate)
         y = self._decode(first, last)
         if not np.isfinite(y).all():
             raise AudioError(self.name, "holds NaN or infinite samples")
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
-            y = soxr.resample(y, self._file.samplerate, self.sample_rate, quality="HQ")
+            y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
             y = np.pad(y[:n], (0, n - min(n, len(y))))  # soxr rounds, librosa rounds up
         offset = step * self._up
         return y[start - offset : None if stop is None else stop - offset]
@@ -236,55 +135,92 @@ class AudioFile:
         """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
         self._go_to(first)
         blocks = []
-        most = BLOCK_VALUES // self._file.channels
+        most = BLOCK_VALUES // self._reader.n_channels
         while self._position >= first and (last is None or self._position < last):
             n = most if last is None else min(most, last - self._position)
             blocks.append(self._decode_block(n))
             if len(blocks[-1]) < n:
                 break
-        promised = self._file.frames if last is None else min(last, self._file.frames)
-        self.ended_early |= self._position < promised - self._file.tolerance
+        end = self._reader.n_frames if last is None else min(last, self._reader.n_frames)
+        self.ended_early |= self._position < end - self._reader.tolerance
         return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
 
     def _go_to(self, frame: int) -> None:
         """Move to a frame, or as near to it as the file goes."""
         if self._position == frame:
             return
-        if self._file.format not in _INEXACT_SEEK:
+        if self._reader.exact_seek:
             try:
-                self._position = self._file.seek(min(frame, self._file.frames))
+                self._position = self._reader.seek(frame)
                 return
-            except soundfile.LibsndfileError:  # as after damage in a FLAC file
+            except DecodingError:
                 self.ended_early = True
-                self._open()
-        elif self._position > frame:
+        if self._position > frame or self._reader.exact_seek:
+            self._reader.close()
             self._open()
         while self._position < frame:
-            n = min(BLOCK_VALUES // self._file.channels, frame - self._position)
+            n = min(BLOCK_VALUES // self._reader.n_channels, frame - self._position)
             if len(self._decode_block(n)) < n:
                 break
 
     def _decode_block(self, n: int) -> np.ndarray:
         """Decode the next `n` frames, mixed to mono; fewer at the end or before damage."""
-        # Integers come as they are, which is several times as fast as what libsndfile makes of
-        # them. Frames that damage keeps from being decoded stay NaN; in plain samples the file
-        # simply ends.
-        plain = self._file.subtype == "PCM_16" and self._file.format != "FLAC"
-        shape = n, self._file.channels
-        block = np.empty(shape, np.int16) if plain else np.full(shape, np.nan, np.float32)
-        try:
-            block = self._file.read(out=block)
-        except (soundfile.LibsndfileError, FFmpegError) as error:
-            # What was decoded before the damage counts; libsndfile does not say how much.
-            block = block[: np.isnan(block[:, 0]).argmax()]
+        block = self._reader.read(n)
+        if self._reader.damage is not None:
             if self._position == 0 and not len(block):
-                reason = getattr(error, "error_string", str(error)).strip() or "no reason given"
-                raise AudioError(self.name, f"cannot be decoded ({reason})") from error
+                raise AudioError(self.name, f"cannot be decoded ({self._reader.damage})")
             self.ended_early = True
         self._position += len(block)
-        if plain:
-            block = block * np.float32(1 / 32768)
-        return block[:, 0] if self._file.channels == 1 else block.mean(axis=1)
+        return block
+
+
+def _open_reader(source: str | BinaryIO, name: str) -> Reader:
+    """Open a file in the first decoder that knows it: libsndfile, then ffmpeg.
+
+    Raises
+    ------
+    AudioError
+        If none does; the reason is that of each.
+    """
+    try:
+        reader = SndfileReader(source if isinstance(source, str) else FileView.of(source))
+    except DecodingError as error:
+        reason = str(error)
+    else:
+        return _complete_mp3(reader, source) if reader.is_mp3 else reader
+    view = FileView.of(source)
+    # An MP3 behind junk.
+    if complete := mp3.complete(view):
+        try:
+            return SndfileReader(complete)
+        except DecodingError:
+            complete.close()
+            view = FileView.of(source)
+    try:
+        return FFmpegReader(view)
+    except (DecodingError, ImportError) as error:
+        view.close()
+        if isinstance(error, DecodingError):
+            reason = f"not audio that libsndfile or ffmpeg can read ({reason}; {error})"
+        else:
+            reason = (
+                f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
+                "pip install skgenre[av]"
+            )
+        raise AudioError(name, reason) from error
+
+
+def _complete_mp3(reader: SndfileReader, source: str | BinaryIO) -> Reader:
+    """Open an MP3 again with its true length, if libsndfile's is wrong."""
+    view = FileView.of(source)
+    complete = mp3.complete(view, reader.n_frames)
+    if complete is None:
+        view.close()
+    else:
+        reader.close()
+        reader = SndfileReader(complete)
+    reader.tolerance = mp3.TOLERANCE
+    return reader
 
 
 def name_of(path: str | os.PathLike | BinaryIO) -> str:

@@ -17,21 +17,21 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
-from .extraction import check_paths, versions
-from .mfcc import n_segment_frames
-from .segmenter import MFCCSegmenter
+from .cache import versions
+from .extractor import Report, TrackExtractor, check_paths
 
 _FORMAT = 1
 _MANIFEST, _TENSOR, _CHECKSUMS = "manifest.json", "tensor.npy", "checksums.npy"
 
 
-def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bunch:
+def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bunch:
     """Compute the segments of tracks into a folder, going on where an earlier call ended.
 
     Parameters
     ----------
-    segmenter : MFCCSegmenter
-        What to compute. `n_segments` must be a number, since the size of the store is fixed.
+    extractor : TrackExtractor
+        What to compute, such as a :class:`MFCCSegmenter`. Its `n_segments` must be a number,
+        since the size of the store is fixed.
     X : list, array or Series of paths, or a DataFrame of one column
         The tracks. File objects have no name by which to find them again.
     folder : str or pathlib.Path
@@ -62,9 +62,9 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
     >>> store = extract_store(MFCCSegmenter(n_jobs=2), paths, "features")  # doctest: +SKIP
     >>> CNNClassifier().fit(store.data, genres)  # doctest: +SKIP
     """
-    segmenter.fit(X)
+    extractor.fit(X)
     paths = check_paths(X)
-    if segmenter.n_segments is None:
+    if None in extractor.track_shape:
         raise ValueError("n_segments=None has no fixed size to store; set a number of segments")
     for path in paths:
         if not isinstance(path, str | os.PathLike):
@@ -72,7 +72,7 @@ def extract_store(segmenter: MFCCSegmenter, X, folder: str | os.PathLike) -> Bun
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
-        _extract_into(folder, segmenter, paths)
+        _extract_into(folder, extractor, paths)
     return load_store(folder)
 
 
@@ -90,11 +90,11 @@ def _alone(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _extract_into(folder: Path, segmenter: MFCCSegmenter, paths: list) -> None:
-    manifest = _describe(segmenter, paths)
+def _extract_into(folder: Path, extractor: TrackExtractor, paths: list) -> None:
+    manifest = _describe(extractor, paths)
     found = _read_manifest(folder)
     if found is None:
-        _allocate(folder, segmenter, len(paths))
+        _allocate(folder, extractor, len(paths))
         _write_manifest(folder, manifest)
     elif {**found, "complete": False} != manifest:
         differing = [key for key in manifest if key != "complete" and found[key] != manifest[key]]
@@ -107,9 +107,10 @@ def _extract_into(folder: Path, segmenter: MFCCSegmenter, paths: list) -> None:
     tensor, checksums = (np.load(folder / name, "r+") for name in (_TENSOR, _CHECKSUMS))
     # Rows that were never written are not read: a new store is all of them.
     missing = [i for i, found in enumerate(checksums) if not found or found != _checksum(tensor[i])]
-    tracks = segmenter._extract_all([paths[i] for i in missing])
+    report = Report(len(missing))
+    tracks = extractor._extract_all([paths[i] for i in missing], report)
     for i, track in zip(missing, tracks, strict=True):
-        row = np.full(tensor.shape[1:], np.nan, np.float32)
+        row = np.full(tensor.shape[1:], np.nan, tensor.dtype)
         if track is not None:
             row[: len(track)] = track
         tensor[i] = row
@@ -117,6 +118,7 @@ def _extract_into(folder: Path, segmenter: MFCCSegmenter, paths: list) -> None:
             checksums[i] = _checksum(row)
     for array in (tensor, checksums):
         array.flush()
+    report.conclude(extractor.on_error)
     _write_manifest(folder, {**manifest, "complete": True})
 
 
@@ -131,7 +133,7 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     Returns
     -------
     store : Bunch
-        With ``data``, the memory-mapped float32 tensor (n_tracks, n_segments, n_frames, n_mfcc),
+        With ``data``, the memory-mapped tensor (n_tracks, n_segments, n_frames, n_mfcc),
         read-only, and ``filenames``, the path of each track. The networks read it batch by batch.
 
     Raises
@@ -151,9 +153,9 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     )
 
 
-def _describe(segmenter: MFCCSegmenter, paths: list) -> dict:
+def _describe(extractor: TrackExtractor, paths: list) -> dict:
     """Say all that the content depends on."""
-    parameters = segmenter.get_params()
+    parameters = extractor.get_params()
     for name in ("on_error", "memory", "n_jobs", "verbose"):  # how, not what
         del parameters[name]
     manifest = {
@@ -175,12 +177,11 @@ def _identity(path: str) -> list:
     return [path, status.st_size, status.st_mtime_ns]
 
 
-def _allocate(folder: Path, segmenter: MFCCSegmenter, n_tracks: int) -> None:
-    n_frames = n_segment_frames(segmenter._segment_length, segmenter.hop_length)
+def _allocate(folder: Path, extractor: TrackExtractor, n_tracks: int) -> None:
     # A header can be read back only of Python's own integers.
-    shape = (n_tracks, int(segmenter.n_segments), int(n_frames), int(segmenter.n_mfcc))
+    shape = tuple(map(int, (n_tracks, *extractor.track_shape)))
     # Sparse files of zeros, whose checksums are not zero.
-    np.lib.format.open_memmap(folder / _TENSOR, "w+", np.float32, shape)
+    np.lib.format.open_memmap(folder / _TENSOR, "w+", extractor.dtype, shape)
     np.lib.format.open_memmap(folder / _CHECKSUMS, "w+", np.uint32, (n_tracks,))
 
 

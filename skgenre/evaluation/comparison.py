@@ -1,130 +1,17 @@
-"""Scores that can be believed: the filtered split, models side by side, and what leaks."""
+"""Models side by side on the same folds, and the scores of splits that leak."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import (
-    BaseCrossValidator,
     StratifiedGroupKFold,
     StratifiedKFold,
     check_cv,
     cross_validate,
 )
-from sklearn.utils.validation import check_consistent_length
-
-from .tracks import gtzan_filtered_split, track_groups
-
-
-class FilteredSplit(BaseCrossValidator):
-    """One split of GTZAN's tracks by the fault-filtered partition.
-
-    :func:`filtered_split` makes it.
-
-    Parameters
-    ----------
-    track_ids : sequence of str
-        The track of each sample.
-    train, test : tuple of {"train", "valid", "test"}
-        Parts of the partition to train and to test on.
-    """
-
-    def __init__(self, track_ids, train=("train",), test=("test",)):
-        self.track_ids = track_ids
-        self.train = train
-        self.test = test
-
-    def split(self, X, y=None, groups=None):
-        """Give the one split.
-
-        Parameters
-        ----------
-        X : sequence of n_samples samples
-            In the order of `track_ids`.
-        y, groups : ignored
-
-        Yields
-        ------
-        train, test : int ndarray
-            Indices of the samples.
-        """
-        check_consistent_length(X, self.track_ids)
-        parts = gtzan_filtered_split()
-        part = np.array([parts.get(track, "") for track in track_groups(self.track_ids)])
-        yield tuple(np.flatnonzero(np.isin(part, side)) for side in (self.train, self.test))
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Give the number of splits, 1.
-
-        Parameters
-        ----------
-        X, y, groups : ignored
-
-        Returns
-        -------
-        n_splits : int
-        """
-        return 1
-
-
-def filtered_split(track_ids, *, train=("train",), test=("test",)) -> FilteredSplit:
-    """Split GTZAN's tracks by the fault-filtered partition, for ``cv=`` of any search.
-
-    Random splits of GTZAN have artists, and repetitions of one recording, on both sides. This
-    partition [1]_ leaves out repetitions, distorted and mislabelled tracks, and no named artist
-    is in two of its parts: 443 tracks to train on, 197 to choose by, 290 to test on. (One of
-    the 443, ``jazz.00054``, is in the tables but has no readable audio.)
-
-    Parameters
-    ----------
-    track_ids : sequence of str
-        The track of each sample, in the order of X: track ids, file names or paths. Pieces of
-        a track may each have a row. Tracks in no part are on neither side.
-    train, test : sequence of {"train", "valid", "test"}, default=("train",), ("test",)
-        Parts to train and to test on.
-
-    Returns
-    -------
-    cv : FilteredSplit
-        A scikit-learn splitter of one split.
-
-    Raises
-    ------
-    ValueError
-        If names are not those of GTZAN's tracks, a part is unknown or on both sides, or a side
-        would have no sample.
-
-    References
-    ----------
-    .. [1] C. Kereliuk, B. L. Sturm and J. Larsen, "Deep Learning and Music Adversaries", IEEE
-       Transactions on Multimedia 17(11), 2015.
-
-    Examples
-    --------
-    >>> from skgenre import filtered_split
-    >>> track_ids = ["blues.00029", "blues.00000", "blues.00012"]
-    >>> [(train, test)] = filtered_split(track_ids, test=("valid",)).split(track_ids)
-    >>> train.tolist(), test.tolist()
-    ([0], [1])
-    """
-    train, test = (tuple([side] if isinstance(side, str) else side) for side in (train, test))
-    parts = ("train", "valid", "test")
-    if not set(train + test) <= set(parts) or set(train) & set(test):
-        raise ValueError(
-            f"train={train} and test={test} must name different parts of the partition: {parts}"
-        )
-    track_ids = track_groups(track_ids).tolist()
-    cv = FilteredSplit(track_ids, train, test)
-    for side, indices in zip((train, test), next(cv.split(track_ids)), strict=True):
-        if not len(indices):
-            raise ValueError(
-                f"None of the {len(track_ids)} samples is in part {' or '.join(side)} of the "
-                "filtered partition; are these all of the tracks?"
-            )
-    return cv
 
 
 def compare_models(

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import hashlib
 import inspect
 import io
 import json
@@ -21,34 +20,29 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.ensemble._forest import BaseForest
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import get_scorer, get_scorer_names
-from sklearn.svm._base import BaseLibSVM
-from sklearn.tree import BaseDecisionTree
 
-from .classifiers import SegmentClassifier
-from .layers import LAYERS, Architecture, Layer
-
-#: Raised with every change that an earlier release could not read.
-FORMAT = 1
+from .._warnings import warn
+from ..networks import SegmentClassifier
+from ..networks.layers import LAYERS, Architecture, Layer
+from .archive import FORMAT, SCHEMA, ModelFileError, one_line, read, to_bytes, write
+from .compiled import check_compiled
 
 #: Types that are made from a file, beside scikit-learn's estimators and NumPy's arrays.
 TRUSTED = (
     "numpy.dtype",
-    "skgenre.classifiers.ANNClassifier",
-    "skgenre.classifiers.CNNClassifier",
-    "skgenre.classifiers.LSTMClassifier",
-    "skgenre.features.TrackFeatures",
-    "skgenre.model_selection.FilteredSplit",
-    "skgenre.segmenter.MFCCSegmenter",
-    "skgenre.tensors.SegmentScaler",
-    "skgenre.tensors.SegmentSummary",
+    "skgenre.networks.classifiers.ANNClassifier",
+    "skgenre.networks.classifiers.CNNClassifier",
+    "skgenre.networks.classifiers.LSTMClassifier",
+    "skgenre.features.gtzan.TrackFeatures",
+    "skgenre.features.mfcc.MFCCSegmenter",
+    "skgenre.preprocessing.SegmentScaler",
+    "skgenre.preprocessing.SegmentSummary",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
     "sklearn.metrics._scorer._PassthroughScorer",
@@ -60,7 +54,7 @@ TRUSTED = (
     "sklearn.utils._bunch.Bunch",
     "sklearn.utils._metadata_requests.MetadataRequest",
     "sklearn.utils._metadata_requests.MethodMetadataRequest",
-    # What these index with is checked, see _check_compiled.
+    # What these index with is checked, see check_compiled.
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.tree._tree.Tree",
 )
@@ -76,39 +70,7 @@ _LOADERS = frozenset(
     )
 )
 
-_MANIFEST, _SCHEMA = "manifest.json", "model/schema.json"
 _VERSIONS = ("skgenre", "scikit-learn", "numpy", "scipy", "skops", "keras")
-
-#: The model that comes with the package; ``benchmarks/starter_model.py`` makes it.
-STARTER = Path(__file__).parent / "data" / "starter.skgenre"
-
-#: What a file may hold unpacked: so many bytes, or so many times its own size.
-_MOST_BYTES, _MOST_TIMES = 1 << 26, 100
-
-
-class ModelFileError(ValueError):
-    """A model file that cannot be written, or that is refused.
-
-    Parameters
-    ----------
-    path : str
-        The file.
-    reason : str
-        What is wrong with it.
-    """
-
-    def __init__(self, path: str, reason: str):
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
-
-
-class _Refused(ValueError):
-    """Why an archive is not unpacked, although it could be."""
-
 
 # ---------------------------------------------------------------- saving
 
@@ -168,9 +130,9 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             for name in archive.namelist():
                 members[f"model/{name}"] = archive.read(name)
-        _check_loaders(members[_SCHEMA], _scores())
+        _check_loaders(members[SCHEMA], _scores())
     except Exception as error:  # whatever the parts of the model raise
-        raise ModelFileError(str(path), f"cannot be written: {_said(error)}") from error
+        raise ModelFileError(str(path), f"cannot be written: {one_line(error)}") from error
     manifest = {
         "format": FORMAT,
         "description": description,
@@ -180,30 +142,8 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
             "parameters": {name: repr(value) for name, value in model.get_params().items()},
         },
         "networks": networks,
-        "members": {name: _checksum(content) for name, content in members.items()},
     }
-    # NumPy's numbers, which a search may have set, are written as Python's.
-    text = json.dumps(manifest, indent=1, default=lambda number: number.item())
-    members = {_MANIFEST: text.encode(), **members}
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    _replace(path, file.getbuffer())
-
-
-def _replace(path: Path, content) -> None:
-    """Write a file so that it is never seen half written."""
-    new = path.with_name(path.name + ".new")  # one name, so that kills do not pile them up
-    try:
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    write(path, manifest, members)
 
 
 def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str, bytes]) -> dict:
@@ -215,7 +155,7 @@ def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str,
     }
     for kind, values in arrays.items():
         for i, value in enumerate(values or ()):
-            members[f"{folder}/{kind}/{i}.npy"] = _to_bytes(value)
+            members[f"{folder}/{kind}/{i}.npy"] = to_bytes(value)
     classifier.network_ = folder
     return {
         "folder": folder,
@@ -227,12 +167,6 @@ def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str,
         ],
         "arrays": {kind: None if v is None else len(v) for kind, v in arrays.items()},
     }
-
-
-def _to_bytes(value: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, value, allow_pickle=False)
-    return file.getvalue()
 
 
 # ---------------------------------------------------------------- loading
@@ -268,7 +202,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimat
         If it was made with another version of scikit-learn.
     """
     path = os.fspath(path)
-    manifest, members = _read(path)
+    manifest, members = read(path)
     try:
         networks = {
             entry["folder"]: _make_network(entry, members) for entry in manifest["networks"]
@@ -276,7 +210,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimat
         model = _make_model(members, tuple(trusted), manifest["versions"])
         for item in _walk(model):
             _add_new_parameters(item)
-            _check_compiled(item)
+            check_compiled(item)
             if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
                 raise ValueError("it names a folder of its own as memory")
             if isinstance(item, SegmentClassifier) and "network_" in vars(item):
@@ -288,7 +222,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimat
     except ModelFileError:
         raise
     except Exception as error:  # what a hostile or foreign file makes the parts raise
-        raise ModelFileError(path, f"is refused: {_said(error)}") from error
+        raise ModelFileError(path, f"is refused: {one_line(error)}") from error
     if not isinstance(model, BaseEstimator):
         raise ModelFileError(path, f"holds a {_type_name(model)}, which is no model")
     _warn_of_versions(path, manifest["versions"])
@@ -314,112 +248,7 @@ def describe(path: str | os.PathLike) -> dict:
     ModelFileError
         As :func:`load`.
     """
-    return _read(os.fspath(path))[0]
-
-
-def starter_model() -> BaseEstimator:
-    """Load the model that comes with the package, and answers without any training.
-
-    Returns
-    -------
-    pipeline : Pipeline
-        From paths to one of GTZAN's ten genres: features of the whole track and logistic
-        regression. ``describe(skgenre.persistence.STARTER)["description"]`` says what it was
-        trained on and how often it is right on artists that it had not heard: about half the
-        time.
-
-    Examples
-    --------
-    >>> from skgenre import starter_model
-    >>> starter_model().classes_[:3].tolist()
-    ['blues', 'classical', 'country']
-    """
-    with warnings.catch_warnings():
-        # It is tried with all versions that are allowed.
-        warnings.filterwarnings("ignore", message=".* was made with scikit-learn")
-        return load(STARTER)
-
-
-def _read(path: str) -> tuple[dict, dict[str, bytes]]:
-    """Unpack a file and check it as far as that goes without making anything of it."""
-    content = Path(path).read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = _unpack(archive, len(content))
-    except _Refused as error:
-        raise ModelFileError(path, f"is refused: {error}") from error
-    except Exception as error:  # zipfile and zlib have many
-        raise ModelFileError(path, f"is not a model file, or damaged ({_said(error)})") from error
-    try:
-        manifest = json.loads(members.pop(_MANIFEST, b""))
-        found = manifest["format"]
-        if isinstance(found, int) and found > FORMAT:
-            raise ModelFileError(
-                path, f"is of format {found}, of a later skgenre; this one knows {FORMAT}"
-            )
-        _check_manifest(manifest, members)
-    except ModelFileError:
-        raise
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelFileError(path, f"is not a model file, or damaged ({_said(error)})") from error
-    return manifest, members
-
-
-def _unpack(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
-    entries = archive.infolist()
-    names = [entry.filename for entry in entries]
-    for name in names:
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in name:
-            raise _Refused(f"the member {name!r} lies outside the archive")
-    if len(set(names)) < len(names):
-        raise _Refused("two members have the same name")
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > max(_MOST_BYTES, _MOST_TIMES * size):
-        raise _Refused(f"{size} bytes would unpack to {unpacked}: a zip bomb")
-    return {entry.filename: archive.read(entry) for entry in entries}
-
-
-def _check_manifest(manifest: dict, members: dict[str, bytes]) -> None:
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"format {manifest['format']!r} is not known")
-    listed = manifest["members"]
-    if listed.keys() != members.keys():
-        differing = sorted(listed.keys() ^ members.keys())
-        raise ValueError(f"the manifest and the members differ in {differing[:5]}")
-    if _SCHEMA not in members:
-        raise ValueError(f"there is no {_SCHEMA}")
-    for name, content in members.items():
-        if _checksum(content) != listed[name]:
-            raise ValueError(f"the checksum of {name} is wrong")
-        if name.endswith(".npy"):
-            _check_array(name, content)
-        elif name != _SCHEMA:
-            raise ValueError(f"{name} is neither an array nor the schema")
-    if not all(
-        isinstance(v, str) for v in [manifest["description"], *manifest["versions"].values()]
-    ):
-        raise TypeError("the description and the versions must be text")
-    if not isinstance(manifest["networks"], list):
-        raise TypeError("networks must be a list")
-
-
-def _check_array(name: str, content: bytes) -> None:
-    """See that a header promises what follows it, before memory is taken on its word."""
-    file = io.BytesIO(content)
-    try:
-        major = np.lib.format.read_magic(file)[0]
-        read_header = getattr(np.lib.format, f"read_array_header_{major}_0")
-        shape, _, dtype = read_header(file)
-    except Exception as error:  # ast and tokenize have their own
-        raise ValueError(f"{name} is no array ({_said(error)})") from error
-    if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which would be pickled")
-    n_values = 1
-    for n in shape:
-        n_values *= int(n)
-    if min(shape, default=0) < 0 or n_values * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"{name} promises {shape} of {dtype} and is of another size")
+    return read(os.fspath(path))[0]
 
 
 def _make_network(entry: dict, members: dict[str, bytes]) -> tuple:
@@ -462,7 +291,7 @@ def _make_model(members: dict[str, bytes], trusted: tuple[str, ...], versions: d
     from skops.io import get_untrusted_types, loads
 
     trusted = (*TRUSTED, *_scores(), *trusted)
-    _check_loaders(members[_SCHEMA], trusted)
+    _check_loaders(members[SCHEMA], trusted)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in members.items():
@@ -484,7 +313,7 @@ def _make_model(members: dict[str, bytes], trusted: tuple[str, ...], versions: d
             made, here = versions.get("scikit-learn"), version("scikit-learn")
             if made != here:
                 raise ValueError(
-                    f"{_said(error)}; it was made with scikit-learn {made}, and this is {here}"
+                    f"{one_line(error)}; it was made with scikit-learn {made}, and this is {here}"
                 ) from error
             raise
 
@@ -517,75 +346,10 @@ def _warn_of_versions(path: str, made: dict[str, str]) -> None:
     here = version("scikit-learn")
     found = made.get("scikit-learn", "an unknown version")
     if found.split(".")[:2] != here.split(".")[:2]:
-        warnings.warn(
-            f"{path} was made with scikit-learn {found}, and this is {here}: answers may differ. "
-            "Train and save it anew with this version.",
-            UserWarning,
-            stacklevel=3,
+        warn(
+            f"{path} was made with scikit-learn {found}, and this is {here}: predictions may "
+            "differ. Train and save it anew with this version."
         )
-
-
-# ---------------------------------------------------------------- what compiled code relies on
-
-
-def _check_compiled(item) -> None:
-    """Refuse numbers that compiled code would follow out of its arrays, or for ever.
-
-    scikit-learn looks neither at the children of a tree's nodes nor at libsvm's counts.
-    """
-    if isinstance(item, BaseLibSVM):
-        _check_libsvm(item)
-    elif isinstance(item, BaseDecisionTree) and hasattr(item, "tree_"):
-        tree = item.tree_
-        leaf = tree.children_left == -1
-        _check_nodes(tree.children_left, tree.children_right, tree.feature, leaf, tree.n_features)
-        _check(tree.n_features == item.n_features_in_, "a tree is of other features")
-    elif isinstance(item, BaseForest) and hasattr(item, "estimators_"):
-        same = all(tree.n_features_in_ == item.n_features_in_ for tree in item.estimators_)
-        _check(same, "the trees of a forest differ in features")
-    elif isinstance(item, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
-        for predictors in getattr(item, "_predictors", ()):
-            for predictor in predictors:
-                nodes = predictor.nodes
-                leaf = nodes["is_leaf"].astype(bool)
-                children = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
-                _check_nodes(*children, nodes["feature_idx"], leaf, item.n_features_in_)
-                _check(not nodes["is_categorical"].any(), "a tree splits on categories")
-
-
-def _check_nodes(left, right, feature, leaf, n_features: int) -> None:
-    """Children lie behind their parent, as scikit-learn writes them, so there is no circle."""
-    node = np.arange(len(left))
-    for child in (left, right):
-        _check((leaf | ((child > node) & (child < len(node)))).all(), "a tree's nodes lead astray")
-    known = leaf | ((feature >= 0) & (feature < n_features))
-    _check(len(node) > 0 and known.all(), "a tree asks for features that there are not")
-
-
-def _check_libsvm(svm: BaseLibSVM) -> None:
-    if not hasattr(svm, "support_vectors_"):
-        return
-    n_vectors, n_features = svm.support_vectors_.shape
-    n_classes = len(svm._n_support)
-    n_pairs = n_classes * (n_classes - 1) // 2
-    fits = (
-        svm._impl in ("c_svc", "nu_svc")
-        and svm._sparse is False
-        and (svm._n_support >= 0).all()
-        and svm._n_support.astype(np.int64).sum() == n_vectors == len(svm.support_)
-        and svm._dual_coef_.shape == svm.dual_coef_.shape == (n_classes - 1, n_vectors)
-        and svm._intercept_.shape == (n_pairs,)
-        and svm._probA.shape == svm._probB.shape
-        and svm._probA.size in (0, n_pairs)
-        and n_features == svm.n_features_in_ == svm.shape_fit_[1]
-        and len(svm.classes_) == n_classes
-    )
-    _check(fits, "the arrays of a support vector machine do not fit each other")
-
-
-def _check(condition, reason: str) -> None:
-    if not condition:
-        raise ValueError(reason)
 
 
 # ---------------------------------------------------------------- small things
@@ -621,12 +385,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:  # Keras, where models only answer
         return "not installed"
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _said(error: Exception) -> str:
-    """Put an error in one line; some say nothing."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,33 @@
+"""The private names of scikit-learn that skgenre uses, in one place, each with its reason."""
+
+# The decorator by which scikit-learn validates parameters before a fit.
+from sklearn.base import _fit_context
+
+# The base classes of scikit-learn's forests and libsvm models: model files check their arrays.
+from sklearn.ensemble._forest import BaseForest
+from sklearn.svm._base import BaseLibSVM
+
+# The constraints of which `_parameter_constraints`, scikit-learn's parameter tables, are made.
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+
+# What `set_output` does, for transformers whose output is a table only some of the time.
+from sklearn.utils._set_output import _wrap_data_with_container
+
+# The rules of `partial_fit(classes=...)`.
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+# The rules of `sample_weight`, and of `y` where X is no table.
+from sklearn.utils.validation import _check_sample_weight, _check_y
+
+__all__ = [
+    "BaseForest",
+    "BaseLibSVM",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "_check_partial_fit_first_call",
+    "_check_sample_weight",
+    "_check_y",
+    "_fit_context",
+    "_wrap_data_with_container",
+]

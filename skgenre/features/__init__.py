@@ -1,0 +1,17 @@
+"""Audio files -> arrays: front ends on one base, and stores."""
+
+from .extractor import TrackExtractor, UnreadableTracksError
+from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
+from .mfcc import MFCCSegmenter
+from .store import extract_store, load_store
+
+__all__ = [
+    "GTZAN_FEATURES",
+    "MFCCSegmenter",
+    "TrackExtractor",
+    "TrackFeatures",
+    "UnreadableTracksError",
+    "extract_store",
+    "load_store",
+    "track_features",
+]

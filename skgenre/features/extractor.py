@@ -1,0 +1,331 @@
+"""The base of front ends: audio files in, one array a track out."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from numbers import Integral
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from .._sklearn import HasMethods, StrOptions, _fit_context
+from .._warnings import warn
+from ..audio import AudioError, AudioFile, name_of
+from .cache import cached
+
+#: Tracks that a message lists before it only counts the rest.
+_MOST_LISTED = 20
+
+
+class UnreadableTracksError(ValueError):
+    """Tracks that gave no features, all of one call in one error.
+
+    Parameters
+    ----------
+    failures : list of AudioError
+        One for each track, with its ``path`` and ``reason``.
+    n_tracks : int
+        Number of tracks of the call.
+    """
+
+    def __init__(self, failures: list[AudioError], n_tracks: int):
+        super().__init__(failures, n_tracks)
+        self.failures = failures
+        self.n_tracks = n_tracks
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.failures)} of {self.n_tracks} tracks cannot be used:\n"
+            f"{listing(self.failures)}\nLeave them out, or set on_error='warn' to give them "
+            "rows of NaN, which the networks leave out of fit and baselines fill with means."
+        )
+
+
+def listing(items, most: int = _MOST_LISTED) -> str:
+    """Format items as lines; beyond `most`, give the number of the others."""
+    lines = [f"  {item}" for item in items[:most]]
+    if len(items) > most:
+        lines.append(f"  ... and {len(items) - most} more")
+    return "\n".join(lines)
+
+
+def check_paths(X) -> list:
+    """Validate a one-dimensional collection, or one column, of paths or file objects.
+
+    Raises
+    ------
+    TypeError
+        For a single path, or an element that is none.
+    ValueError
+        For no tracks, or more than one column.
+    """
+    if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
+        raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
+    if hasattr(X, "iloc") or isinstance(X, np.ndarray):
+        X = np.asarray(X, dtype=object)
+        if X.ndim == 2 and X.shape[1] == 1:
+            X = X[:, 0]
+        if X.ndim != 1:
+            raise ValueError(
+                f"Expected a one-dimensional collection of paths, or one column, got shape "
+                f"{X.shape}. If these are features already, leave the first step out."
+            )
+    X = list(X)
+    if not X:
+        raise ValueError("Found no tracks: the list of paths is empty.")
+    for i, path in enumerate(X):
+        if not (isinstance(path, str | os.PathLike) or hasattr(path, "read")):
+            raise TypeError(
+                f"Track {i} is {path!r}, of type {type(path).__name__}; expected a path (str or "
+                "pathlib.Path) or a binary file object."
+            )
+    return X
+
+
+class Report:
+    """What went wrong with the tracks of one call, to be reported at its end."""
+
+    def __init__(self, n_tracks: int):
+        self.n_tracks = n_tracks
+        self.failures: list[AudioError] = []
+        self.truncated: list[str] = []
+
+    def conclude(self, on_error: str) -> None:
+        """Raise or warn about the tracks that failed, and warn about those that end early.
+
+        Raises
+        ------
+        UnreadableTracksError
+            If tracks failed and `on_error` is ``"raise"``.
+        """
+        if self.failures and on_error == "raise":
+            raise UnreadableTracksError(self.failures, self.n_tracks)
+        if self.failures:
+            warn(
+                f"{len(self.failures)} of {self.n_tracks} tracks cannot be used and have rows of "
+                f"NaN:\n{listing(self.failures)}"
+            )
+        if self.truncated:
+            warn(
+                f"{len(self.truncated)} of {self.n_tracks} files end early (truncated?) and are "
+                f"used as far as they go:\n{listing(self.truncated)}"
+            )
+
+
+class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
+    """Base of front ends: transformers from audio files to one array a track; stateless.
+
+    A subclass states the shape of a track's array in :attr:`track_shape` and computes it in
+    :meth:`extract_track`. Reading in parallel, caching, error policy and progress are
+    inherited. A subclass with parameters of its own has an ``__init__`` that stores them
+    and the four below.
+
+    Parameters
+    ----------
+    on_error : {"raise", "warn"}, default="raise"
+        What becomes of tracks that give no features. ``"raise"`` tries all tracks, then
+        raises one error that lists them; ``"warn"`` gives them rows of NaN and warns once.
+    memory : str, path-like or joblib.Memory, default=None
+        Where to cache features, one entry per file. File objects are not cached.
+    n_jobs : int, default=None
+        Threads to use, or workers of the backend chosen with
+        :func:`joblib.parallel_config`. The result does not depend on it.
+    verbose : int, default=0
+        Show a progress bar if not 0.
+
+    Attributes
+    ----------
+    sample_rate : int
+        Rate in Hz to which :meth:`extract_track` gets its audio resampled: a parameter or a
+        class attribute of the subclass.
+    track_shape : tuple of int or None
+        Shape of a track's array. Three axes ``(n_segments, n_frames, n_coefficients)`` make
+        track tensors: tracks with fewer segments are padded with NaN, and with None for
+        ``n_segments`` the longest track of the call decides. One axis makes tables.
+    dtype : numpy dtype
+        Of the result; float32 by default.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import TrackExtractor
+    >>> class PeakLevel(TrackExtractor):
+    ...     sample_rate = 22050
+    ...     track_shape = (1,)
+    ...
+    ...     def extract_track(self, audio):
+    ...         return np.abs(audio.read()).max(keepdims=True)
+    >>> import tempfile
+    >>> from skgenre.datasets import make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=2, duration=1, random_state=0, folder=folder)
+    ...     PeakLevel(n_jobs=2).transform(tracks.data).shape
+    (2, 1)
+    """
+
+    sample_rate: int = 22050
+    dtype: ClassVar[Any] = np.float32
+
+    _parameter_constraints: ClassVar[dict] = {
+        "on_error": [StrOptions({"raise", "warn"})],
+        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "n_jobs": [Integral, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        on_error: str = "raise",
+        memory: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ):
+        self.on_error = on_error
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @property
+    @abstractmethod
+    def track_shape(self) -> tuple[int | None, ...]:
+        """Shape of a track's array; a leading None is the longest track's."""
+
+    @abstractmethod
+    def extract_track(self, audio: AudioFile) -> np.ndarray:
+        """Compute the array of one track.
+
+        Parameters
+        ----------
+        audio : AudioFile
+            The open file; ``audio.read(start, stop)`` returns mono float32 samples at
+            :attr:`sample_rate`.
+
+        Returns
+        -------
+        track : ndarray of shape :attr:`track_shape`
+            The first of three axes may be shorter.
+
+        Raises
+        ------
+        AudioError
+            If the track gives no features, ``AudioError(audio.name, reason)``.
+        """
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None) -> Self:
+        """Validate the parameters and that `X` is a collection of paths; reads no audio.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or a DataFrame of one column
+        y : ignored
+
+        Returns
+        -------
+        self
+        """
+        self._check_parameters()
+        check_paths(X)
+        return self
+
+    def transform(self, X) -> Any:
+        r"""Read the tracks and compute their arrays.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or a DataFrame of one column
+            ``str``, ``pathlib.Path``, or binary file objects.
+
+        Returns
+        -------
+        X : ndarray of shape (n_tracks, \*track_shape)
+            Segments that do not exist, and tracks that cannot be used, are NaN.
+
+        Raises
+        ------
+        UnreadableTracksError
+            If ``on_error="raise"`` and tracks cannot be used.
+        """
+        self._check_parameters()
+        paths = check_paths(X)
+        report = Report(len(paths))
+        tracks: Any = self._extract_all(paths, report)
+        shape = self.track_shape
+        if shape[0] is None:
+            tracks = list(tracks)
+            longest = max([1, *(len(track) for track in tracks if track is not None)])
+            shape = (longest, *shape[1:])
+        out = np.full((len(paths), *shape), np.nan, self.dtype)
+        for row, track in zip(out, tracks, strict=True):
+            if track is not None:
+                row[: len(track)] = track
+        report.conclude(self.on_error)
+        return out
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Set the container of the output, for tables; tensors stay arrays.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            As in scikit-learn. Without effect on tensors, which have no table form.
+
+        Returns
+        -------
+        self
+        """
+        return super().set_output(transform=transform) if len(self.track_shape) == 1 else self
+
+    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
+        """Yield the array of each track, in order; None for those that `report` lists."""
+        extract = self._extract if self.memory is None else cached(self)
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+            delayed(_attempt)(extract, path) for path in paths
+        )
+        for path, result in zip(paths, self._with_progress(results, len(paths)), strict=True):
+            if isinstance(result, AudioError):
+                report.failures.append(result)
+                yield None
+                continue
+            track, ended_early = result
+            if ended_early:
+                report.truncated.append(name_of(path))
+            yield track
+
+    def _extract(self, path) -> tuple[np.ndarray, bool]:
+        """Array of one track, and whether its file ends early."""
+        with AudioFile(path, self.sample_rate) as audio:
+            return self.extract_track(audio), audio.ended_early
+
+    def _with_progress(self, results, n_tracks: int):
+        if not self.verbose:
+            return results
+        from tqdm.auto import tqdm
+
+        return tqdm(results, total=n_tracks, desc=type(self).__name__, unit="track")
+
+    def _check_parameters(self) -> None:
+        self._validate_params()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        return tags
+
+
+def _attempt(extract: Callable, path) -> tuple[np.ndarray, bool] | AudioError:
+    """Array of a track and whether its file ends early; or why there is none."""
+    try:
+        return extract(path)
+    except AudioError as error:
+        return error

@@ -1,0 +1,49 @@
+"""Where the segments of a track lie."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def n_segment_frames(segment_length: int, hop_length: int) -> int:
+    """Frames of a segment of so many samples: 130 for 66,150 samples and a hop of 512."""
+    return 1 + segment_length // hop_length
+
+
+def segment_starts(
+    n_samples: int,
+    *,
+    segment_length: int,
+    hop_length: int,
+    n_segments: int | None,
+    placement: str = "start",
+) -> np.ndarray:
+    """Choose where the segments of a track begin.
+
+    A segment counts if it yields all of its frames, so the last may lack a few samples: up
+    to what the segment has beyond a whole number of hops (102 for 66,150 and 512).
+
+    Parameters
+    ----------
+    n_samples : int
+        Length of the track.
+    segment_length, hop_length : int
+        In samples.
+    n_segments : int or None
+        The most to take; None takes all that there are.
+    placement : {"start", "spread"}
+        One after the other from the start, or each in the middle of an equal part of the
+        track.
+
+    Returns
+    -------
+    starts : int ndarray of shape (n_segments_found,)
+    """
+    needed = segment_length - segment_length % hop_length
+    n = (n_samples - needed) // segment_length + 1 if n_samples >= needed else 0
+    if n_segments is not None:
+        n = min(n, n_segments)
+    if placement == "start" or n == 0:
+        return np.arange(n) * segment_length
+    # Centres at (i + 1/2) n_samples / n, in integers, so that no rounding moves a segment.
+    return np.maximum(0, ((2 * np.arange(n) + 1) * n_samples - n * segment_length) // (2 * n))

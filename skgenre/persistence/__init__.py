@@ -1,0 +1,6 @@
+"""Whole pipelines in files without pickle."""
+
+from .archive import ModelFileError
+from .models import describe, load, save
+
+__all__ = ["ModelFileError", "describe", "load", "save"]

@@ -1,0 +1,189 @@
+"""The track tensor's rules: validation, masks, spreading into segments, aggregation.
+
+A track tensor is ``float32 (n_tracks, n_segments, n_frames, n_coefficients)``. A segment
+that does not exist is all NaN, and NaN occurs nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length, validate_data
+
+from ._sklearn import _check_y
+
+#: Values checked at once, so that a memory-mapped tensor is never read whole.
+BLOCK_VALUES = 1 << 22
+
+
+def as_tensor(X: np.ndarray) -> np.ndarray:
+    """View 2-D and 3-D input as a track tensor: one segment a sample, of one frame if 2-D."""
+    if X.ndim == 2:
+        return X[:, None, None, :]
+    return X[:, None] if X.ndim == 3 else X
+
+
+def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: bool = False):
+    """Validate 2-D, 3-D or 4-D input as scikit-learn's ``validate_data`` does 2-D.
+
+    Sets or checks ``n_features_in_``, which is the last axis whatever the number of axes
+    (scikit-learn would take axis 1), and ``feature_names_in_`` for tables.
+
+    Returns
+    -------
+    X : float32 or float64 ndarray, with as many axes as given
+    y : the validated labels, only if `y` is passed
+
+    Raises
+    ------
+    ValueError
+        For another number of axes or coefficients, or, on 2-D input unless `allow_nan`,
+        NaN. Segments are checked for NaN by :func:`segment_mask`.
+    """
+    dtype = [np.float32, np.float64]
+    ndim = getattr(X, "ndim", None)
+    if ndim is None:
+        ndim = np.asarray(X).ndim
+    if ndim not in (3, 4):
+        if ndim > 4:
+            raise ValueError(
+                f"Found array with dim {ndim}, while {type(estimator).__name__} takes tracks as "
+                "(n_tracks, n_segments, n_frames, n_coefficients), samples as (n_samples, "
+                "n_frames, n_coefficients), or a table (n_samples, n_features)."
+            )
+        ensure_all_finite = "allow-nan" if allow_nan else True
+        # validate_data names the problem of 0-D and 1-D input, and of sparse matrices.
+        return validate_data(
+            estimator, X, y, reset=reset, dtype=dtype, ensure_all_finite=ensure_all_finite
+        )
+
+    name = type(estimator).__name__
+    X = check_array(X, allow_nd=True, dtype=dtype, ensure_all_finite=False, estimator=name)
+    if 0 in X.shape:
+        raise ValueError(f"X has shape {X.shape}: there is nothing in it.")
+    with_y = not (isinstance(y, str) and y == "no_validation")
+    if with_y:
+        if y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        y = _check_y(y, estimator=name)
+        check_consistent_length(X, y)
+    n_features = X.shape[-1]
+    if reset:
+        estimator.n_features_in_ = n_features
+        if hasattr(estimator, "feature_names_in_"):
+            del estimator.feature_names_in_
+    elif n_features != estimator.n_features_in_:
+        raise ValueError(
+            f"X has {n_features} features, but {name} is expecting "
+            f"{estimator.n_features_in_} features as input: the number of coefficients a "
+            "frame must be that of the fit."
+        )
+    return (X, y) if with_y else X
+
+
+def blocks(X: np.ndarray) -> Iterator[slice]:
+    """Slices of the first axis that hold about :data:`BLOCK_VALUES` values each."""
+    step = max(1, BLOCK_VALUES // max(1, X[0].size)) if len(X) else 1
+    for start in range(0, len(X), step):
+        yield slice(start, start + step)
+
+
+def segment_mask(X: np.ndarray) -> np.ndarray:
+    """Mask of the segments of a track tensor that exist.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_tracks, n_segments, n_frames, n_coefficients)
+
+    Returns
+    -------
+    mask : bool ndarray of shape (n_tracks, n_segments)
+
+    Raises
+    ------
+    ValueError
+        If a segment is partly NaN, or holds infinity; names the track and segment.
+    """
+    mask = np.empty(X.shape[:2], bool)
+    for block in blocks(X):
+        finite = np.isfinite(X[block])
+        mask[block] = finite.all(axis=(2, 3))
+        if not mask[block].all():
+            bad = ~mask[block] & ~np.isnan(X[block]).all(axis=(2, 3))
+            if bad.any():
+                track, segment = np.argwhere(bad)[0]
+                kind = "infinity" if np.isinf(X[block][track, segment]).any() else "NaN"
+                raise ValueError(
+                    f"Input X contains {kind} in part of segment {segment} of track "
+                    f"{block.start + track}. A segment is either whole or, where the track has "
+                    "none, all NaN; compute it again or set all of it to NaN."
+                )
+    return mask
+
+
+def spread(
+    mask: np.ndarray, tracks: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spread tracks into their segments.
+
+    A track's weight is shared among its segments, then all are scaled to mean 1, since
+    Keras divides a weighted loss by the number of segments, not by their weight. So a long
+    mix counts as one track, and a collection of equal lengths trains as if unweighted.
+
+    Parameters
+    ----------
+    mask : bool ndarray of shape (n_tracks, n_segments)
+        From :func:`segment_mask`.
+    tracks : int ndarray
+        The tracks to spread; each has a segment.
+    weight : ndarray of shape (n_tracks,)
+        Weight of every track.
+
+    Returns
+    -------
+    track, segment : int ndarray of shape (n_existing_segments,)
+        Where each segment lies in the tensor.
+    shared : float64 ndarray of shape (n_existing_segments,)
+        Weight of each segment; their mean is 1.
+    """
+    row, segment = np.nonzero(mask[tracks])
+    track = tracks[row]
+    shared = weight[track] / mask.sum(axis=1)[track]
+    shared *= len(shared) / shared.sum()
+    return track, segment, shared
+
+
+def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarray:
+    """Aggregate segment probabilities into one row per track.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n_tracks, n_segments, n_classes)
+        NaN where a segment does not exist.
+    mask : bool ndarray of shape (n_tracks, n_segments)
+        Where it does; each track has at least one.
+    aggregation : {"mean", "vote", "max", "geometric"}
+        See :class:`skgenre.CNNClassifier` for the formulas.
+
+    Returns
+    -------
+    proba : ndarray of shape (n_tracks, n_classes)
+        Rows sum to 1.
+    """
+    where = mask[:, :, None]
+    n = mask.sum(axis=1, keepdims=True)
+    if aggregation == "vote":
+        votes = np.nan_to_num(proba).argmax(axis=2)[:, :, None] == np.arange(proba.shape[2])
+        return (votes & where).sum(axis=1) / n
+    if aggregation == "max":
+        pooled = np.where(where, proba, 0).max(axis=1)
+    elif aggregation == "geometric":
+        # The smallest positive number keeps a probability of 0 from making all rows 0.
+        log = np.log(np.where(where, np.maximum(proba, np.finfo(proba.dtype).tiny), 1))
+        pooled = log.sum(axis=1) / n
+        pooled = np.exp(pooled - pooled.max(axis=1, keepdims=True))
+    else:
+        pooled = np.where(where, proba, 0).sum(axis=1)
+    return pooled / pooled.sum(axis=1, keepdims=True)
