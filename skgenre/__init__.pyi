@@ -1,57 +1,51 @@
-from . import datasets, layers, mfcc, plotting
-from .audio import AudioError, AudioFile, load_audio
-from .datasets.facts import artist_groups, track_groups
-from .evaluation import compare_models, filtered_split, leakage_report
-from .features import (
-    MFCCSegmenter,
-    TrackExtractor,
-    TrackFeatures,
-    UnreadableTracksError,
-    extract_store,
-    load_store,
-    track_features,
+# The public names, once: lazy_loader reads them here, and so do type checkers and editors, for
+# which `as` marks a name as exported.
+from . import datasets as datasets, layers as layers, mfcc as mfcc, plotting as plotting
+from .audio import (
+    AudioError as AudioError,
+    AudioFile as AudioFile,
+    load_audio as load_audio,
 )
-from .networks import ANNClassifier, CNNClassifier, LSTMClassifier, SegmentClassifier
-from .persistence import ModelFileError, describe, load, save
-from .pipelines import genre_pipeline, make_baseline, param_grid, starter_model
-from .preprocessing import SegmentScaler, SegmentSummary
-from .timeline import genre_timeline
+from .datasets.facts import (
+    artist_groups as artist_groups,
+    track_groups as track_groups,
+)
+from .evaluation import (
+    compare_models as compare_models,
+    filtered_split as filtered_split,
+    leakage_report as leakage_report,
+)
+from .features import (
+    MFCCSegmenter as MFCCSegmenter,
+    TrackExtractor as TrackExtractor,
+    TrackFeatures as TrackFeatures,
+    UnreadableTracksError as UnreadableTracksError,
+    extract_store as extract_store,
+    load_store as load_store,
+    track_features as track_features,
+)
+from .networks import (
+    ANNClassifier as ANNClassifier,
+    CNNClassifier as CNNClassifier,
+    LSTMClassifier as LSTMClassifier,
+    SegmentClassifier as SegmentClassifier,
+)
+from .persistence import (
+    ModelFileError as ModelFileError,
+    describe as describe,
+    load as load,
+    save as save,
+)
+from .pipelines import (
+    genre_pipeline as genre_pipeline,
+    make_baseline as make_baseline,
+    param_grid as param_grid,
+    starter_model as starter_model,
+)
+from .preprocessing import (
+    SegmentScaler as SegmentScaler,
+    SegmentSummary as SegmentSummary,
+)
+from .timeline import genre_timeline as genre_timeline
 
 __version__: str
-
-__all__ = [
-    "ANNClassifier",
-    "AudioError",
-    "AudioFile",
-    "CNNClassifier",
-    "LSTMClassifier",
-    "MFCCSegmenter",
-    "ModelFileError",
-    "SegmentClassifier",
-    "SegmentScaler",
-    "SegmentSummary",
-    "TrackExtractor",
-    "TrackFeatures",
-    "UnreadableTracksError",
-    "artist_groups",
-    "compare_models",
-    "datasets",
-    "describe",
-    "extract_store",
-    "filtered_split",
-    "genre_pipeline",
-    "genre_timeline",
-    "layers",
-    "leakage_report",
-    "load",
-    "load_audio",
-    "load_store",
-    "make_baseline",
-    "mfcc",
-    "param_grid",
-    "plotting",
-    "save",
-    "starter_model",
-    "track_features",
-    "track_groups",
-]

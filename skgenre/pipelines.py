@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -126,7 +125,7 @@ _NETWORKS = {
 #: Names of the presets.
 PRESETS = (*_NETWORKS, *_BASELINES)
 
-_GRIDS = {
+_GRIDS: dict[str, dict[str, list]] = {
     "ann": {
         "annclassifier__hidden_units": [(256, 64), (512, 256, 64)],
         "annclassifier__dropout": [0.3, 0.5],
@@ -230,7 +229,7 @@ def _check_preset(name: str) -> None:
         raise ValueError(f"There is no preset {name!r}; there are {list(PRESETS)}{hint}")
 
 
-def starter_model() -> BaseEstimator:
+def starter_model() -> Pipeline:
     """Load the model that comes with the package, which predicts without any training.
 
     Returns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Self
 
 import numpy as np
@@ -57,8 +58,7 @@ class _Display:
         self.figure_ = np.ravel(ax)[0].figure
         return self
 
-    def _draw(self, ax, **options) -> None:
-        raise NotImplementedError
+    _draw: Callable[..., None]
 
 
 class LeakageDisplay(_Display):
@@ -332,11 +332,11 @@ class MFCCDisplay(_Display):
         return cls(segments[exists], segmenter.segment_duration, name).plot(ax=ax)
 
     def _draw(self, ax) -> None:
-        import librosa.display
+        from librosa.display import specshow
 
         n_segments, n_frames, n_mfcc = self.segments.shape
         # The level alone is tens of times the rest, and would leave one colour for that.
-        image = librosa.display.specshow(
+        image = specshow(
             self.segments.reshape(-1, n_mfcc).T,
             x_coords=np.arange(n_segments * n_frames) * (self.segment_duration / n_frames),
             ax=ax,
@@ -401,10 +401,11 @@ class MelSpectrogramDisplay(_Display):
         return cls(y, name=os.path.basename(name_of(path))).plot(ax=ax)
 
     def _draw(self, ax) -> None:
-        import librosa.display
+        import librosa
+        from librosa.display import specshow
 
         power = librosa.feature.melspectrogram(y=self.y, sr=self.sample_rate)
-        image = librosa.display.specshow(
+        image = specshow(
             librosa.power_to_db(power, ref=np.max),
             sr=self.sample_rate,
             x_axis="time",

@@ -13,7 +13,7 @@ import stat
 import warnings
 from numbers import Integral
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soxr
@@ -60,14 +60,17 @@ class AudioFile:
     """
 
     def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
-        if not isinstance(sample_rate, Integral) or sample_rate < 1:
+        integral: Any = Integral  # mypy does not take int for one of them
+        if not isinstance(sample_rate, integral) or sample_rate < 1:
             raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
-        self._source: str | BinaryIO = path
+        self._source: str | BinaryIO
         if isinstance(path, str | os.PathLike):
             self._source = self.name
             _check_regular(self.name)
+        else:
+            self._source = path
         self._open()
         native = self._reader.sample_rate
         divisor = math.gcd(native, sample_rate)

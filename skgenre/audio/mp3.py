@@ -83,9 +83,9 @@ def complete(file: FileView, believed: int | None = None) -> FileView | None:
     file.seek(begin)
     data = file.read(2 * _MOST_JUNK)
     start = _first_frame(data)
-    if start is None:
+    first = None if start is None else _Frame.at(data, start)
+    if start is None or first is None:
         return None
-    first = _Frame.at(data, start)
     has_length = data[start + first.header_length :][:4] in (b"Xing", b"Info")
     if has_length and believed is not None:
         return None
@@ -149,8 +149,10 @@ def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
     """Make a frame of silence that says how many follow, such as encoders put first."""
     # No checksum; 128 or 64 kbit/s, long enough at every rate; no padding.
     header = bytes([header[0], header[1] | 1, (9 if first.mpeg1 else 8) << 4 | header[2] & 0x0C])
-    frame = _Frame.at(header + bytes([0xC0 if first.mono else 0]), 0)
+    mode = bytes([0xC0 if first.mono else 0])
+    frame = _Frame.at(header + mode, 0)
+    assert frame is not None  # made of a frame's header
     body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
     side = bytes(first.header_length - 4)
-    start = header + bytes([0xC0 if first.mono else 0]) + side + body
+    start = header + mode + side + body
     return start + bytes(frame.length - len(start))

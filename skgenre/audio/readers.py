@@ -165,11 +165,12 @@ class SndfileReader(Reader):
 
     def __init__(self, source: str | FileView):
         self._view = source if isinstance(source, FileView) else None
+        file: str | FileView | int = source
         if isinstance(source, str) and source.lower().endswith(".raw"):
             # By that ending python-soundfile expects a format instead of detecting it.
-            source = os.open(source, os.O_RDONLY)
+            file = os.open(source, os.O_RDONLY)
         try:
-            self._file = _SoundFile(source)
+            self._file = _SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, ValueError) as error:
             reason = getattr(error, "error_string", "") or str(error)
             raise DecodingError(reason.strip().rstrip(".")) from error

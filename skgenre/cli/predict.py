@@ -76,7 +76,7 @@ def _answer(pipeline, path: str, timeline: bool) -> dict | str:
     try:
         X = pipeline[0].transform([path])
         rest = pipeline[1:]
-        answer = {"path": path, "genre": str(rest.predict(X)[0])}
+        answer: dict = {"path": path, "genre": str(rest.predict(X)[0])}
         if hasattr(rest, "predict_proba"):
             answer |= _told(pipeline.classes_, rest.predict_proba(X)[0])
         if timeline:

@@ -88,13 +88,14 @@ def parse_names(names) -> list[re.Match]:
         raise TypeError(f"Expected a collection of names, got the single name {names!r}.")
     names = [os.fspath(name) if isinstance(name, os.PathLike) else str(name) for name in names]
     matches = [_NAME.fullmatch(re.split(r"[/\\]", name)[-1].lower()) for name in names]
+    known = [match for match in matches if match]
     unknown = [name for name, match in zip(names, matches, strict=True) if not match]
     if unknown:
         raise ValueError(
             f"{len(unknown)} of {len(names)} are no names of GTZAN's tracks, such as "
             f"{unknown[:5]}; expected names like blues.00000.wav, or blues.00000.0.wav of a piece"
         )
-    return matches
+    return known
 
 
 def track_groups(names) -> np.ndarray:

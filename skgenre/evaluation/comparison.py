@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from sklearn.base import clone
@@ -19,8 +20,8 @@ def compare_models(
     X,
     y,
     *,
-    cv=5,
-    groups=None,
+    cv: Any = 5,
+    groups: Any = None,
     scoring: str | Sequence[str] = ("accuracy", "f1_macro"),
     n_jobs: int | None = None,
 ) -> pd.DataFrame:

@@ -63,11 +63,11 @@ def filtered_split(
         )
     part_of = gtzan_filtered_split()
     part = np.array([part_of.get(track, "") for track in track_groups(track_ids)])
-    split = tuple(np.flatnonzero(np.isin(part, side)) for side in sides)
-    for side, indices in zip(sides, split, strict=True):
+    training, testing = (np.flatnonzero(np.isin(part, side)) for side in sides)
+    for side, indices in zip(sides, (training, testing), strict=True):
         if not len(indices):
             raise ValueError(
                 f"None of the {len(part)} samples is in part {' or '.join(side)} of the "
                 "filtered partition; are these all of the tracks?"
             )
-    return [split]
+    return [(training, testing)]

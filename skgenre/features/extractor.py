@@ -255,7 +255,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         paths = check_paths(X)
         report = Report(len(paths))
         tracks: Any = self._extract_all(paths, report)
-        shape = self.track_shape
+        shape: Any = self.track_shape
         if shape[0] is None:
             tracks = list(tracks)
             longest = max([1, *(len(track) for track in tracks if track is not None)])

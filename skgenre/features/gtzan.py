@@ -164,12 +164,12 @@ def _spectral_shape(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 def _tempo(levels: np.ndarray) -> float:
     """Beats a minute, from the onsets that the levels of the mel bands show."""
-    import librosa
+    from librosa.beat import beat_track
 
     onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
     # Onsets are heard where a frame begins; the difference is with the frame before.
     onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
-    tempo, _ = librosa.beat.beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)
+    tempo, _ = beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)
     return float(np.squeeze(tempo))
 
 

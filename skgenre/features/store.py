@@ -179,7 +179,7 @@ def _identity(path: str) -> list:
 
 def _allocate(folder: Path, extractor: TrackExtractor, n_tracks: int) -> None:
     # A header can be read back only of Python's own integers.
-    shape = tuple(map(int, (n_tracks, *extractor.track_shape)))
+    shape = tuple(int(n) for n in (n_tracks, *extractor.track_shape) if n is not None)
     # Sparse files of zeros, whose checksums are not zero.
     np.lib.format.open_memmap(folder / _TENSOR, "w+", extractor.dtype, shape)
     np.lib.format.open_memmap(folder / _CHECKSUMS, "w+", np.uint32, (n_tracks,))
@@ -187,7 +187,7 @@ def _allocate(folder: Path, extractor: TrackExtractor, n_tracks: int) -> None:
 
 def _checksum(row: np.ndarray) -> int:
     """CRC-32 of a row; never 0, which stands for a row that is not there."""
-    return zlib.crc32(np.ascontiguousarray(row)) or 1
+    return zlib.crc32(np.ascontiguousarray(row).data) or 1
 
 
 def _read_manifest(folder: Path) -> dict | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from .base import AT_LEAST_1, SegmentClassifier
 from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 
-def _sizes(name: str, sizes) -> tuple[int, ...]:
+def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
     """Validate a parameter that is a sequence of sizes, one a layer."""
     iterable = np.iterable(sizes) and not isinstance(sizes, str)
-    if not iterable or not len(sizes) or not all(isinstance(n, Integral) and n > 0 for n in sizes):
+    integral: Any = Integral  # mypy does not take int for one of them
+    if not iterable or not len(sizes) or not all(isinstance(n, integral) and n > 0 for n in sizes):
         raise ValueError(
             f"{name}={sizes!r} must be a sequence of sizes of at least 1, one a layer: (64,), say"
         )

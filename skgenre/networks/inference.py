@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -49,7 +50,7 @@ class _Operation:
 
     kind: str
     #: The layer it comes from.
-    layer: L.Layer
+    layer: Any
     #: Shape of one segment before it.
     shape: L.Shape
     arrays: Sequence[np.ndarray] = ()
@@ -73,7 +74,9 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
         if not isinstance(layer, L.Dropout)
     ]
     operations: list[_Operation] = []
-    scale_and_shift = None  # of a normalisation whose kernel is still to come
+    scale_and_shift: tuple[np.ndarray, np.ndarray] | None = (
+        None  # of a normalisation whose kernel is still to come
+    )
     for i, (layer, arrays, shape) in enumerate(layers):
         following = [type(layer) for layer, _, _ in layers[i + 1 : i + 3]]
         if isinstance(layer, L.BatchNormalization):
@@ -109,7 +112,9 @@ def _reaches_kernel(following: list[type[L.Layer]]) -> bool:
     return following[:1] in ([L.Conv2D], [L.Dense]) or following == [L.Flatten, L.Dense]
 
 
-def _scale_and_shift(layer: L.BatchNormalization, weights: Sequence[np.ndarray]):
+def _scale_and_shift(
+    layer: L.BatchNormalization, weights: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Write a trained batch normalisation as a scale and a shift of each channel."""
     gamma, beta, mean, variance = weights
     scale = gamma / np.sqrt(variance + layer.epsilon)

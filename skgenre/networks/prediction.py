@@ -120,7 +120,7 @@ class Prediction:
 
     def _repr_html_inner(self) -> str:
         """Return scikit-learn's picture and, once fitted, the layers of the network."""
-        html = super()._repr_html_inner()
+        html = super()._repr_html_inner()  # type: ignore[misc]
         return html + format_html(self.architecture_) if hasattr(self, "weights_") else html
 
     def to_keras(self) -> keras.Model:

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -49,8 +50,10 @@ class _Source:
     size of a batch is open.
     """
 
+    _content: tuple[Any, ...]
+
     def __init__(self, input_shape: L.Shape):
-        self._content: tuple = ()
+        self.clear()
         self._dataset = tf.data.Dataset.from_generator(
             lambda: self._content[0].batches(*self._content[1:]),
             output_signature=(

@@ -30,5 +30,5 @@ def _initial(weight: Weight, rng: np.random.Generator) -> np.ndarray:
         return np.ascontiguousarray(q.T if shape[0] < shape[1] else q, np.float32)
     if weight.initializer == "unit_forget_bias":
         units = shape[0] // 4
-        return np.repeat(np.float32([0, 1, 0, 0]), units)
+        return np.repeat(np.array([0, 1, 0, 0], np.float32), units)
     return np.full(shape, weight.initializer == "ones", np.float32)

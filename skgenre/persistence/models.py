@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -119,7 +120,7 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
         raise TypeError(f"Expected an estimator, got {model!r}")
     model = copy.deepcopy(model)
     members: dict[str, bytes] = {}
-    networks = []
+    networks: list[dict] = []
     for item in _walk(model):
         if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
             item.memory = None
@@ -172,7 +173,7 @@ def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str,
 # ---------------------------------------------------------------- loading
 
 
-def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimator:
+def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> Any:
     """Load a model from a file, whoever made it: nothing of the file is run.
 
     Parameters
@@ -214,7 +215,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> BaseEstimat
             if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
                 raise ValueError("it names a folder of its own as memory")
             if isinstance(item, SegmentClassifier) and "network_" in vars(item):
-                folder = vars(item).pop("network_")
+                folder = item.__dict__.pop("network_")
                 name, architecture, item.weights_, item._state = networks[folder]
                 if name != _type_name(item) or architecture.shapes[-1] != item.classes_.shape:
                     raise ValueError(f"{folder} is of another classifier")
@@ -255,7 +256,7 @@ def _make_network(entry: dict, members: dict[str, bytes]) -> tuple:
     architecture = Architecture(
         _integers(entry["input_shape"]), tuple(_make_layer(**layer) for layer in entry["layers"])
     )
-    arrays = {
+    arrays: dict[str, Any] = {
         kind: None
         if n is None
         else [np.load(io.BytesIO(members[f"{entry['folder']}/{kind}/{i}.npy"])) for i in range(n)]
