@@ -10,7 +10,6 @@ itself.
 
 import tempfile
 
-import joblib
 import numpy as np
 from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import (
@@ -140,19 +139,12 @@ print(f"the same on others: {models[best].score(unseen[:, columns[best]], coin_u
 # Many workers and TensorFlow
 # ---------------------------
 # A process that forks after TensorFlow has started leaves its threads behind, and training in the
-# fork would wait for ever. skgenre says so instead:
+# fork would wait for ever. With ``joblib.parallel_config(backend="multiprocessing")`` skgenre
+# raises a ``RuntimeError`` that names the remedy: joblib's default backend, which starts new
+# processes, each with its share of the cores.
 
-network = ANNClassifier(hidden_units=(8,), epochs=2, random_state=0).fit(tensor, tracks.target)
+network = ANNClassifier(hidden_units=(8,), epochs=2, random_state=0)
 search = GridSearchCV(network, {"dropout": [0.0, 0.3]}, cv=2, n_jobs=2, error_score="raise")
-try:
-    with joblib.parallel_config(backend="multiprocessing"):
-        search.fit(tensor, tracks.target)
-except RuntimeError as error:
-    print(error)
-
-# %%
-# joblib's default backend starts its workers anew, and each takes its share of the cores:
-
 search.fit(tensor, tracks.target)
 print(f"with loky: {search.best_params_}")
 folder.cleanup()

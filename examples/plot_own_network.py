@@ -3,13 +3,12 @@ A network of one's own
 ======================
 
 A fourth network beside the published three: convolutions that find short events, then a
-recurrent layer that follows them. A subclass of :class:`skgenre.SegmentClassifier`, a data class
-so that it inherits the parameters, adds its sizes and overrides one method; cross-validation,
-grid search, saving and answering without TensorFlow come with it.
+recurrent layer that follows them. A subclass of :class:`skgenre.SegmentClassifier` stores its
+parameters and overrides one method; cross-validation, grid search, saving and prediction without
+TensorFlow come with it.
 """
 
 import tempfile
-from dataclasses import dataclass
 
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -18,7 +17,6 @@ from skgenre import MFCCSegmenter, SegmentClassifier, SegmentScaler, layers
 from skgenre.datasets import make_tracks
 
 
-@dataclass(kw_only=True, eq=False, repr=False)
 class CRNNClassifier(SegmentClassifier):
     """Convolutional recurrent network: events in a few frames, then their order.
 
@@ -28,12 +26,14 @@ class CRNNClassifier(SegmentClassifier):
         Filters of the convolution.
     units : int, default=32
         Units of the LSTM layer.
-
-    The others are those of :class:`skgenre.SegmentClassifier`.
+    epochs, random_state
+        See :class:`skgenre.SegmentClassifier`, whose other parameters keep their defaults.
     """
 
-    filters: int = 16
-    units: int = 32
+    def __init__(self, filters=16, units=32, *, epochs=30, random_state=None):
+        super().__init__(epochs=epochs, random_state=random_state)
+        self.filters = filters
+        self.units = units
 
     def hidden_layers(self, input_shape):
         """List the layers between a segment and the softmax over the classes."""
