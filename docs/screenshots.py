@@ -22,7 +22,7 @@ SHOTS = Path(__file__).parent / "_build" / "screenshots"
 PAGES = [
     *("index", "getting_started", "user_guide", "troubleshooting", "comparison", "contributing"),
     *("auto_examples/index", "auto_examples/plot_pictures", "auto_examples/plot_common_pitfalls"),
-    *("generated/skgenre.CNNClassifier", "api", "speed", "scale", "trust", "design"),
+    *("generated/skgenre.CNNClassifier", "api", "speed", "scale", "trust", "architecture"),
 ]
 WIDTHS = (1400, 420)  # a desk and a telephone
 PORT = 9333
