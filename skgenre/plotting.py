@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from typing import Self
 
 import numpy as np
 import pandas as pd
 
+from ._display import Display
 from .audio import load_audio, name_of
 from .evaluation import leakage_report
 from .features import MFCCSegmenter
@@ -19,49 +19,7 @@ _COLOURS = ("#E69F00", "#56B4E9", "#009E73")
 _LINES = ("#0072B2", "#D55E00")
 
 
-def _pyplot():
-    try:
-        import matplotlib.pyplot
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install skgenre[plot], or pip install matplotlib"
-        ) from error
-    return matplotlib.pyplot
-
-
-class _Display:
-    """What displays share: `plot` draws on given or new axes and keeps both."""
-
-    #: Width and height of a new figure, in inches, and number of its axes.
-    _size, _n_axes = (9.0, 3.4), 1
-
-    def plot(self, ax=None) -> Self:
-        """Draw it.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure. An array of two for histories.
-
-        Returns
-        -------
-        display : object
-            The display itself.
-        """
-        return self._plot(ax)
-
-    def _plot(self, ax, **options) -> Self:
-        if ax is None:
-            _, ax = _pyplot().subplots(1, self._n_axes, figsize=self._size, layout="constrained")
-        self._draw(ax, **options)
-        self.ax_ = ax
-        self.figure_ = np.ravel(ax)[0].figure
-        return self
-
-    _draw: Callable[..., None]
-
-
-class LeakageDisplay(_Display):
+class LeakageDisplay(Display):
     """Scores of models under several ways to draw the folds, side by side.
 
     Parameters
@@ -154,7 +112,7 @@ def _last_step(model):
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
-class HistoryDisplay(_Display):
+class HistoryDisplay(Display):
     """Loss and accuracy of a network over the epochs, in training and on held-out tracks.
 
     Parameters
@@ -214,7 +172,7 @@ class HistoryDisplay(_Display):
         ax[1].set_ylim(0, 1)
 
 
-class GenreTimelineDisplay(_Display):
+class GenreTimelineDisplay(Display):
     """Genre probabilities of a song over its time, and the answer for the whole.
 
     Parameters
@@ -278,7 +236,7 @@ class GenreTimelineDisplay(_Display):
         ax.figure.colorbar(mesh, ax=ax, label="probability")
 
 
-class MFCCDisplay(_Display):
+class MFCCDisplay(Display):
     """The segments of a track as a network sees them: coefficients over time.
 
     Parameters
@@ -352,7 +310,7 @@ class MFCCDisplay(_Display):
         ax.figure.colorbar(image, ax=ax, extend="both", label="coefficient (dB)")
 
 
-class MelSpectrogramDisplay(_Display):
+class MelSpectrogramDisplay(Display):
     """The mel spectrogram of a track in decibels: the pictures of GTZAN's image folder.
 
     Parameters

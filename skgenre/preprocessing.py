@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Self
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
@@ -104,6 +104,12 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         self.with_mean = with_mean
         self.with_std = with_std
 
+    mean_: np.ndarray
+    var_: np.ndarray
+    scale_: np.ndarray
+    n_samples_seen_: int | np.ndarray
+
+    @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
         """Compute mean and standard deviation of each coefficient.
 
@@ -122,8 +128,7 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         ValueError
             If a segment is partly NaN, or no track has a segment.
         """
-        self.__dict__.pop("n_samples_seen_", None)
-        return self.partial_fit(X, y)
+        return self._update(X, None)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None) -> Self:
@@ -143,29 +148,31 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         ValueError
             If a segment is partly NaN, or no track has a segment.
         """
-        seen = hasattr(self, "n_samples_seen_")
-        X = check_tensor(self, X, reset=not seen, allow_nan=True)
+        return self._update(X, vars(self) if hasattr(self, "n_samples_seen_") else None)
+
+    def _update(self, X, earlier: Mapping[str, Any] | None) -> Self:
+        """Compute the statistics of `X`, on top of `earlier` ones if there are some."""
+        X = check_tensor(self, X, reset=earlier is None, allow_nan=True)
         # Of a table NaN is an unknown value, of a tensor a missing segment.
         exists = segment_mask(as_tensor(X)) if X.ndim > 2 else None
         if exists is not None and not exists.any():
             raise ValueError("No track has a segment: all of X is NaN.")
         scaler = StandardScaler(with_mean=self.with_mean, with_std=self.with_std)
-        state = ("mean_", "var_", "scale_", "n_samples_seen_")
-        if seen:
-            scaler.__dict__.update({name: getattr(self, name) for name in state})
-            scaler.n_features_in_ = self.n_features_in_
+        if earlier is not None:
+            state = ("mean_", "var_", "scale_", "n_samples_seen_", "n_features_in_")
+            vars(scaler).update({name: earlier[name] for name in state})
         for block in blocks(X):
             rows = X[block] if exists is None else as_tensor(X[block])[exists[block]]
             if len(rows):
                 scaler.partial_fit(rows.reshape(-1, X.shape[-1]).astype(np.float64))
-        self.__dict__.update({name: getattr(scaler, name) for name in state})
+        self.mean_, self.var_, self.scale_ = scaler.mean_, scaler.var_, scaler.scale_
+        self.n_samples_seen_ = scaler.n_samples_seen_
         return self
 
     def _transform(self, X) -> np.ndarray:
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        if self.with_mean:
-            X = X - self.mean_.astype(X.dtype)
+        X = X - self.mean_.astype(X.dtype) if self.with_mean else X.copy()
         return X / self.scale_.astype(X.dtype) if self.with_std else X
 
     def inverse_transform(self, X) -> np.ndarray:
@@ -181,8 +188,7 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
-        if self.with_std:
-            X = X * self.scale_.astype(X.dtype)
+        X = X * self.scale_.astype(X.dtype) if self.with_std else X.copy()
         return X + self.mean_.astype(X.dtype) if self.with_mean else X
 
     def _check(self, X, *, reset: bool) -> np.ndarray:

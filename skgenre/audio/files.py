@@ -83,6 +83,10 @@ class AudioFile:
         return self
 
     def __exit__(self, *exc) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a file object that was given stays open."""
         self._reader.close()
 
     def _open(self) -> None:

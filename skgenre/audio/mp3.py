@@ -1,8 +1,8 @@
 """MP3 files of which libsndfile would read a part, or nothing.
 
 Without a Xing header libsndfile takes the first frame's bit rate for that of all frames, and
-stops where the file would end then. A file that begins with anything but a frame or a tag it
-does not recognise. A view of the file that begins with such a header mends both.
+stops where the file would end then. It does not recognise a file that begins with anything but a
+frame or a tag. A view of the file that begins with such a header mends both.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SAMPLE_RATES = {
     0b00: (11025, 12000, 8000),
 }
 
-#: Samples by which libsndfile's belief may be wrong without more ado: two frames.
+#: Samples by which libsndfile's length may be wrong and is still used: two frames.
 TOLERANCE = 2 * 1152
 
 #: How far into a file a first frame is looked for.

@@ -1,7 +1,7 @@
 """Keras models from layer descriptions: plain ones, and ones that train faster.
 
-With :mod:`skgenre.networks.training` the only module that imports Keras and TensorFlow, which
-takes seconds; the first fit imports it.
+Importing Keras and TensorFlow takes seconds, so this module and :mod:`skgenre.networks.training`
+are imported by the first fit or ``to_keras``, after :func:`.process.configure_tensorflow`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,6 @@ import tensorflow as tf
 
 from .._warnings import warn
 from . import layers as L
-
-if keras.backend.backend() != "tensorflow":
-    raise ImportError(
-        f"Keras runs on {keras.backend.backend()!r} here, and skgenre trains with TensorFlow: set "
-        "the environment variable KERAS_BACKEND=tensorflow before Keras is imported"
-    )
 
 
 def build_keras(architecture: L.Architecture, weights=None) -> keras.Model:

@@ -12,6 +12,7 @@ from .._warnings import warn
 from ..tensor import aggregate, as_tensor, check_tensor, segment_mask
 from . import inference
 from .layers import Architecture
+from .process import configure_tensorflow
 from .summary import format_html, format_text
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ class Prediction:
             compiled. It shares nothing with this classifier.
         """
         check_is_fitted(self, "weights_")
+        configure_tensorflow()
         from .keras_models import build_keras
 
         return build_keras(self.architecture_, self.weights_)

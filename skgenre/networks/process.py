@@ -1,7 +1,7 @@
 """What a fit needs of the process around it.
 
 Nothing here happens on import, but for a note of whether the process is a fork. The page
-"Many tracks, many workers" of the documentation lists what the first fit sets.
+"Architecture" of the documentation lists what the first fit sets.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from functools import cache
 
 #: Whether this process is a fork of one that had TensorFlow, whose threads a fork does not have.
@@ -41,7 +42,6 @@ def refuse_forks() -> None:
         )
 
 
-@cache
 def configure_tensorflow() -> None:
     """Import TensorFlow and set what a fit needs, once a process, before its first fit.
 
@@ -53,8 +53,24 @@ def configure_tensorflow() -> None:
       networks on purpose.
 
     A TensorFlow that has computed something already keeps its threads and GPU settings.
+
+    Raises
+    ------
+    ImportError
+        If Keras runs on another backend.
     """
+    with _CONFIGURING:
+        _configure()
+
+
+#: Two threads that fit first wait for each other.
+_CONFIGURING = threading.Lock()
+
+
+@cache
+def _configure() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    _check_backend()
     import tensorflow as tf
 
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
@@ -62,8 +78,25 @@ def configure_tensorflow() -> None:
         if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
             tf.config.threading.set_intra_op_parallelism_threads(int(threads))
             tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    with contextlib.suppress(RuntimeError):
         for gpu in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(gpu, True)
     logging.getLogger("tensorflow").addFilter(
         lambda record: "triggered tf.function retracing" not in record.getMessage()
     )
+
+
+def _check_backend() -> None:
+    try:
+        import keras
+
+        backend = keras.config.backend()
+    except ImportError:  # of a backend that is chosen and not installed, or of Keras itself
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        if backend == "tensorflow":
+            raise
+    if backend != "tensorflow":
+        raise ImportError(
+            f"Keras runs on {backend!r} here, and skgenre trains with TensorFlow: set the "
+            "environment variable KERAS_BACKEND=tensorflow before Keras is imported"
+        )
