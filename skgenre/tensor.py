@@ -39,8 +39,9 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     Raises
     ------
     ValueError
-        For another number of axes or coefficients, or, on 2-D input unless `allow_nan`,
-        NaN. Segments are checked for NaN by :func:`segment_mask`.
+        For another number of axes or coefficients, or, unless `allow_nan`, NaN in 2-D input or
+        values beyond float32, in which classifiers compute. Segments are checked for NaN by
+        :func:`segment_mask`.
     """
     dtype = [np.float32, np.float64]
     ndim = getattr(X, "ndim", None)
@@ -55,14 +56,19 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
             )
         ensure_all_finite = "allow-nan" if allow_nan else True
         # validate_data names the problem of 0-D and 1-D input, and of sparse matrices.
-        return validate_data(
+        checked = validate_data(
             estimator, X, y, reset=reset, dtype=dtype, ensure_all_finite=ensure_all_finite
         )
+        if not allow_nan:
+            _check_float32(checked[0] if isinstance(checked, tuple) else checked)
+        return checked
 
     name = type(estimator).__name__
     X = check_array(X, allow_nd=True, dtype=dtype, ensure_all_finite=False, estimator=name)
     if 0 in X.shape:
         raise ValueError(f"X has shape {X.shape}: there is nothing in it.")
+    if not allow_nan:
+        _check_float32(X)
     with_y = not (isinstance(y, str) and y == "no_validation")
     if with_y:
         if y is None:
@@ -88,6 +94,21 @@ def blocks(X: np.ndarray) -> Iterator[slice]:
     step = max(1, BLOCK_VALUES // max(1, X[0].size)) if len(X) else 1
     for start in range(0, len(X), step):
         yield slice(start, start + step)
+
+
+def _check_float32(X: np.ndarray) -> None:
+    """Raise a ValueError for values that float32 would make infinite, NaN in the end."""
+    if X.dtype == np.float32:
+        return
+    for block in blocks(X):
+        too_large = np.isfinite(X[block]) & (np.abs(X[block]) > np.finfo(np.float32).max)
+        if too_large.any():
+            where = np.argwhere(too_large)[0]
+            raise ValueError(
+                "Input X contains infinity or a value too large for dtype('float32'): "
+                f"{X[block][tuple(where)]:.1e} in sample {block.start + where[0]}. Scale it first, "
+                "or leave the sample out."
+            )
 
 
 def segment_mask(X: np.ndarray) -> np.ndarray:

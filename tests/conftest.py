@@ -85,6 +85,7 @@ def encode_sound(path, codec, y, sample_rate=44100):
         stream.bit_rate = 96_000 * y.shape[1]
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate = sample_rate
+        frame.pts = 0
         resampler = av.AudioResampler(
             format=stream.codec_context.format,
             rate=sample_rate,

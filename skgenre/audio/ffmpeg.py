@@ -10,10 +10,21 @@ import numpy as np
 from .readers import DecodingError, FileView, Reader, to_mono
 
 #: Formats of files with sound. None of them names other files or addresses to fetch, as
-#: playlists do.
+#: playlists do. All but a few begin with words of their own: what ffmpeg guesses of anything
+#: else, MP3 most of all, would make noise of damaged files.
 _FORMATS = (
-    "aac,ac3,amr,ape,asf,avi,dsf,dts,eac3,flv,matroska,mov,mpc,mpc8,mpeg,mpegts,rm,tta,wav,wv"
+    "aa,aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,hca,iff,loas,"
+    "matroska,mlp,mmf,mov,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,osq,qcp,qoa,rka,rm,shn,sox,swf,tak,"
+    "truehd,tta,voc,vqf,w64,wav,wavarc,wtv,wv,xwma"
 )
+
+#: ffmpeg's words that say little, and what they mean of a file that it is given to open.
+_WORDS = {
+    "Invalid data found when processing input": "unknown format, or damaged",
+    "End of file": "it ends before there is any sound",
+    # Also of formats that are not in the list.
+    "Invalid argument": "a kind of file that is not opened, as playlists are not, or damaged",
+}
 
 #: Formats whose headers do not tell how long they are.
 _UNMEASURED = ("aac", "ac3", "amr", "dts", "eac3", "mpeg", "mpegts")
@@ -118,4 +129,5 @@ class FFmpegReader(Reader):
 
 
 def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _WORDS.get(words, words)

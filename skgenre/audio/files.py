@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 import warnings
 from numbers import Integral
 from pathlib import Path
@@ -18,10 +17,11 @@ from typing import Any, BinaryIO
 import numpy as np
 import soxr
 
-from . import mp3
+from . import mp3, streamed
 from .errors import AudioError
 from .ffmpeg import FFmpegReader
 from .readers import DecodingError, FileView, Reader, SndfileReader
+from .sources import name_of, prepare
 
 #: Seconds of audio beside an interval that its resampled samples depend on. soxr's "HQ"
 #: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
@@ -31,6 +31,10 @@ RESAMPLING_MARGIN = 0.05
 #: word of a header, only as they arrive.
 BLOCK_VALUES = 1 << 20
 
+#: The largest sample that makes sense, where full scale is 1. The power of a frame of larger ones
+#: may be beyond float32, and its features NaN.
+LARGEST_SAMPLE = 1e12
+
 
 class AudioFile:
     """An open audio file, read as mono float32 at one sample rate.
@@ -38,7 +42,8 @@ class AudioFile:
     Parameters
     ----------
     path : str, pathlib.Path, or binary file object
-        A seekable file object is read from its start and left open.
+        A file object is read from its start and left open. One that cannot seek, such as a
+        pipe, is read into memory, from where it stands.
     sample_rate : int, default=22050
         Rate of the samples that :meth:`read` returns, in Hz.
 
@@ -54,7 +59,10 @@ class AudioFile:
     Raises
     ------
     AudioError
-        If it is missing, a folder, empty, not audio, or has no samples.
+        If it is missing, a folder, empty, not audio, or has no samples; or if a file object
+        gives no bytes, since it is open as text, say.
+    TypeError
+        If `path` is neither a path nor a file object.
     ValueError
         If `sample_rate` is no integer above 0.
     """
@@ -65,12 +73,7 @@ class AudioFile:
             raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
-        self._source: str | BinaryIO
-        if isinstance(path, str | os.PathLike):
-            self._source = self.name
-            _check_regular(self.name)
-        else:
-            self._source = path
+        self._source = prepare(path, self.name)
         self._open()
         native = self._reader.sample_rate
         divisor = math.gcd(native, sample_rate)
@@ -91,7 +94,10 @@ class AudioFile:
 
     def _open(self) -> None:
         """Open the file at its first frame."""
-        self._reader = _open_reader(self._source, self.name)
+        try:
+            self._reader = _open_reader(self._source, self.name)
+        except OSError as error:  # of a file that is there
+            raise AudioError(self.name, error.strerror or str(error)) from error
         if self._reader.n_frames <= 0:
             self._reader.close()
             raise AudioError(self.name, "holds no samples")
@@ -116,7 +122,7 @@ class AudioFile:
         Raises
         ------
         AudioError
-            If samples are not finite, or none could be decoded.
+            If samples are not finite or absurdly large, or none could be decoded.
         """
         margin = 0 if self._up == self._down else RESAMPLING_MARGIN
         # Begin where a sample of ours and a frame of the file fall together.
@@ -125,15 +131,38 @@ class AudioFile:
         last = None
         if stop is not None:
             last = -(-stop * self._down // self._up) + math.ceil(margin * self._reader.sample_rate)
+        y = self._read_frames(first, last)
+        offset = step * self._up
+        return y[start - offset : None if stop is None else stop - offset]
+
+    def _read_seconds(self, offset: float, duration: float | None) -> np.ndarray:
+        """Read an interval as ``librosa.load`` does.
+
+        It begins and ends with frames of the file, rounded down, and is resampled alone, so that
+        the samples at its ends are not those of the whole file, which :meth:`read` gives.
+        """
+        rate = self._reader.sample_rate
+        first = int(offset * rate)
+        last = None if duration is None else first + int(duration * rate)
+        y = self._read_frames(first, last)
+        if not len(y) and first < self._reader.n_frames and last != first:
+            raise AudioError(self.name, "holds no samples")
+        return y
+
+    def _read_frames(self, first: int, last: int | None) -> np.ndarray:
+        """Frames `first` to `last` of the file, resampled."""
         y = self._decode(first, last)
-        if not np.isfinite(y).all():
-            raise AudioError(self.name, "holds NaN or infinite samples")
+        if len(y):
+            peak = max(-float(y.min()), float(y.max()))
+            if not math.isfinite(peak):
+                raise AudioError(self.name, "holds NaN or infinite samples")
+            if peak > LARGEST_SAMPLE:
+                raise AudioError(self.name, f"holds samples of {peak:.1e}, where full scale is 1")
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
             y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
             y = np.pad(y[:n], (0, n - min(n, len(y))))  # soxr rounds, librosa rounds up
-        offset = step * self._up
-        return y[start - offset : None if stop is None else stop - offset]
+        return y
 
     def _resampled_length(self, n_frames: int) -> int:
         return -(-n_frames * self._up // self._down)
@@ -189,26 +218,39 @@ def _open_reader(source: str | BinaryIO, name: str) -> Reader:
     AudioError
         If none does; the reason is that of each.
     """
+    reader = None
     try:
         reader = SndfileReader(source if isinstance(source, str) else FileView.of(source))
     except DecodingError as error:
         reason = str(error)
     else:
-        return _complete_mp3(reader, source) if reader.is_mp3 else reader
+        if reader.is_mp3:
+            return _complete_mp3(reader, source)
+        if reader.n_frames > 0:
+            return reader
+    # Headers that libsndfile does not understand: an MP3 behind junk, a length that is not known.
+    for complete in (mp3.complete, streamed.complete):
+        view = FileView.of(source)
+        if mended := complete(view):
+            try:
+                return SndfileReader(mended)
+            except DecodingError:
+                view = mended
+        view.close()
+    if reader is not None:
+        return reader  # of no samples
     view = FileView.of(source)
-    # An MP3 behind junk.
-    if complete := mp3.complete(view):
-        try:
-            return SndfileReader(complete)
-        except DecodingError:
-            complete.close()
-            view = FileView.of(source)
+    if (start := mp3.behind_tags(view)) > 0:  # ffmpeg knows them before some formats only
+        view = view.from_byte(start)
     try:
         return FFmpegReader(view)
     except (DecodingError, ImportError) as error:
         view.close()
         if isinstance(error, DecodingError):
-            reason = f"not audio that libsndfile or ffmpeg can read ({reason}; {error})"
+            reason = (
+                "not audio that libsndfile or ffmpeg can read "
+                f"(libsndfile: {reason}; ffmpeg: {error})"
+            )
         else:
             reason = (
                 f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
@@ -230,31 +272,6 @@ def _complete_mp3(reader: SndfileReader, source: str | BinaryIO) -> Reader:
     return reader
 
 
-def name_of(path: str | os.PathLike | BinaryIO) -> str:
-    """Path of a file, or the name of a file object."""
-    if isinstance(path, str | os.PathLike):
-        return os.fspath(path)
-    return str(getattr(path, "name", None) or repr(path))
-
-
-def _check_regular(path: str) -> None:
-    """Raise an AudioError for what cannot be a sound, before libsndfile's vaguer words."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise AudioError(path, "no such file") from None
-    except (OSError, ValueError) as error:
-        raise AudioError(path, getattr(error, "strerror", None) or str(error)) from error
-    if stat.S_ISDIR(status.st_mode):
-        raise AudioError(path, "is a folder, not a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise AudioError(path, "is not a regular file")
-    if status.st_size == 0:
-        raise AudioError(path, "is empty (0 bytes)")
-    if not os.access(path, os.R_OK):
-        raise AudioError(path, "permission denied")
-
-
 def load_audio(
     path: str | Path | BinaryIO,
     *,
@@ -269,25 +286,30 @@ def load_audio(
     path : str, pathlib.Path, or binary file object
         wav, au, flac, ogg, mp3, aiff and whatever else libsndfile reads, and with the extra
         ``skgenre[av]`` m4a, aac, wma and whatever else ffmpeg reads; any rate, number of
-        channels (averaged) and sample format.
+        channels (averaged) and sample format. A file object is read from its start, one that
+        cannot seek from where it stands.
     sample_rate : int, default=22050
         Rate of the result, in Hz.
     offset : float, default=0.0
-        Where to begin, in seconds.
+        Where to begin, in seconds; as in librosa, rounded down to a frame of the file.
     duration : float, default=None
         How much to read, in seconds; None reads to the end. No more is decoded than needed.
 
     Returns
     -------
     y : float32 ndarray of shape (n_samples,)
-        Equal to ``librosa.load(path, sr=sample_rate)`` to 1e-5.
+        Equal to ``librosa.load(path, sr=sample_rate, offset=offset, duration=duration)`` to
+        1e-5.
 
     Raises
     ------
     AudioError
-        If the file is missing, a folder, empty, corrupt, or holds no or non-finite samples.
+        If the file is missing, a folder, empty, corrupt, or holds no, non-finite or absurdly large
+        samples; or if a file object gives no bytes, since it is open as text, say.
+    TypeError
+        If `path` is neither a path nor a file object.
     ValueError
-        If `offset` or `duration` is negative, or `sample_rate` no integer above 0.
+        If `offset` or `duration` is negative or not finite, or `sample_rate` no integer above 0.
 
     Warns
     -----
@@ -299,14 +321,13 @@ def load_audio(
     >>> import skgenre
     >>> y = skgenre.load_audio("song.mp3", duration=30)  # doctest: +SKIP
     """
-    if not offset >= 0 or not (duration is None or duration >= 0):
-        raise ValueError(f"offset={offset!r} and duration={duration!r} must not be negative")
+    for seconds in (offset, 0.0 if duration is None else duration):
+        if not (math.isfinite(seconds) and seconds >= 0):
+            raise ValueError(
+                f"offset={offset!r} and duration={duration!r} must not be negative or infinite"
+            )
     with AudioFile(path, sample_rate) as audio:
-        start = round(offset * sample_rate)
-        stop = None if duration is None else start + round(duration * sample_rate)
-        y = audio.read(start, stop)
-        if not len(y) and start < audio.n_samples and stop != start:
-            raise AudioError(audio.name, "holds no samples")
+        y = audio._read_seconds(offset, duration)
         if audio.ended_early:
             warnings.warn(
                 f"{audio.name} ends early (truncated?) and is used as far as it goes",

@@ -7,6 +7,7 @@ frame or a tag. A view of the file that begins with such a header mends both.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from .readers import FileView
@@ -25,8 +26,14 @@ _SAMPLE_RATES = {
 #: Samples by which libsndfile's length may be wrong and is still used: two frames.
 TOLERANCE = 2 * 1152
 
-#: How far into a file a first frame is looked for.
-_MOST_JUNK = 1 << 16
+#: How a frame of Layer III begins.
+_SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
+
+#: How far into a file a first frame is looked for, such as behind a picture without a tag.
+_MOST_JUNK = 1 << 20
+
+#: How far a next frame is looked for where there should be one.
+_MOST_DAMAGE = 1 << 16
 
 #: As many frames in a row are no accident.
 _IN_A_ROW = 4
@@ -79,10 +86,13 @@ def complete(file: FileView, believed: int | None = None) -> FileView | None:
         None if the file is no MP3, or is read in full as it is. With a header of ours, the
         529 samples before the decoder has settled are left out, as with an encoder's.
     """
-    begin = _behind_tags(file)
-    file.seek(begin)
-    data = file.read(2 * _MOST_JUNK)
-    start = _first_frame(data)
+    begin = behind_tags(file)
+    for most in (_MOST_DAMAGE, _MOST_JUNK):  # nearly always there is none
+        file.seek(begin)
+        data = file.read(most + _MOST_DAMAGE)
+        start = _first_frame(data, 0, most)
+        if start is not None:
+            break
     first = None if start is None else _Frame.at(data, start)
     if start is None or first is None:
         return None
@@ -102,10 +112,10 @@ def _count_frames(file: FileView, start: int) -> int:
     """Walk from frame to frame, over what is none, in windows of the file."""
     n_frames, i, data = 0, 0, b""
     while True:
-        if len(data) - i < 2 * _MOST_JUNK and (i or not data):
+        if len(data) - i < 2 * _MOST_DAMAGE and (i or not data):
             start += i
             file.seek(start)
-            data, i = file.read(16 * _MOST_JUNK), 0
+            data, i = file.read(16 * _MOST_DAMAGE), 0
         if i >= len(data):
             return n_frames
         frame = _Frame.at(data, i)
@@ -118,7 +128,7 @@ def _count_frames(file: FileView, start: int) -> int:
             return n_frames
 
 
-def _behind_tags(file: FileView) -> int:
+def behind_tags(file: FileView) -> int:
     """Find the byte behind the ID3 tags that a file begins with."""
     i = 0
     while True:
@@ -132,16 +142,14 @@ def _behind_tags(file: FileView) -> int:
         i += 10 + size
 
 
-def _first_frame(data: bytes, i: int = 0) -> int | None:
-    """Find where the next frames in a row begin."""
-    end = i + _MOST_JUNK
-    while (i := data.find(b"\xff", i, end)) >= 0:
-        at, n = i, 0
+def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
+    """Find where the next frames in a row begin, from `i` on and `most` bytes further."""
+    for found in _SYNC.finditer(data, i, i + most):
+        at, n = found.start(), 0
         while n < _IN_A_ROW and (frame := _Frame.at(data, at)) is not None:
             at, n = at + frame.length, n + 1
         if n == _IN_A_ROW or (n and at == len(data)):
-            return i
-        i += 1
+            return found.start()
     return None
 
 

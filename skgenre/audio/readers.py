@@ -9,17 +9,42 @@ from __future__ import annotations
 import io
 import os
 import re
+import threading
+import weakref
 from abc import ABC, abstractmethod
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
+from .sources import end_of
+
 #: How libsndfile logs a chunk whose header promises more bytes than the file has.
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
 
 #: Sizes from here on mark a stream of unknown length, not a truncated file.
 _UNKNOWN_SIZE = 0xFFFFFF00
+
+#: libsndfile's words that mislead, and what they mean of a file that exists and can be opened.
+_WORDS = {
+    # Of a name that ends in .mp3.
+    "File does not exist or is not a regular file (possibly a pipe?)": "no MPEG audio found in it",
+    "Format not recognised": "unknown format",
+    "Internal error : SF_INFO struct incomplete": "its header is incomplete",
+    "No Error": "no reason given",
+    "Supported file format but file is malformed": "its header is malformed",
+    "Supported file format but unsupported encoding": "known format, unknown encoding",
+    "System error": "the system could not read it",
+    "Unspecified internal error": "its header is malformed",
+    "": "no reason given",
+}
+
+
+def _reason(error: Exception) -> str:
+    """Say why libsndfile refuses a file."""
+    words = getattr(error, "error_string", None)
+    words = (str(error) if words is None else words).strip().rstrip(".")
+    return _WORDS.get(words, words)
 
 
 class DecodingError(Exception):
@@ -76,6 +101,11 @@ class Reader(ABC):
         """Close the decoder and whatever it opened."""
 
 
+#: A lock for each file object that is in use, by its id: two threads may be given the same one.
+_LOCKS: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
 class FileView(io.RawIOBase):
     """Read-only view of a file object from `start` on, with a position of its own.
 
@@ -89,14 +119,24 @@ class FileView(io.RawIOBase):
         Bytes to show before it.
     owned : bool, default=False
         Close `file` with the view.
+
+    Attributes
+    ----------
+    failure : str or None
+        What `file` raised, once it has; the view ends there. Decoders in C cannot pass it on.
     """
+
+    failure: str | None = None
 
     def __init__(self, file: BinaryIO, start: int = 0, head: bytes = b"", *, owned: bool = False):
         self._file = file
         self._start = start
         self._head = head
         self._owned = owned
-        self._size = len(head) + file.seek(0, io.SEEK_END) - start
+        with _LOCKS_LOCK:
+            self._lock = _LOCKS.setdefault(id(file), threading.Lock())
+        with self._lock:
+            self._size = max(0, len(head) + end_of(file) - start)
         self._position = 0
 
     @classmethod
@@ -123,14 +163,26 @@ class FileView(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer) -> int:
+        target = memoryview(buffer).cast("B")
+        filled = 0
+        # A file object may return less than it is asked for before its end; decoders take that
+        # for the end.
+        while filled < len(target) and (part := self._read_part(len(target) - filled)):
+            target[filled : filled + len(part)] = part
+            filled += len(part)
+            self._position += len(part)
+        return filled
+
+    def _read_part(self, n: int) -> bytes:
         if self._position < len(self._head):
-            part = self._head[self._position :][: len(buffer)]
-        else:
-            self._file.seek(self._start + self._position - len(self._head))
-            part = self._file.read(len(buffer))
-        buffer[: len(part)] = part
-        self._position += len(part)
-        return len(part)
+            return self._head[self._position :][:n]
+        try:
+            with self._lock:
+                self._file.seek(self._start + self._position - len(self._head))
+                return self._file.read(n)
+        except Exception as error:  # whatever the user's file object raises
+            self.failure = str(error) or type(error).__name__
+            return b""
 
     def close(self) -> None:
         if self._owned and not self.closed:
@@ -172,13 +224,13 @@ class SndfileReader(Reader):
         try:
             self._file = _SoundFile(file)
         except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-            reason = getattr(error, "error_string", "") or str(error)
-            raise DecodingError(reason.strip().rstrip(".")) from error
+            raise DecodingError(self._failure or _reason(error)) from error
         self.sample_rate = self._file.samplerate
         self.n_channels = self._file.channels
         self.n_frames = self._file.frames
-        self.is_mp3 = self._file.format == "MP3"
-        self.exact_seek = self._file.format not in ("MP3", "OGG")
+        # Also within a WAV file, where libsndfile guesses the length as it does elsewhere.
+        self.is_mp3 = self._file.format == "MP3" or self._file.subtype == "MPEG_LAYER_III"
+        self.exact_seek = not self.is_mp3 and self._file.format != "OGG"
         self.truncated = any(
             int(found) < int(promised) < _UNKNOWN_SIZE
             for promised, found in _PROMISED.findall(self._file.extra_info)
@@ -196,7 +248,8 @@ class SndfileReader(Reader):
         except soundfile.LibsndfileError as error:
             # What was decoded before the damage counts; libsndfile does not say how much.
             block = block[: np.isnan(block[:, 0]).argmax()]
-            self.damage = error.error_string.strip() or "no reason given"
+            self.damage = _reason(error)
+        self.damage = self._failure or self.damage
         if self._integers:
             block = block * np.float32(1 / 32768)
         return to_mono(block)
@@ -205,7 +258,11 @@ class SndfileReader(Reader):
         try:
             return self._file.seek(min(frame, self.n_frames))
         except soundfile.LibsndfileError as error:  # as after damage in a FLAC file
-            raise DecodingError(error.error_string) from error
+            raise DecodingError(_reason(error)) from error
+
+    @property
+    def _failure(self) -> str | None:
+        return None if self._view is None else self._view.failure
 
     def close(self) -> None:
         self._file.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._paths import expand
 from .facts import artist_groups
 
 #: Endings, in lower case, of files that are taken for audio.
@@ -37,7 +38,7 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
     NotADirectoryError
         If it is no folder.
     """
-    folder = os.path.expanduser(os.fspath(folder))
+    folder = expand(folder)
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{folder} is not a folder")
     paths = []
@@ -91,7 +92,7 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
     >>> from skgenre.datasets import load_folder
     >>> tracks = load_folder("~/Music")  # doctest: +SKIP
     """
-    root = os.path.expanduser(os.fspath(folder))
+    root = expand(folder)
     paths = list_audio(root)
     parts = [Path(path).relative_to(root).parts for path in paths]
     paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._paths import expand
 from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
     home = data_home or os.environ.get(ENVIRONMENT_VARIABLE)
     if home is None:
         raise FileNotFoundError(f"No folder given for GTZAN. {_WHERE}")
-    home = Path(home).expanduser()
+    home = Path(expand(home))
     if not home.is_dir():
         raise FileNotFoundError(f"There is no folder {home}. {_WHERE}")
     root = next((home / inner for inner in _INNER if (home / inner).is_dir()), home)

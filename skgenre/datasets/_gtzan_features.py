@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from .._paths import expand
 from ..features import GTZAN_FEATURES
 from .facts import artist_groups, parse_names
 
@@ -78,7 +79,7 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     >>> from skgenre.datasets import load_gtzan_features
     >>> table = load_gtzan_features("features_30_sec.csv")  # doctest: +SKIP
     """
-    path = Path(path).expanduser()
+    path = Path(expand(path))
     frame = pd.read_csv(path)
     _check_columns(frame, path)
     matches = parse_names(frame["filename"])

@@ -16,6 +16,7 @@ import scipy.signal
 import soundfile
 from sklearn.utils import Bunch, check_random_state
 
+from .._paths import expand
 from .facts import GTZAN_GENRES
 
 SAMPLE_RATE = 22050
@@ -132,8 +133,9 @@ def make_tracks(
         )
     rng = check_random_state(random_state)
     data, target, track_ids, groups = [], [], [], []
+    folder = Path(expand(folder))
     for genre in names:
-        (Path(folder) / genre).mkdir(parents=True, exist_ok=True)
+        (folder / genre).mkdir(parents=True, exist_ok=True)
         artists = [
             (_bend(_STYLES[genre], rng, 1.0), rng.normal(0, _TONE_SPREAD, len(_TONE_FREQUENCIES)))
             for _ in range(artists_per_genre)
@@ -142,7 +144,7 @@ def make_tracks(
             style, tone = artists[i % artists_per_genre]
             y = _render(genre, _bend(style, rng, 0.5), tone, duration, rng)
             track_id = f"{genre}.{i:05d}"
-            path = Path(folder) / genre / f"{track_id}.wav"
+            path = folder / genre / f"{track_id}.wav"
             soundfile.write(path, y, SAMPLE_RATE, subtype="PCM_16")
             data.append(str(path))
             target.append(genre)

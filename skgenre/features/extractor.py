@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -59,13 +59,29 @@ def check_paths(X) -> list:
     Raises
     ------
     TypeError
-        For a single path, or an element that is none.
+        For a single path, a collection without an order or that can be gone through only once, or
+        an element that is no path.
     ValueError
         For no tracks, or more than one column.
     """
     if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
         raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
-    if hasattr(X, "iloc") or isinstance(X, np.ndarray):
+    kind = type(X).__name__
+    if isinstance(X, Mapping):
+        raise TypeError(
+            f"Expected a list of paths, got the mapping {kind}, whose keys would be taken for "
+            "paths; pass list(X.values()), or of a data set X.data."
+        )
+    if isinstance(X, set | frozenset):
+        raise TypeError(
+            f"Expected a list of paths, got a {kind}, which has no order; pass sorted(X)."
+        )
+    if isinstance(X, Iterator):
+        raise TypeError(
+            f"Expected a list of paths, got a {kind}, which can be gone through only once, by fit "
+            "or by transform; pass list(X)."
+        )
+    if hasattr(X, "__array__"):  # of NumPy, and the columns of pandas, polars and pyarrow
         X = np.asarray(X, dtype=object)
         if X.ndim == 2 and X.shape[1] == 1:
             X = X[:, 0]
@@ -74,7 +90,10 @@ def check_paths(X) -> list:
                 f"Expected a one-dimensional collection of paths, or one column, got shape "
                 f"{X.shape}. If these are features already, leave the first step out."
             )
-    X = list(X)
+    try:
+        X = list(X)
+    except TypeError as error:
+        raise TypeError(f"Expected a list of paths, got an object of type {kind}.") from error
     if not X:
         raise ValueError("Found no tracks: the list of paths is empty.")
     for i, path in enumerate(X):
@@ -239,7 +258,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Parameters
         ----------
         X : list, array or Series of paths, or a DataFrame of one column
-            ``str``, ``pathlib.Path``, or binary file objects.
+            ``str``, ``pathlib.Path``, or binary file objects; of NumPy, pandas, polars or pyarrow.
 
         Returns
         -------

@@ -18,7 +18,7 @@ import numpy as np
 from .._sklearn import Interval
 from ..audio import AudioError, AudioFile
 from .extractor import TrackExtractor
-from .spectra import constants, sum_bands, to_decibels
+from .spectra import check_samples, constants, sum_bands, to_decibels
 
 #: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
 GTZAN_FEATURES = (
@@ -60,7 +60,7 @@ def track_features(y: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     y : float ndarray of shape (n_samples,)
-        Mono samples at 22,050 Hz, the rate of the tables.
+        Mono samples at 22,050 Hz, the rate of the tables, where full scale is 1.
 
     Returns
     -------
@@ -72,8 +72,11 @@ def track_features(y: np.ndarray) -> np.ndarray:
 
     Raises
     ------
+    TypeError
+        If `y` holds integers.
     ValueError
-        If `y` is not one-dimensional, shorter than a frame of 2,048 samples, or not finite.
+        If `y` is not one-dimensional, shorter than a frame of 2,048 samples, not finite, or
+        absurdly large.
 
     Examples
     --------
@@ -85,13 +88,7 @@ def track_features(y: np.ndarray) -> np.ndarray:
     """
     import librosa  # takes a second to import its parts: only where features are computed
 
-    y = np.ascontiguousarray(y, dtype=np.float32)
-    if y.ndim != 1 or len(y) < N_FFT:
-        raise ValueError(
-            f"y has shape {y.shape}: it must be mono samples, (n_samples,), at least {N_FFT}"
-        )
-    if not np.isfinite(y).all():
-        raise ValueError("y holds NaN or infinite samples")
+    y = check_samples(y, shortest=N_FFT)
     # Transposed: frames are rows. librosa lays them out so that this is contiguous.
     stft = librosa.stft(y, n_fft=N_FFT, hop_length=HOP_LENGTH).T
     magnitude = np.abs(stft)

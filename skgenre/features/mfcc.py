@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -9,9 +10,9 @@ import numpy as np
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
-from .extractor import TrackExtractor
-from .segments import n_segment_frames, segment_starts
-from .spectra import segment_mfcc
+from .extractor import Report, TrackExtractor
+from .segments import check_hop, n_segment_frames, segment_starts
+from .spectra import compute_mfccs, warn_of_silent_bands
 
 
 class MFCCSegmenter(TrackExtractor):
@@ -144,14 +145,16 @@ class MFCCSegmenter(TrackExtractor):
                 f"{duration:.2f} s of audio is too short for one segment of "
                 f"{self.segment_duration:g} s",
             )
-        return segment_mfcc(
-            segments,
-            sample_rate=self.sample_rate,
-            n_mfcc=self.n_mfcc,
-            n_fft=self.n_fft,
-            hop_length=self.hop_length,
-            n_mels=self.n_mels,
-        )
+        return compute_mfccs(segments, hop_length=self.hop_length, **self._spectrum)
+
+    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
+        warn_of_silent_bands(**self._spectrum)  # once a call, and not once a track
+        return super()._extract_all(paths, report)
+
+    @property
+    def _spectrum(self) -> dict[str, int]:
+        names = ("sample_rate", "n_mfcc", "n_fft", "n_mels")
+        return {name: getattr(self, name) for name in names}
 
     def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
         length = self._segment_length
@@ -191,3 +194,4 @@ class MFCCSegmenter(TrackExtractor):
                 f"segment_duration={self.segment_duration} s is less than a sample at "
                 f"sample_rate={self.sample_rate} Hz"
             )
+        check_hop(self._segment_length, self.hop_length)

@@ -10,6 +10,15 @@ def n_segment_frames(segment_length: int, hop_length: int) -> int:
     return 1 + segment_length // hop_length
 
 
+def check_hop(segment_length: int, hop_length: int) -> None:
+    """Raise a ValueError for a hop over a whole segment, whose samples would not matter."""
+    if hop_length > segment_length:
+        raise ValueError(
+            f"hop_length={hop_length} is more than the {segment_length} samples of a segment; use "
+            "a shorter hop or longer segments"
+        )
+
+
 def segment_starts(
     n_samples: int,
     *,
@@ -38,7 +47,13 @@ def segment_starts(
     Returns
     -------
     starts : int ndarray of shape (n_segments_found,)
+
+    Raises
+    ------
+    ValueError
+        If `hop_length` is more than `segment_length`: a segment would need no samples.
     """
+    check_hop(segment_length, hop_length)
     needed = segment_length - segment_length % hop_length
     n = (n_samples - needed) // segment_length + 1 if n_samples >= needed else 0
     if n_segments is not None:

@@ -8,7 +8,6 @@ hop with zeros beyond the ends, a power spectrum, Slaney's mel filter bank, deci
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache, partial
 from numbers import Integral
@@ -17,6 +16,8 @@ import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .._warnings import warn
+from ..audio import LARGEST_SAMPLE
 from .segments import n_segment_frames
 
 #: Decibels below a segment's loudest mel band at which its spectrum is cut off.
@@ -47,7 +48,7 @@ def mfcc(
     Parameters
     ----------
     y : float ndarray of shape (n_samples,)
-        Mono samples.
+        Mono samples, where full scale is 1.
     sample_rate : int, default=22050
         In Hz.
     n_mfcc : int, default=13
@@ -64,8 +65,15 @@ def mfcc(
 
     Raises
     ------
+    TypeError
+        If `y` holds integers.
     ValueError
-        If `y` is not one-dimensional, empty, or not finite, or sizes are below 1.
+        If `y` is not one-dimensional, empty, not finite, or absurdly large, or sizes are below 1.
+
+    Warns
+    -----
+    UserWarning
+        If mel bands are narrower than a bin of the spectrum.
 
     Examples
     --------
@@ -75,13 +83,8 @@ def mfcc(
     >>> mfcc(y).shape
     (130, 13)
     """
-    y = np.asarray(y, dtype=np.float32)
-    if y.ndim != 1 or not len(y):
-        raise ValueError(f"y has shape {y.shape}: it must be mono samples, (n_samples,), not empty")
-    if not np.isfinite(y).all():
-        raise ValueError("y holds NaN or infinite samples")
     return segment_mfcc(
-        [y],
+        [check_samples(y)],
         sample_rate=sample_rate,
         n_mfcc=n_mfcc,
         n_fft=n_fft,
@@ -103,8 +106,8 @@ def segment_mfcc(
 
     Parameters
     ----------
-    segments : sequence of float32 ndarray of shape (n_samples,)
-        Of lengths that give the same number of frames.
+    segments : sequence of float ndarray of shape (n_samples,)
+        Mono samples, where full scale is 1, of lengths that give the same number of frames.
     sample_rate, n_mfcc, n_fft, hop_length, n_mels
         See :func:`mfcc`.
 
@@ -114,8 +117,16 @@ def segment_mfcc(
 
     Raises
     ------
+    TypeError
+        If a segment holds integers.
     ValueError
-        For sizes below 1, more coefficients than mel bands, or segments of different lengths.
+        For sizes below 1, more coefficients than mel bands, segments of different lengths, or
+        samples that :func:`mfcc` refuses.
+
+    Warns
+    -----
+    UserWarning
+        If mel bands are narrower than a bin of the spectrum.
     """
     sizes = {
         "sample_rate": sample_rate,
@@ -132,12 +143,55 @@ def segment_mfcc(
             f"n_mfcc={n_mfcc} is more than n_mels={n_mels}; there are as many coefficients as "
             "mel bands at the most"
         )
+    segments = [check_samples(y, f"segment {i}") for i, y in enumerate(segments)]
     frames = sorted({n_segment_frames(len(y), hop_length) for y in segments})
     if len(frames) > 1:
         raise ValueError(f"The segments give different numbers of frames: {frames}")
-    n_frames = frames[0] if frames else 0
+    warn_of_silent_bands(sample_rate, n_mfcc, n_fft, n_mels)
+    return compute_mfccs(segments, **sizes)
+
+
+def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
+    """Validate mono samples that a user gives.
+
+    Returns
+    -------
+    y : float32 ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    TypeError
+        If they are no floats.
+    ValueError
+        If `y` is not one-dimensional, shorter than `shortest`, not finite, or absurdly large.
+    """
+    y = np.asarray(y)
+    if y.dtype.kind != "f":
+        raise TypeError(
+            f"{name} holds {y.dtype}: samples must be floats, where full scale is 1; divide int16 "
+            "samples by 32768, as y / 32768"
+        )
+    if y.ndim != 1 or len(y) < shortest:
+        least = "not empty" if shortest == 1 else f"at least {shortest}"
+        raise ValueError(
+            f"{name} has shape {y.shape}: it must be mono samples, (n_samples,), {least}"
+        )
+    peak = max(-float(y.min()), float(y.max()))
+    if not np.isfinite(peak):
+        raise ValueError(f"{name} holds NaN or infinite samples")
+    if peak > LARGEST_SAMPLE:
+        raise ValueError(
+            f"{name} holds samples of {peak:.1e}, too large for dtype('float32') once they are "
+            "squared; full scale is 1"
+        )
+    return np.ascontiguousarray(y, dtype=np.float32)
+
+
+def compute_mfccs(segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> np.ndarray:
+    """Compute the MFCCs of segments of equal numbers of frames that need no check."""
+    n_frames = n_segment_frames(len(segments[0]), hop_length) if len(segments) else 0
     out = np.empty((len(segments), n_frames, n_mfcc), np.float32)
-    rows = _mfccs(segments, **sizes)
+    rows = _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels)
     for target, coefficients in zip(out, rows, strict=True):
         target[:] = coefficients
     return out
@@ -219,14 +273,6 @@ def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
     # A periodic Hann window, and the DCT of Makhoul (1980) with an orthonormal basis.
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     mel = mel_filters(sample_rate, n_fft, n_mels)
-    empty = int((~mel.any(axis=1)).sum())
-    if empty:
-        warnings.warn(
-            f"{empty} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
-            f"at {sample_rate} Hz and stay silent; use fewer bands or longer frames",
-            UserWarning,
-            stacklevel=4,
-        )
     bands = []
     for start in range(0, n_mels, _BLOCK_BANDS):
         block = mel[start : start + _BLOCK_BANDS]
@@ -239,6 +285,17 @@ def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
     for array in (window, dct, *(weights for _, _, weights in bands)):
         array.flags.writeable = False
     return window, tuple(bands), dct
+
+
+def warn_of_silent_bands(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int) -> None:
+    """Warn of mel bands without a bin; at each call, which :func:`constants` would not."""
+    _, bands, _ = constants(sample_rate, n_mfcc, n_fft, n_mels)
+    silent = sum(int((~weights.any(axis=0)).sum()) for _, _, weights in bands)
+    if silent:
+        warn(
+            f"{silent} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
+            f"at {sample_rate} Hz and stay silent; use fewer bands or longer frames"
+        )
 
 
 def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:

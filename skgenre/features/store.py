@@ -15,12 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from .cache import versions
+from .._paths import expand
+from .cache import class_key, content_hash, stamp, versions
 from .extractor import Report, TrackExtractor, check_paths
 
-_FORMAT = 1
+_FORMAT = 2
+#: What of a manifest the array depends on; the rest is where files lie, and how far it is.
+_WHAT = ("class", "parameters", "versions", "tracks")
 _MANIFEST, _TENSOR, _CHECKSUMS = "manifest.json", "tensor.npy", "checksums.npy"
 
 
@@ -69,7 +73,7 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     for path in paths:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"Expected paths, got {path!r}, which cannot be found again by a name")
-    folder = Path(folder)
+    folder = Path(expand(folder))
     folder.mkdir(parents=True, exist_ok=True)
     with _alone(folder):
         _extract_into(folder, extractor, paths)
@@ -91,19 +95,23 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _extract_into(folder: Path, extractor: TrackExtractor, paths: list) -> None:
-    manifest = _describe(extractor, paths)
     found = _read_manifest(folder)
+    manifest = _describe(extractor, paths, found)
     if found is None:
         _allocate(folder, extractor, len(paths))
         _write_manifest(folder, manifest)
-    elif {**found, "complete": False} != manifest:
-        differing = [key for key in manifest if key != "complete" and found[key] != manifest[key]]
-        raise ValueError(
-            f"{folder} holds a store that differs in {', '.join(differing)}; use another folder, "
-            "or delete this one"
-        )
-    elif found["complete"]:
-        return
+    else:
+        differing = [key for key in _WHAT if found[key] != manifest[key]]
+        if differing:
+            raise ValueError(
+                f"{folder} holds a store that differs in {', '.join(differing)}; use another "
+                "folder, or delete this one"
+            )
+        manifest["complete"] = found["complete"]
+        if found != manifest:  # files that were moved
+            _write_manifest(folder, manifest)
+        if found["complete"]:
+            return
     tensor, checksums = (np.load(folder / name, "r+") for name in (_TENSOR, _CHECKSUMS))
     # Rows that were never written are not read: a new store is all of them.
     missing = [i for i, found in enumerate(checksums) if not found or found != _checksum(tensor[i])]
@@ -141,7 +149,7 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     ValueError
         If the folder holds no store, or one that is not finished.
     """
-    folder = Path(folder)
+    folder = Path(expand(folder))
     manifest = _read_manifest(folder)
     if manifest is None:
         raise ValueError(f"{folder} holds no store: there is no {_MANIFEST}")
@@ -149,21 +157,34 @@ def load_store(folder: str | os.PathLike) -> Bunch:
         raise ValueError(f"{folder} is not finished; call extract_store again to go on")
     return Bunch(
         data=np.load(folder / _TENSOR, mmap_mode="r"),
-        filenames=[name for name, _, _ in manifest["tracks"]],
+        filenames=[name for name, _ in manifest["files"]],
     )
 
 
-def _describe(extractor: TrackExtractor, paths: list) -> dict:
-    """Say all that the content depends on."""
+def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dict:
+    """Say all that the content depends on, and where it came from.
+
+    Files that lie as an earlier manifest has `found` them are not hashed again.
+    """
     parameters = extractor.get_params()
     for name in ("on_error", "memory", "n_jobs", "verbose"):  # how, not what
         del parameters[name]
+    files = [_identity(expand(path)) for path in paths]
+    known = {}
+    if found is not None:
+        pairs = zip(found["files"], found["tracks"], strict=False)
+        known = {(name, *place): content for (name, place), content in pairs if place}
+    contents = Parallel(n_jobs=extractor.n_jobs, prefer="threads")(
+        delayed(_content)(name, known.get((name, *(place or ())))) for name, place in files
+    )
     manifest = {
         "format": _FORMAT,
         "complete": False,
+        "class": class_key(type(extractor)),
         "parameters": parameters,
         "versions": list(versions()),
-        "tracks": [_identity(os.fspath(path)) for path in paths],
+        "tracks": contents,
+        "files": files,
     }
     # As it is read back: NumPy's numbers, which a search may have set, are Python's then.
     return json.loads(json.dumps(manifest, default=lambda number: number.item()))
@@ -171,10 +192,13 @@ def _describe(extractor: TrackExtractor, paths: list) -> dict:
 
 def _identity(path: str) -> list:
     try:
-        status = os.stat(path)
+        return [path, stamp(path)]
     except (OSError, ValueError):  # extraction says what is wrong with it
-        return [path, None, None]
-    return [path, status.st_size, status.st_mtime_ns]
+        return [path, None]
+
+
+def _content(path: str, known: str | None) -> str | None:
+    return content_hash(path) if known is None else known
 
 
 def _allocate(folder: Path, extractor: TrackExtractor, n_tracks: int) -> None:
@@ -200,7 +224,7 @@ def _read_manifest(folder: Path) -> dict | None:
     if (
         not isinstance(manifest, dict)
         or manifest.get("format") != _FORMAT
-        or not manifest.keys() >= {"complete", "parameters", "versions", "tracks"}
+        or not manifest.keys() >= {"complete", "files", *_WHAT}
     ):
         raise ValueError(f"{folder / _MANIFEST} is not of a store of this version")
     return manifest

@@ -28,6 +28,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from .._paths import expand
 from .._warnings import warn
 from ..networks import SegmentClassifier
 from ..networks.layers import LAYERS, Architecture, Layer
@@ -115,7 +116,7 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
     """
     from skops.io import dumps
 
-    path = Path(path)
+    path = Path(expand(path))
     if not isinstance(model, BaseEstimator):
         raise TypeError(f"Expected an estimator, got {model!r}")
     model = copy.deepcopy(model)
@@ -202,7 +203,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> Any:
     UserWarning
         If it was made with another version of scikit-learn.
     """
-    path = os.fspath(path)
+    path = expand(path)
     manifest, members = read(path)
     try:
         networks = {
@@ -249,7 +250,7 @@ def describe(path: str | os.PathLike) -> dict:
     ModelFileError
         As :func:`load`.
     """
-    return read(os.fspath(path))[0]
+    return read(expand(path))[0]
 
 
 def _make_network(entry: dict, members: dict[str, bytes]) -> tuple:

@@ -1,0 +1,278 @@
+"""What a cached row is found by: the class and its code, versions, and the bytes of the file."""
+
+import json
+import os
+import shutil
+import sys
+import types
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skgenre import MFCCSegmenter, TrackExtractor, extract_store, load_store
+from skgenre.audio import AudioFile
+from skgenre.features import cache
+
+from .conftest import make_sound, run_python, write_sound
+
+assert_array_equal = np.testing.assert_array_equal
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Names of the files that are decoded."""
+    names = []
+    init = AudioFile.__init__
+
+    def noting_init(self, path, *args, **kwargs):
+        names.append(Path(path).name)
+        init(self, path, *args, **kwargs)
+
+    monkeypatch.setattr(AudioFile, "__init__", noting_init)
+    return names
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Names of the files whose bytes are hashed; none is remembered from other tests."""
+    names = []
+    original = cache._hash
+
+    def noting_hash(path):
+        names.append(Path(path).name)
+        return original(path)
+
+    monkeypatch.setattr(cache, "_hash", noting_hash)
+    cache._remembered_hash.cache_clear()
+    return names
+
+
+@pytest.fixture
+def segmenter(tmp_path):
+    return MFCCSegmenter(segment_duration=0.2, n_segments=2, memory=str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def paths(tmp_path):
+    folder = tmp_path / "music"
+    folder.mkdir()
+    return [str(write_sound(folder / f"{i}.wav", make_sound(0.5, seed=i))) for i in range(2)]
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_moved_renamed_or_copied_collection_keeps_its_cache(segmenter, paths, tmp_path, opened):
+    expected = segmenter.transform(paths)
+    assert opened == ["0.wav", "1.wav"]
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(Path(paths[0]).parent, moved)
+    shutil.rmtree(Path(paths[0]).parent)
+    (moved / "0.wav").rename(moved / "a song.wav")
+    os.utime(moved / "1.wav", (1, 1))
+    assert_array_equal(segmenter.transform([moved / "a song.wav", moved / "1.wav"]), expected)
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("how", ["in place", "replaced"])
+@pytest.mark.parametrize("tick", [0, 2_000_000_000])
+def test_a_file_of_the_same_size_and_time_with_other_bytes(
+    segmenter, paths, tmp_path, opened, monkeypatch, how, tick
+):
+    # As if the file were old (0), and as it is, changed a moment ago.
+    monkeypatch.setattr(cache, "_TICK", tick, raising=False)
+    path, status = Path(paths[0]), os.stat(paths[0])
+    before = segmenter.transform([path])
+    content = Path(paths[1]).read_bytes()
+    assert len(content) == status.st_size
+    if tick == 0:  # the clock of the file system moves on
+        changed = status.st_ctime_ns
+        while os.stat(path).st_ctime_ns == changed:
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    if how == "in place":
+        path.write_bytes(content)
+    else:
+        (tmp_path / "new").write_bytes(content)
+        (tmp_path / "new").replace(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert os.stat(path).st_mtime_ns == status.st_mtime_ns
+    after = segmenter.transform([path])
+    assert len(opened) == 2
+    assert not np.array_equal(before, after)
+    assert_array_equal(after, segmenter.set_params(memory=None).transform([path]))
+
+
+def test_a_file_that_was_not_touched_is_hashed_once(segmenter, paths, monkeypatch, hashed):
+    monkeypatch.setattr(cache, "_TICK", 0, raising=False)
+    for _ in range(3):
+        segmenter.transform(paths)
+    segmenter.set_params(n_mfcc=5).transform(paths)
+    assert sorted(hashed) == ["0.wav", "1.wav"]
+    # One that was changed a moment ago may be changed again without another time.
+    monkeypatch.setattr(cache, "_TICK", 3_600_000_000_000, raising=False)
+    segmenter.transform(paths)
+    assert len(hashed) == 4
+
+
+def test_files_of_equal_bytes_are_computed_once(segmenter, paths, tmp_path, opened):
+    copy = shutil.copy(paths[0], tmp_path / "copy.wav")
+    X = segmenter.transform([paths[0], copy])
+    assert_array_equal(X[0], X[1])
+    assert opened == ["0.wav"]
+
+
+def test_pipes_are_not_waited_for(segmenter, paths, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.warns(UserWarning, match=r"pipe\.wav: is not a regular file"):
+        X = segmenter.set_params(on_error="warn").transform([tmp_path / "pipe.wav", paths[0]])
+    assert np.isnan(X[0]).all()
+
+
+# ---------------------------------------------------------------- code
+
+
+def level(power, module="one"):
+    """A front end of one's own; the set in its code has another order in each process."""
+    source = f"""
+class Level(TrackExtractor):
+    track_shape = (1,)
+    n = 100
+
+    def extract_track(self, audio):
+        y = audio.read(0, self.n)
+        return np.mean(np.abs(y) ** {power}, keepdims=True) * (3 in {{1, 2, 3}})
+"""
+    made = types.ModuleType(module)
+    made.__dict__.update(TrackExtractor=TrackExtractor, np=np)
+    exec(source, made.__dict__)
+    return made.Level
+
+
+def test_classes_of_one_name_do_not_share_entries(paths, tmp_path, opened):
+    here, there, other = level(1), level(1, module="two"), level(2)
+    longer = type("Level", (level(1),), {"__module__": "one", "n": 200})
+    longer.__qualname__ = "Level"
+    for i, cls in enumerate((here, there, other, longer), 1):
+        expected = cls().transform(paths)
+        del opened[:]
+        for _ in range(2):
+            assert_array_equal(cls(memory=tmp_path / "cache").transform(paths), expected)
+        assert len(opened) == 2, i
+    del opened[:]
+    level(1)(memory=tmp_path / "cache").transform(paths)  # made anew, and the same
+    assert not opened
+
+
+KEY = """
+import sys
+from tests.test_cache_key import level
+from skgenre import MFCCSegmenter
+from skgenre.features.cache import class_key, versions
+print(class_key(level(1)), class_key(MFCCSegmenter), versions())
+"""
+
+
+def test_keys_are_the_same_in_every_process():
+    first, second = (run_python(KEY, PYTHONHASHSEED=seed) for seed in ("1", "2"))
+    assert first == second
+    assert cache.class_key(level(1)) in first
+
+
+def test_versions_name_every_library_and_the_code():
+    said = cache.versions()
+    for name in ("numpy", "scipy", "librosa", "numba", "soundfile", "soxr"):
+        assert f"{name} {metadata.version(name)}" in said
+    assert [v.split()[0] for v in said if v.startswith(("av ", "ducc0 ", "libsndfile "))] == [
+        *("libsndfile", "av", "ducc0")
+    ]
+    assert len(said[0].split()[2]) == 32  # a hash of the code
+
+
+@pytest.fixture
+def anew():
+    cache.versions.cache_clear()
+    yield cache.versions
+    cache.versions.cache_clear()
+
+
+def test_a_library_that_is_missing(anew, monkeypatch):
+    before = anew()
+    version = metadata.version
+
+    def version_of_few(name):
+        if name in ("librosa", "numba", "av", "ducc0"):
+            raise metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(metadata, "version", version_of_few)
+    anew.cache_clear()
+    assert {"librosa is missing", "ducc0 is missing"} <= set(anew())
+    assert anew() != before
+
+
+@pytest.mark.parametrize("package", ["audio", "features"])
+def test_changed_code_is_another_version(anew, monkeypatch, tmp_path, package):
+    before = anew()
+    for name in ("audio", "features"):
+        shutil.copytree(Path(sys.modules["skgenre"].__file__).parent / name, tmp_path / name)
+    monkeypatch.setattr(
+        cache.resources, "files", lambda name: tmp_path / name.removeprefix("skgenre.")
+    )
+    anew.cache_clear()
+    assert anew() == before
+    file = sorted((tmp_path / package).glob("*.py"))[-1]
+    file.write_text(file.read_text().replace("1", "2"))
+    anew.cache_clear()
+    assert anew()[0] != before[0]
+    assert anew()[1:] == before[1:]
+
+
+# ---------------------------------------------------------------- stores
+
+
+def test_a_store_follows_its_files(segmenter, paths, tmp_path, opened):
+    expected = extract_store(segmenter.set_params(memory=None), paths, tmp_path / "store").data
+    moved = [shutil.move(path, tmp_path / f"moved {i}.wav") for i, path in enumerate(paths)]
+    moved = list(map(str, moved))
+    del opened[:]
+    store = extract_store(segmenter, moved, tmp_path / "store")
+    assert not opened
+    assert_array_equal(store.data, expected)
+    assert load_store(tmp_path / "store").filenames == moved
+
+
+@pytest.mark.parametrize("tick", [0, 2_000_000_000])
+def test_a_store_notices_other_bytes_of_the_same_size_and_time(
+    segmenter, paths, tmp_path, monkeypatch, tick
+):
+    monkeypatch.setattr(cache, "_TICK", tick, raising=False)
+    extract_store(segmenter, paths, tmp_path / "store")
+    status = os.stat(paths[0])
+    (tmp_path / "new").write_bytes(Path(paths[1]).read_bytes())
+    (tmp_path / "new").replace(paths[0])
+    os.utime(paths[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    with pytest.raises(ValueError, match="differs in tracks;"):
+        extract_store(segmenter, paths, tmp_path / "store")
+
+
+def test_a_store_hashes_only_what_was_touched(segmenter, paths, tmp_path, monkeypatch, hashed):
+    monkeypatch.setattr(cache, "_TICK", 0, raising=False)
+    segmenter.set_params(memory=None)
+    extract_store(segmenter, paths, tmp_path / "store")
+    assert sorted(hashed) == ["0.wav", "1.wav"]
+    cache._remembered_hash.cache_clear()  # as in another process
+    extract_store(segmenter, paths, tmp_path / "store")
+    assert len(hashed) == 2
+    Path(paths[1]).rename(tmp_path / "b.wav")
+    cache._remembered_hash.cache_clear()
+    extract_store(segmenter, [paths[0], tmp_path / "b.wav"], tmp_path / "store")
+    assert hashed[2:] == ["b.wav"]
+
+
+def test_a_store_belongs_to_a_class(paths, tmp_path):
+    extract_store(level(1)(), paths, tmp_path)
+    with pytest.raises(ValueError, match="differs in class;"):
+        extract_store(level(2)(), paths, tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["versions"] == [*cache.versions()]

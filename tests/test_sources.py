@@ -1,0 +1,484 @@
+"""Where tracks come from: file objects of all kinds, every container, and the reasons for none."""
+
+import io
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+
+from skgenre import AudioError, MFCCSegmenter, load_audio
+from skgenre.audio import AudioFile, mp3
+
+from .conftest import encode_sound, make_sound, write_sound
+
+av = pytest.importorskip("av")
+assert_array_equal = np.testing.assert_array_equal
+
+
+# ---------------------------------------------------------------- containers
+
+
+def ogg(packets):
+    """Ogg pages of one packet each, given with their time in samples."""
+    out = b""
+    for i, (packet, time) in enumerate(packets):
+        flags = 2 * (i == 0) + 4 * (i == len(packets) - 1)
+        page = struct.pack("<4s2BqIIIBB", b"OggS", 0, flags, time, 1, i, 0, 1, len(packet)) + packet
+        checksum = 0
+        for byte in page:
+            checksum ^= byte << 24
+            for _ in range(8):
+                checksum = checksum << 1 ^ (0x104C11DB7 if checksum >> 31 else 0)
+        out += page[:22] + struct.pack("<I", checksum) + page[26:]
+    return out
+
+
+def speex(path, n_frames=25):
+    """Noise in Speex, of which there is no encoder here: 20 ms in 20 bytes, of mode 3."""
+    rng = np.random.default_rng(0)
+    header = b"Speex   " + b"1.2".ljust(20, b"\0")
+    header += struct.pack("<13i", 1, 80, 8000, 0, 4, 1, -1, 160, 0, 1, 0, 0, 0)
+    frames = [bytes([3 << 3 | 7 & i, *rng.bytes(19)]) for i in range(n_frames)]
+    packets = [(header, 0), (bytes(8), 0), *((f, 160 * i) for i, f in enumerate(frames, 1))]
+    path.write_bytes(ogg(packets))
+
+
+def monkeys_audio(path, n=8820):
+    """Silence in Monkey's Audio (APE), of which there is no encoder here."""
+    header = struct.pack("<HHIIIHHI", 1000, 0, n, n, 1, 16, 2, 44100)
+    frame = struct.pack("<II", 1 << 31, 3) + bytes(16)
+    start = struct.pack("<4sHHIIIIIII", b"MAC ", 3990, 0, 52, len(header), 4, 0, len(frame), 0, 0)
+    start += bytes(16) + header
+    path.write_bytes(start + struct.pack("<I", len(start) + 4) + frame)
+
+
+def musepack(path, n_frames=8):
+    """Silence in Musepack, of which there is no encoder here."""
+    bits = "0" * 8 + (f"{8:020b}" + "0" * 8) * n_frames
+    bits = bits.ljust(-len(bits) // 32 * -32 + 64, "0")
+    words = (int(bits[i : i + 32], 2) for i in range(0, len(bits), 32))
+    content = struct.pack("<4sI16x", b"MP+\7", n_frames)
+    path.write_bytes(content + b"".join(struct.pack("<I", word) for word in words))
+
+
+#: One sample format of each container that libsndfile writes, and all of those that are common.
+LIBSNDFILE = [
+    *((major, soundfile.default_subtype(major)) for major in soundfile.available_formats()),
+    *(("WAV", minor) for minor in ("PCM_U8", "PCM_24", "FLOAT", "ULAW", "IMA_ADPCM", "GSM610")),
+    *(("OGG", "OPUS"), ("CAF", "ALAC_16"), ("AIFF", "FLOAT"), ("AU", "G721_32")),
+]
+FFMPEG = [
+    *("m4a:aac", "m4a:alac", "mp4:libmp3lame", "mov:pcm_s24be", "3gp:aac", "mka:ac3", "mka:flac"),
+    *(
+        "webm:libopus",
+        "wma:wmav2",
+        "aac:aac",
+        "avi:mp2",
+        "ts:aac",
+        "flv:aac",
+        "rm:ac3",
+        "swf:libmp3lame",
+    ),
+    *("oga:flac", "wav:libmp3lame", "wav:ac3", "tta:tta", "wv:wavpack", "voc:pcm_u8", "caf:alac"),
+]
+BY_HAND = {"spx": speex, "ape": monkeys_audio, "mpc": musepack}
+
+
+def write_container(path, kind):
+    """Write a container; skip what this machine's libraries do not write."""
+    if kind in BY_HAND:
+        BY_HAND[kind](path)
+    elif isinstance(kind, tuple):
+        major, minor = kind
+        if major in ("RAW", "SD2"):
+            pytest.skip("no header, or half of it in another file")
+        rate = {"GSM610": 8000, "OPUS": 48000, "G721_32": 8000}.get(minor, 44100)
+        if major in ("WVE", "SDS"):
+            rate = 8000
+        try:
+            write_sound(path, make_sound(0.4, rate), rate, format=major, subtype=minor)
+        except soundfile.LibsndfileError as error:
+            pytest.skip(str(error))
+    else:
+        suffix, codec = kind.split(":")
+        rate = 48000 if codec == "libopus" else 44100
+        path = path.with_suffix(f".{suffix}")
+        encode_sound(path, codec, make_sound(0.6, rate, channels=2), rate)
+    return path
+
+
+class Stream:
+    """Bytes that cannot seek, in pieces, as of an HTTP body."""
+
+    def __init__(self, content):
+        self._content = io.BytesIO(content)
+
+    def read(self, n=-1):
+        return self._content.read(n)
+
+
+class Shy(io.BytesIO):
+    """A file that gives less than it is asked for."""
+
+    def read(self, n=-1):
+        return super().read(min(n, 1000) if n > 0 else n)
+
+
+@pytest.mark.parametrize("kind", [*LIBSNDFILE, *FFMPEG, *BY_HAND], ids=str)
+def test_every_container_from_a_path_and_a_file_object(tmp_path, kind):
+    path = write_container(tmp_path / "a", kind)
+    expected = load_audio(path)
+    assert len(expected) > 3000
+    content = path.read_bytes()
+    with (
+        open(path, "rb") as opened,
+        open(path, "rb", buffering=0) as unbuffered,
+        tempfile.SpooledTemporaryFile() as spooled,
+    ):
+        spooled.write(content)
+        for file in (
+            io.BytesIO(content),
+            *(opened, unbuffered, spooled),
+            *(Stream(content), Shy(content)),
+        ):
+            assert_array_equal(load_audio(file), expected)
+    with AudioFile(io.BytesIO(content)) as audio:  # and parts of it, back and forth
+        for start, stop in ((2000, 3000), (100, 1100)):
+            np.testing.assert_allclose(audio.read(start, stop), expected[start:stop], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def songs():
+    """MP3s of constant and of rising bit rate, with a header that tells the length and without."""
+    y = np.concatenate([0.1 * np.sin(np.arange(5 * 44100) / 50), make_sound(5, 44100)])
+    out = {}
+    for mode in ("CONSTANT", "VARIABLE"):
+        file = io.BytesIO()
+        write = {"format": "MP3", "bitrate_mode": mode, "compression_level": 0.5}
+        with soundfile.SoundFile(file, "w", 44100, 1, **write) as sound:
+            sound.write(y)
+        out[mode] = file.getvalue()
+        out[f"{mode} without length"] = out[mode][mp3._Frame.at(out[mode], 0).length :]
+    return out
+
+
+@pytest.mark.parametrize("how", [f"{m}{n}" for m in ("CONSTANT", "VARIABLE") for n in ("", " w")])
+def test_an_mp3_in_memory_is_read_from_its_beginning_to_its_end(songs, tmp_path, how):
+    content = songs[how.replace(" w", " without length")]
+    path = tmp_path / "a.mp3"
+    path.write_bytes(content)
+    y = load_audio(io.BytesIO(content))
+    assert_array_equal(y, load_audio(path))
+    assert abs(len(y) - 10 * 22050) < 1200
+    assert 0.05 < np.abs(y[2000:4000]).max() < 0.2  # the quiet half comes first
+
+
+@pytest.fixture
+def restless():
+    """Threads that take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("restless")
+def test_one_file_object_in_many_threads(tmp_path):
+    content = write_sound(tmp_path / "a.flac", make_sound(3)).read_bytes()
+    expected = load_audio(io.BytesIO(content))
+    file, found = Shy(content), []
+    threads = [threading.Thread(target=lambda: found.append(load_audio(file))) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 12
+    for y in found:
+        assert_array_equal(y, expected)
+
+
+def test_pipes_and_sockets_are_read_into_memory(tmp_path):
+    path = write_sound(tmp_path / "a.wav", make_sound(0.5))
+    expected = load_audio(path)
+    code = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as process:
+        assert_array_equal(load_audio(process.stdout), expected)
+    here, there = socket.socketpair()
+    with here, there, there.makefile("rb") as file:
+        writer = threading.Thread(target=lambda: (here.sendall(path.read_bytes()), here.close()))
+        writer.start()
+        segmenter = MFCCSegmenter(segment_duration=0.1, n_segments=3)
+        assert_array_equal(segmenter.transform([file]), segmenter.transform([path]))
+        writer.join()
+
+
+# ---------------------------------------------------------------- file objects that give nothing
+
+
+class UploadFile:
+    """What FastAPI hands to a user's function."""
+
+    def __init__(self, content):
+        self.file = io.BytesIO(content)
+        self.filename = "song.wav"
+
+    async def read(self, size=-1):
+        return self.file.read(size)
+
+    async def seek(self, offset):
+        self.file.seek(offset)
+
+
+class Broken(Shy):
+    """A file whose connection breaks."""
+
+    def __init__(self, content, after):
+        super().__init__(content)
+        self.left = after
+
+    def read(self, n=-1):
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionError("connection lost")
+        return super().read(n)
+
+
+def closed():
+    file = io.BytesIO(b"abc")
+    file.close()
+    return file
+
+
+def read_to_its_end():
+    stream = Stream(b"abc")
+    stream.read()
+    return stream
+
+
+BAD = {
+    "a coroutine": (lambda path: UploadFile(b"abc"), r"await file\.read\(\).*upload\.file"),
+    "text": (lambda path: path.open(encoding="latin1"), r'open as text; .*open\(path, "rb"\)'),
+    "text in memory": (lambda path: io.StringIO("abc"), "open as text"),
+    "closed": (lambda path: closed(), "cannot be read .*closed file"),
+    "empty": (lambda path: io.BytesIO(), r"is empty \(0 bytes\)$"),
+    "a second time": (lambda path: read_to_its_end(), r"is empty \(0 bytes\); .* only once"),
+    "broken at once": (lambda path: Broken(path.read_bytes(), 0), "cannot be read .*lost"),
+    "broken at its header": (lambda path: Broken(path.read_bytes(), 1), "connection lost"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.parametrize("kind", BAD)
+def test_a_file_object_that_gives_no_bytes_is_one_bad_track(tmp_path, kind):
+    make, reason = BAD[kind]
+    path = write_sound(tmp_path / "a.wav", make_sound(1.0))
+    with pytest.raises(AudioError, match=reason):
+        load_audio(make(path))
+    lenient = MFCCSegmenter(segment_duration=0.5, n_segments=2, on_error="warn")
+    with pytest.warns(UserWarning, match=rf"1 of 2 tracks cannot be used(.|\n)*{reason}"):
+        X = lenient.fit_transform([make(path), path])
+    assert np.isnan(X[0]).all()
+    assert not np.isnan(X[1]).any()
+
+
+def test_a_connection_that_breaks_on_the_way_is_a_file_that_ends_early(tmp_path, capfd):
+    path = write_sound(tmp_path / "a.wav", make_sound(5))
+    with pytest.warns(UserWarning, match="ends early"):
+        y = load_audio(Broken(path.read_bytes(), 40))
+    assert 0 < len(y) < 5 * 22050
+    assert_array_equal(y, load_audio(path)[: len(y)])
+    assert "Traceback" not in capfd.readouterr().err  # of a callback
+
+
+@pytest.mark.parametrize("what", [None, 3, b"RIFF", ["a.wav"]])
+def test_what_is_neither_a_path_nor_a_file(what):
+    with pytest.raises(TypeError, match=r"Expected a path .* got .*io\.BytesIO\(data\)"):
+        load_audio(what)
+
+
+# ---------------------------------------------------------------- what others read
+
+
+def id3(n):
+    return b"ID3\x03\0\0" + bytes([n >> 21 & 127, n >> 14 & 127, n >> 7 & 127, n & 127]) + bytes(n)
+
+
+@pytest.mark.parametrize("kind", [*BY_HAND, "oga:flac", "tta:tta", "aac:aac"])
+def test_behind_an_id3_tag(tmp_path, kind):
+    content = write_container(tmp_path / "a", kind).read_bytes()
+    for tag in (id3(10), id3(300_000)):
+        assert_array_equal(load_audio(io.BytesIO(tag + content)), load_audio(io.BytesIO(content)))
+
+
+def test_flac_in_ogg_is_what_was_written(tmp_path):
+    y = make_sound(0.5, 22050, channels=1)[:, None]
+    found = load_audio(encode_sound(tmp_path / "a.oga", "flac", y, 22050))
+    np.testing.assert_allclose(found, y[:, 0], atol=2 / 32768)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [b"junk" * 25_000, bytes(100_000), b"\xff" * 100_000, b"\xff\xfb" * 250_000],
+    ids=["text", "zeros", "ones", "half frames"],
+)
+@pytest.mark.parametrize("how", ["VARIABLE", "VARIABLE without length"])
+def test_an_mp3_behind_much_junk(songs, tmp_path, junk, how):
+    expected = load_audio(io.BytesIO(songs[how]))
+    path = tmp_path / "a.mp3"
+    path.write_bytes(junk + songs[how])
+    for source in (path, io.BytesIO(path.read_bytes())):
+        found = load_audio(source)
+        assert abs(len(found) - len(expected)) <= 1152
+        n = min(len(found), len(expected)) - 1152
+        np.testing.assert_allclose(found[:n], expected[:n], atol=1e-4)
+
+
+def streamed(major, size):
+    """A sound whose header was written before its length was known."""
+    file = io.BytesIO()
+    soundfile.write(file, make_sound(0.5), 22050, format=major)
+    content = bytearray(file.getvalue())
+    marker, offset, pack = {
+        "WAV": (b"data", 4, "<I"),
+        "RF64": (b"ds64", 16, "<Q"),
+        "AU": (b".snd", 8, ">I"),
+        "CAF": (b"data", 4, ">Q"),
+        "AIFF": (b"SSND", 4, ">I"),
+        "W64": (b"data\xf3", 16, "<Q"),
+    }[major]
+    struct.pack_into(pack, content, content.index(marker) + offset, size)
+    return bytes(content)
+
+
+@pytest.mark.parametrize("major", ["WAV", "RF64", "AU", "CAF", "AIFF", "W64"])
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_header_without_a_length(major, size):
+    file = io.BytesIO()
+    soundfile.write(file, make_sound(0.5), 22050, format=major)
+    size %= 1 << (64 if major in ("RF64", "CAF", "W64") else 32)
+    assert_array_equal(load_audio(io.BytesIO(streamed(major, size))), load_audio(file))
+
+
+def test_no_length_needs_no_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    for major in ("WAV", "AU"):
+        assert len(load_audio(io.BytesIO(streamed(major, 0)))) == 11025
+    silent = bytearray(streamed("WAV", 0))
+    silent[44:] = bytes(len(silent) - 44)
+    assert_array_equal(load_audio(io.BytesIO(silent)), np.zeros(11025))
+
+
+def test_tags_behind_no_samples_are_no_samples():
+    content = streamed("WAV", 0)[:44]
+    tags = b"LIST" + struct.pack("<I", 3000) + bytes(3000) + b"id3 " + struct.pack("<I", 5) + id3(0)
+    for behind in (b"", tags[:3008], tags[:-4]):
+        with pytest.raises(AudioError, match="holds no samples"):
+            load_audio(io.BytesIO(content + behind))
+
+
+# ---------------------------------------------------------------- true reasons
+
+
+def damaged(tmp_path):
+    """Files that no decoder takes, for reasons that libsndfile calls by other names."""
+    rng = np.random.default_rng(0)
+    wav = write_sound(tmp_path / "whole.wav", make_sound(0.1)).read_bytes()
+    caf = write_sound(tmp_path / "whole.caf", make_sound(0.1), format="CAF").read_bytes()
+    for i, suffix in enumerate(("mp3", "wav", "m4a", "ogg", "flac", "caf", "aiff", "", "raw")):
+        for j, content in enumerate(
+            (
+                *(rng.bytes(3000), b"nothing to hear " * 200, bytes(3000), b"\xff" * 3000),
+                *(wav[:20], caf[:30], wav[:16] + bytes(24), b"fLaC" + bytes(99), b"OggS" * 99),
+            )
+        ):
+            path = tmp_path / f"{i}{j}.{suffix}"
+            path.write_bytes(content)
+            yield path
+
+
+#: Of a file that is there and can be read.
+UNTRUE = (
+    *("does not exist", "regular file", "pipe", "No Error", "System error", "internal error"),
+    *("Internal", "Invalid argument", "not recognised", "Invalid data"),
+)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_no_reason_misleads(tmp_path, monkeypatch, installed):
+    if not installed:
+        monkeypatch.setitem(sys.modules, "av", None)
+    n = 0
+    for path in damaged(tmp_path):
+        with pytest.raises(AudioError) as caught:
+            load_audio(path)
+        n += 1
+        assert caught.value.reason.strip()
+        assert not [words for words in UNTRUE if words in caught.value.reason], caught.value
+    assert n == 81
+
+
+def test_an_ending_of_mp3_and_no_mp3(tmp_path):
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"nothing to hear " * 10_000)
+    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: no MPEG audio found in it; "):
+        load_audio(path)
+
+
+def test_formats_are_never_those_that_name_other_files():
+    from skgenre.audio.ffmpeg import _FORMATS
+
+    named = {*_FORMATS.split(",")}
+    assert named <= {name for full in av.formats_available for name in full.split(",")}
+    others = {"hls", "applehttp", "concat", "concatf", "dash", "image2", "imf", "rtsp", "sdp"}
+    others |= {"sap", "mlv", "vobsub", "webm_dash_manifest", "lavfi", "avisynth", "mp3"}
+    assert not named & others
+
+
+# ---------------------------------------------------------------- parts
+
+
+@pytest.mark.parametrize("native", [22050, 44100, 48000, 8000])
+@pytest.mark.parametrize(
+    ("offset", "duration"), [(0.99999, 0.5), (0.123456, 0.3333333), (1.00003, None), (0, 0.70001)]
+)
+def test_offset_and_duration_are_rounded_as_librosa_rounds(tmp_path, native, offset, duration):
+    path = write_sound(tmp_path / "a.wav", make_sound(2, native), native)
+    expected, _ = librosa.load(path, sr=22050, offset=offset, duration=duration)
+    np.testing.assert_allclose(
+        load_audio(path, offset=offset, duration=duration), expected, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kwargs", [{"offset": float("inf")}, {"duration": float("inf")}])
+def test_seconds_without_end(tmp_path, kwargs):
+    path = write_sound(tmp_path / "a.wav", make_sound(0.1))
+    with pytest.raises(ValueError, match="must not be negative or infinite"):
+        load_audio(path, **kwargs)
+
+
+def test_samples_beyond_all_sense_are_one_bad_track(tmp_path):
+    y = make_sound(1.0)
+    good = write_sound(tmp_path / "good.wav", y)
+    bad = write_sound(tmp_path / "bad.wav", y * 1e25, subtype="FLOAT")
+    huge = write_sound(tmp_path / "huge.wav", y * 1e60, subtype="DOUBLE")
+    lenient = MFCCSegmenter(segment_duration=0.5, n_segments=2, on_error="warn")
+    with pytest.warns(UserWarning, match=r"bad\.wav: holds samples of .*e\+24(.|\n)*huge\.wav: "):
+        X = lenient.transform([good, bad, huge])
+    assert_array_equal(np.isnan(X).all(axis=(1, 2, 3)), [False, True, True])
+
+
+def test_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = write_sound(tmp_path / "a.wav", make_sound(0.5))
+    for name in ("~/a.wav", Path("~/a.wav")):
+        assert_array_equal(load_audio(name), load_audio(path))
+    with pytest.raises(AudioError, match=r"^~/b\.wav: no such file"):
+        load_audio("~/b.wav")
