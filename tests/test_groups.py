@@ -36,7 +36,7 @@ def test_an_artist_of_two_genres_is_one_group(tmp_path):
         ("PRINCE", "prince"),
         ("Die Ärzte", unicodedata.normalize("NFD", "die ärzte")),
         ("Straße", "STRASSE"),
-        ("ＡＢＢＡ", "Abba"),
+        ("\uff21\uff22\uff22\uff21", "Abba"),
         ("The  Who ", "The Who"),
         ("ΟΔΥΣΣΕΥΣ", "οδυσσευς"),
     ],

@@ -54,7 +54,7 @@ def shorten(text: str, columns: int) -> str:
         return text
     left = columns - len("...")
     # The end, with the name of the track, says more than the beginning.
-    head = _prefix(text, left // 2)
+    head = _prefix(text, left // 3)
     tail = _prefix(text[::-1], left - width(head))[::-1]
     return f"{head}...{tail}"
 

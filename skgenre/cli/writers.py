@@ -81,10 +81,12 @@ class CSV:
 
     def _row(self, cells: list[str]) -> None:
         file = io.StringIO()
-        csv.writer(file, lineterminator="\n").writerow(cells)
-        line = file.getvalue()
+        # With its own line end, since csv quotes only what it holds: a name may hold \r and \n.
+        csv.writer(file).writerow(cells)
+        line = file.getvalue().removesuffix("\r\n")
         if sys.stdout.isatty():
-            line = printable(line.removesuffix("\n")) + "\n"
+            line = printable(line)
+        line += "\n"
         _write(line.encode("utf-8", "surrogateescape"))
 
     def finish(self, n_failed: int) -> None:
