@@ -92,10 +92,16 @@ def kill(code: str, seconds: float, *args) -> list[psutil.Process]:
     return children
 
 
+def age(folder: Path) -> None:
+    """Have what interrupted writes left be of hours ago, when the next one removes it."""
+    for path in folder.rglob(".skgenre-*.tmp"):
+        os.utime(path, (0, 0))
+
+
 def strays(folder: Path) -> list[str]:
     """Files that only an interrupted write leaves."""
     found = [
-        *folder.rglob("*.new"),
+        *folder.rglob(".skgenre-*.tmp"),
         *folder.rglob("output.pkl.*"),
         *folder.rglob("metadata.json.*"),
     ]
@@ -141,6 +147,7 @@ def kill_store(n: int, rng: random.Random, folder: Path, paths: list[str]) -> co
         found["kills"] += 1
         if i % 3 == 2 or i == n - 1:
             segmenter = MFCCSegmenter(segment_duration=0.5, n_segments=3)
+            age(store)
             data = extract_store(segmenter, paths, store).data
             found["wrong"] += not np.array_equal(data, expected)
             found["stray files"] += len(strays(store))
@@ -171,6 +178,7 @@ def kill_save(n: int, rng: random.Random, folder: Path, paths: list[str]) -> col
         else:
             found["wrong"] += not any(np.array_equal(loaded.coef_, m.coef_) for m in models)
         found["most files at once"] = max(found["most files at once"], len([*target.iterdir()]))
+    age(target)
     save(models[1], target / "model.skgenre")
     found["stray files"] += len(strays(target))
     return found

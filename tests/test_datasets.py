@@ -28,7 +28,7 @@ def test_a_folder_of_genre_folders(tmp_path):
     ]
     assert tracks.target.tolist() == ["jazz", "jazz", "rock", "rock"]
     assert tracks.target_names == ["jazz", "rock"]
-    assert tracks.groups.tolist() == ["jazz/a.m4a", "jazz/b.wav", "rock/The Who", "rock/The Who"]
+    assert tracks.groups.tolist() == ["jazz/a.m4a", "jazz/b.wav", "the who", "the who"]
     assert len(list_audio(tmp_path)) == 5
 
 

@@ -92,7 +92,7 @@ def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
 
     segmenter = MFCCSegmenter(segment_duration=0.5)
     with monkeypatch.context() as patch:
-        patch.setattr("skgenre.features.store.np.lib.format.open_memmap", full)
+        patch.setattr("skgenre.features.store._Rows._put", full)
         with pytest.raises(OSError, match="No space left"):
             extract_store(segmenter, paths, tmp_path / "store")
     with pytest.raises(ValueError, match="holds no store"):

@@ -176,7 +176,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(network, path, mon
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(model_archive.os, "fsync", full)
+    monkeypatch.setattr("skgenre._files.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         save(network, path)
     assert path.read_bytes() == before

@@ -206,8 +206,9 @@ def test_killed_and_resumed_equals_made_in_one_go(paths, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         extract_store(segmenter, X, killed)
-    assert sorted(path.name for path in killed.iterdir() if path.suffix != ".new") == [
+    assert sorted(path.name for path in killed.iterdir() if path.suffix != ".tmp") == [
         "checksums.npy",
+        "lock",
         "manifest.json",
         "tensor.npy",
     ]

@@ -102,6 +102,8 @@ class AudioFile:
             self._reader.close()
             raise AudioError(self.name, "holds no samples")
         self._position = 0
+        #: The last frames before the position, in which the next interval may begin.
+        self._tail = np.empty(0, np.float32)
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read the samples from `start` to `stop`, counted at `sample_rate`.
@@ -169,8 +171,14 @@ class AudioFile:
 
     def _decode(self, first: int, last: int | None) -> np.ndarray:
         """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
-        self._go_to(first)
         blocks = []
+        before = self._position - first
+        if 0 < before <= len(self._tail):
+            # Intervals one after the other overlap by margins: no decoder has to go back.
+            blocks.append(self._tail[len(self._tail) - before :])
+        else:
+            before = 0
+            self._go_to(first)
         most = BLOCK_VALUES // self._reader.n_channels
         while self._position >= first and (last is None or self._position < last):
             n = most if last is None else min(most, last - self._position)
@@ -179,7 +187,12 @@ class AudioFile:
                 break
         end = self._reader.n_frames if last is None else min(last, self._reader.n_frames)
         self.ended_early |= self._position < end - self._reader.tolerance
-        return blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
+        y = blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
+        if before == 0 or len(y) > before:  # otherwise all of it was in the tail
+            margin = math.ceil(RESAMPLING_MARGIN * self._reader.sample_rate)
+            kept = min(len(y), 4 * margin + 2 * self._down)
+            self._tail = y[len(y) - kept :].copy()
+        return y if last is None else y[: max(0, last - first)]
 
     def _go_to(self, frame: int) -> None:
         """Move to a frame, or as near to it as the file goes."""

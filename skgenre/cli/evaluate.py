@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import click
 
-from .options import PRESETS, cache_option, jobs_option, labelled, make_pipeline, seed_option
+from .options import (
+    PRESETS,
+    cache_option,
+    count,
+    jobs_option,
+    labelled,
+    left_out,
+    load_from_paths,
+    make_pipeline,
+    on_a_terminal,
+    seed_option,
+    usable,
+)
+from .terminal import printable
 
 
 def grouped_folds(tracks, most: int):
@@ -23,49 +36,60 @@ def grouped_folds(tracks, most: int):
 @click.command()
 @click.argument("folder", metavar="FOLDER")
 @click.option("--preset", multiple=True, help=f"One of {', '.join(PRESETS)}; may be repeated.")
-@click.option("--model", help="A model file, to ask about these tracks as it is.")
+@click.option("--model", help="A model file, to evaluate on these tracks as it is.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="At most.")
 @cache_option
 @seed_option
 @jobs_option
 def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
-    """Tell how often a preset, or a saved model, is right.
+    """Evaluate presets, or a saved model, by the share of tracks that are right.
 
     Presets are cross-validated on FOLDER, a folder of genre folders, with all tracks of an artist
-    (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model is asked
-    about the tracks; if it was trained on them the answer is of no worth.
+    (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model predicts
+    the tracks; if it was trained on them the figure is of no worth. Files that cannot be used are
+    in no figure.
     """
     from ..evaluation import compare_models
-    from ..persistence import load
 
     tracks = labelled(folder)
+    n = len(tracks.data)
     if model:
-        pipeline = load(model)
-        known = set(pipeline.classes_.tolist())
-        unknown = sorted(set(tracks.target_names) - known)
-        if unknown:
-            raise ValueError(
-                f"{model} does not know {', '.join(unknown)}; it knows {sorted(known)}"
-            )
-        accuracy = pipeline.score(tracks.data, tracks.target)
-        click.echo(f"{model}: right for {accuracy:.1%} of {len(tracks.data)} tracks")
+        click.echo(printable(_evaluate_model(model, tracks, jobs)))
         return
     # Made first, so that a name that is not one is said before the work.
     pipelines = [(name, make_pipeline(name, jobs, cache, seed)) for name in preset or ("logistic",)]
-    cv = grouped_folds(tracks, folds)
     # All presets cut tracks alike, and that learns nothing from them, so it is done once.
-    X = pipelines[0][1][0].transform(tracks.data)
+    X, used = usable(pipelines[0][1][0], tracks)
+    n_used = len(used.data)
+    cv = grouped_folds(used, folds)
     table = compare_models(
         {name: pipeline[1:] for name, pipeline in pipelines},
         X,
-        tracks.target,
+        used.target,
         cv=cv,
-        groups=tracks.groups,
+        groups=used.groups,
         scoring="accuracy",
     )
-    by = "artist" if len(set(tracks.groups)) < len(tracks.data) else "track (no artists known)"
+    by = "artist" if len(set(used.groups)) < n_used else "track (no artists known)"
+    of = "tracks" if n_used == n else count(n_used, n)
     for row in table.itertuples():
         click.echo(
-            f"{row.model}: right for {row.accuracy:.1%} of tracks, {row.accuracy_std:.1%} standard "
-            f"deviation over {cv.get_n_splits()} folds by {by}"
+            f"{row.model}: right for {row.accuracy:.1%} of {of}, {row.accuracy_std:.1%} standard "
+            f"deviation over {cv.get_n_splits()} folds by {by}{left_out(n_used, n)}"
         )
+
+
+def _evaluate_model(model: str, tracks, jobs: int) -> str:
+    """Accuracy of a saved model, in words."""
+    from sklearn.metrics import accuracy_score
+
+    pipeline = load_from_paths(model)
+    known = set(pipeline.classes_.tolist())
+    unknown = sorted(set(tracks.target_names) - known)
+    if unknown:
+        raise ValueError(f"{model} does not know {', '.join(unknown)}; it knows {sorted(known)}")
+    pipeline[0].set_params(on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
+    X, used = usable(pipeline[0], tracks)
+    accuracy = accuracy_score(used.target, pipeline[1:].predict(X))
+    n, n_used = len(tracks.data), len(used.data)
+    return f"{model}: right for {accuracy:.1%} of {count(n_used, n)}{left_out(n_used, n)}"

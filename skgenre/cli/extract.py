@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import click
 
-from .options import audio_files, jobs_option, on_a_terminal, strict_option
+from .options import audio_files, count, jobs_option, left_out, on_a_terminal, strict_option
+from .terminal import printable
+
+#: Segments of a day. A store holds as many rows for each track, however short it is.
+_MOST_SEGMENTS = 28_800
+
+
+def _check_segments(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not 1 <= value <= _MOST_SEGMENTS:
+        raise click.BadParameter(
+            f"{value} is not in the range from 1 to {_MOST_SEGMENTS}, the segments of 24 hours. "
+            "Each track takes the room of so many; give as many as your longest tracks have."
+        )
+    return value
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
 @click.option("-o", "--output", required=True, help="Folder of the store; made if missing.")
 @click.option(
-    "--segments", type=click.IntRange(1), default=10, show_default=True, help="Most of a track."
+    "--segments",
+    type=int,
+    default=10,
+    show_default=True,
+    callback=_check_segments,
+    help="The most segments to take of a track.",
 )
 @click.option(
     "--placement",
@@ -25,8 +43,11 @@ from .options import audio_files, jobs_option, on_a_terminal, strict_option
 def extract(sources, output, segments, placement, strict, jobs) -> None:
     """Compute the MFCC segments of audio files into a store.
 
-    Begun stores go on where they ended. skgenre.load_store opens a finished one.
+    Begun stores go on where they ended. skgenre.load_store opens a finished one. Ends with 1 if no
+    file can be used.
     """
+    import numpy as np
+
     from ..features import MFCCSegmenter, extract_store
 
     segmenter = MFCCSegmenter(
@@ -37,4 +58,10 @@ def extract(sources, output, segments, placement, strict, jobs) -> None:
         verbose=int(on_a_terminal()),
     )
     store = extract_store(segmenter, audio_files(sources), output)
-    click.echo(f"{output}: {len(store.data)} tracks, {store.data.nbytes / 1e6:.1f} MB")
+    n = len(store.data)
+    # A track that cannot be used has no first segment.
+    n_used = n - int(np.isnan(store.data[:, 0, 0, 0]).sum())
+    if not n_used:
+        raise ValueError(f"{output}: none of {count(n, n)} can be used; see the warnings before")
+    size = f"{store.data.nbytes / 1e6:.1f} MB"
+    click.echo(printable(f"{output}: {count(n_used, n)}, {size}{left_out(n_used, n)}"))

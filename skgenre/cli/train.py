@@ -7,7 +7,18 @@ from collections import Counter
 
 import click
 
-from .options import PRESETS, cache_option, jobs_option, labelled, make_pipeline, seed_option
+from .options import (
+    PRESETS,
+    cache_option,
+    count,
+    jobs_option,
+    labelled,
+    left_out,
+    make_pipeline,
+    seed_option,
+    usable,
+)
+from .terminal import printable
 
 
 @click.command()
@@ -24,8 +35,10 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     """Train a model on a folder of genre folders and save it.
 
     FOLDER holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
-    those are taken for artists.
+    those are taken for artists. Files that cannot be used are left out, with a warning.
     """
+    from sklearn.pipeline import Pipeline
+
     from ..persistence import save
 
     pipeline = make_pipeline(preset, jobs, cache, seed)
@@ -37,10 +50,13 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
         if "epochs" not in network.get_params():
             raise ValueError(f"--epochs is for networks, and {preset} is none")
         pipeline.set_params(**{f"{step}__epochs": epochs})
-    pipeline.fit(tracks.data, tracks.target)
+    # A baseline would fill the rows of files that cannot be used with means, and learn from them.
+    X, used = usable(pipeline[0], tracks)
+    pipeline = Pipeline([pipeline.steps[0], *pipeline[1:].fit(X, used.target).steps])
     pipeline.set_params(mfccsegmenter__verbose=0, mfccsegmenter__memory=None)
-    counts = Counter(tracks.target.tolist())
-    listed = ", ".join(f"{genre} {counts[genre]}" for genre in tracks.target_names)
-    description = f"{preset}, trained on {len(tracks.data)} tracks: {listed}."
-    save(pipeline, output, description=description)
-    click.echo(f"{output}: {description}")
+    counts = Counter(used.target.tolist())
+    listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)
+    n, n_used = len(tracks.data), len(used.data)
+    save(pipeline, output, description=f"{preset}, trained on {n_used} tracks: {listed}.")
+    words = f"{preset}, trained on {count(n_used, n)}: {listed}{left_out(n_used, n)}."
+    click.echo(printable(f"{output}: {words}"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,20 @@ AUDIO_SUFFIXES = (
     *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".wma"),
     *(".ape", ".wv", ".mka", ".ac3", ".amr", ".dsf", ".mpc", ".tta", ".webm"),
 )
+
+#: Names of folders that are no artist's, in letters alone.
+_NO_ARTIST = frozenset(
+    f"{name}{plural}"
+    for name in (
+        *("va", "various", "variousartist", "unknown", "unknownartist", "untitled"),
+        *("compilation", "sampler", "soundtrack", "ost", "single", "mixed", "misc"),
+        *("miscellaneous", "other", "playlist", "noartist", "track", "song", "album"),
+    )
+    for plural in ("", "s")
+)
+
+#: Parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
+_PART = re.compile(r"(cd|dvd|disc|disk|side|part|vol|volume)([0-9]+|[a-d]|one|two|three|four)?")
 
 
 def list_audio(folder: str | os.PathLike) -> list[str]:
@@ -72,9 +88,9 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
         target_names : list of str
             The genres, sorted.
         groups : ndarray of str, shape (n_tracks,)
-            What cross-validation should keep together: the first folder below the genre's
+            What cross-validation should keep together: the folder directly below the genre's
             (``rock/Artist/Album/song.mp3``), the artist of GTZAN's tracks, or else the track
-            alone.
+            alone; see the notes.
 
     Raises
     ------
@@ -86,6 +102,23 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
     See Also
     --------
     load_gtzan : List a local copy of GTZAN.
+
+    Notes
+    -----
+    The folder directly below the genre's is taken for an artist, who is one group in all genres:
+    ``rock/Prince`` and ``pop/prince`` are both ``"prince"``. Names are compared in Unicode's
+    normal form NFKC, without regard to case and repeated spaces.
+
+    Some names are no artist's, and are a group of their genre alone, such as
+    ``"rock/various artists"``:
+
+    - Various Artists, Various, VA, V.A.;
+    - Unknown, Unknown Artist, No Artist, Untitled;
+    - Compilations, Samplers, Soundtracks, OST, Singles, Playlists;
+    - Mixed, Misc, Miscellaneous, Other, Tracks, Songs, Albums;
+    - parts of an album: CD1, CD 2, Disc 1, Disk 1, DVD 1, Side A, Part 1, Vol. 1, Volume 1.
+
+    They too are compared without regard to case, spaces, punctuation and a plural s.
 
     Examples
     --------
@@ -113,9 +146,23 @@ def load_folder(folder: str | os.PathLike) -> Bunch:
 
 
 def _group(names: tuple[str, ...]) -> str:
+    """Group of a track, by the names of its folders below the root and its own."""
     if len(names) > 2:
-        return "/".join(names[:2])
+        genre, artist = names[0], _normal(names[1])
+        return f"{genre}/{artist}" if _is_no_artist(artist) else artist
     try:
         return str(artist_groups(names[-1:])[0])
     except ValueError:  # no name of GTZAN's
         return "/".join(names)
+
+
+def _normal(name: str) -> str:
+    """Bring a name to the form that all ways to write it share."""
+    # Casefolding may undo the normal form, so it is brought to it again.
+    name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join(name.split())
+
+
+def _is_no_artist(name: str) -> bool:
+    letters = "".join(filter(str.isalnum, name))
+    return not letters or letters in _NO_ARTIST or _PART.fullmatch(letters) is not None

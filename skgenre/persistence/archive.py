@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import zipfile
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+
+from .._files import replace_file
 
 #: Raised with every change that an earlier release could not read.
 FORMAT = 1
@@ -61,21 +62,7 @@ def write(path: Path, manifest: dict, members: dict[str, bytes]) -> None:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in {MANIFEST: text.encode(), **members}.items():
             archive.writestr(name, content)
-    _replace(path, file.getbuffer())
-
-
-def _replace(path: Path, content) -> None:
-    """Write a file so that it is never seen half written."""
-    new = path.with_name(path.name + ".new")  # one name, so that kills do not pile them up
-    try:
-        with open(new, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(new, path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
+    replace_file(path, file.getbuffer())
 
 
 def to_bytes(value: np.ndarray) -> bytes:

@@ -1,0 +1,98 @@
+"""Which errors are one line, and how a command ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+import warnings
+from pathlib import Path
+
+import click
+
+from .terminal import one_line, printable
+
+#: Statuses of a process that Ctrl-C, or a closed pipe, has ended, as shells give them.
+_INTERRUPTED, _PIPE_CLOSED = 130, 141
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class Commands(click.Group):
+    """Commands whose errors and warnings are lines.
+
+    An error that is expected becomes one line: an OSError, and a ValueError or ImportError that
+    skgenre itself raises, as for a file that it cannot use. Any other, a TypeError, say, or a
+    ValueError from within a library, is a mistake of skgenre's and shows its traceback.
+    """
+
+    def main(self, *args, **kwargs):
+        """Run a command as a program."""
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            _drop_what_cannot_be_written()
+
+    def make_context(self, *args, **kwargs):
+        """Read the options of the group."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except click.ClickException as error:
+            raise _harmless(error) from None
+
+    def invoke(self, ctx: click.Context):
+        """Run a command."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = _show_warning
+            try:
+                return super().invoke(ctx)
+            except click.ClickException as error:
+                raise _harmless(error) from None
+            except KeyboardInterrupt:
+                sys.exit(_INTERRUPTED)
+            except BrokenPipeError:
+                sys.exit(_PIPE_CLOSED)
+            except Exception as error:
+                if isinstance(error, click.exceptions.Exit | click.Abort):
+                    raise
+                if ctx.params.get("show_traceback") or not is_expected(error):
+                    _show_traceback(error)
+                    sys.exit(1)
+                raise click.ClickException(one_line(error) or type(error).__name__) from error
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether an error is the user's to mend, and its message says how."""
+    if isinstance(error, OSError):
+        return True
+    if not isinstance(error, ValueError | ImportError):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
+
+
+def _harmless(error: click.ClickException) -> click.ClickException:
+    vars(error)["message"] = printable(error.message)
+    return error
+
+
+def _show_traceback(error: Exception) -> None:
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        click.echo(printable(line), err=True)
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    click.echo(f"Warning: {one_line(message)}", err=True)
+
+
+def _drop_what_cannot_be_written() -> None:
+    """Write what is left in the streams, or drop it: Python would at its end, and complain."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())

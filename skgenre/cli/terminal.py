@@ -1,0 +1,75 @@
+"""What goes to the terminal: names that can do no harm there, and that fit."""
+
+from __future__ import annotations
+
+import unicodedata
+
+#: Characters that order text from right to left, by which a name can pass for another.
+_ORDER = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+#: Categories of Unicode that a terminal may act on, or that no encoding knows.
+_UNSAFE = frozenset({"Cc", "Cs", "Zl", "Zp"})
+
+
+def printable(text: str) -> str:
+    r"""Write control characters as escapes such as ``\x1b``.
+
+    Names of files and texts of model files are anybody's: printed as they are, they could set the
+    title bar, fill the clipboard or clear the screen.
+    """
+    return "".join(_escape(c) if _is_unsafe(c) else c for c in text)
+
+
+def _is_unsafe(character: str) -> bool:
+    return unicodedata.category(character) in _UNSAFE or character in _ORDER
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def one_line(message) -> str:
+    """Message without line breaks and control characters."""
+    return printable(" ".join(str(message).split()))
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def pad(text: str, columns: int) -> str:
+    """Fill a text with spaces."""
+    return text + " " * (columns - width(text))
+
+
+def shorten(text: str, columns: int) -> str:
+    """Leave out the middle of a text that is wider than so many columns."""
+    if width(text) <= columns:
+        return text
+    left = columns - len("...")
+    # The end, with the name of the track, says more than the beginning.
+    head = _prefix(text, left // 3)
+    tail = _prefix(text[::-1], left - width(head))[::-1]
+    return f"{head}...{tail}"
+
+
+def _prefix(text: str, columns: int) -> str:
+    taken = 0
+    for i, character in enumerate(text):
+        taken += width(character)
+        if taken > columns:
+            return text[:i]
+    return text
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, after hours if there are any: ``0:12``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

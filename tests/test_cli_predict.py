@@ -1,0 +1,426 @@
+"""``skgenre predict``: rows as they are known, names that do no harm, a table for people."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import unicodedata
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.testing import assert_allclose
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import SVC
+
+from skgenre import MFCCSegmenter, SegmentSummary, TrackFeatures, make_baseline, save
+from skgenre.audio import AudioFile, files, load_audio
+from skgenre.cli import errors, main, terminal, tracks, writers
+from skgenre.timeline import parts
+
+from .conftest import make_sound, write_sound
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and names of POSIX")
+
+
+@pytest.fixture
+def run():
+    def run(*args, **kwargs):
+        return CliRunner().invoke(main, [os.fspath(arg) for arg in args], **kwargs)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def music(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("music")
+    for i, name in enumerate(["jazz/a.wav", "jazz/b.wav", "rock/c.wav"]):
+        (folder / name).parent.mkdir(exist_ok=True)
+        write_sound(folder / name, make_sound(2.4, seed=i))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pipeline(music):
+    segmenter = MFCCSegmenter(segment_duration=0.5, n_segments=2, placement="spread")
+    pipe = make_pipeline(segmenter, SegmentSummary(), make_baseline("logistic"))
+    return pipe.fit(sorted(map(str, music.rglob("*.wav"))), ["jazz", "jazz", "rock"])
+
+
+@pytest.fixture(scope="module")
+def model(pipeline, tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.skgenre"
+    save(pipeline, path, description="\x1b]0;title\x07trained on sounds")
+    return path
+
+
+def start(*args, **kwargs):
+    return subprocess.Popen(
+        [sys.executable, "-m", "skgenre", *map(os.fspath, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **kwargs,
+    )
+
+
+# ---------------------------------------------------------------- rows as they are known
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
+def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monkeypatch):
+    """The second track waits until the first is read from standard output, or for ever."""
+    lines, written = [], threading.Event()
+    original = tracks._predict
+
+    def waiting(pipeline, path, *args):
+        if path.endswith("b.wav"):
+            assert written.wait(timeout=30)
+        return original(pipeline, path, *args)
+
+    class Stream(io.BytesIO):
+        def write(self, content):
+            lines.append(bytes(content).decode())
+            if "a.wav" in lines[-1]:
+                written.set()
+            return super().write(content)
+
+    monkeypatch.setattr(tracks, "_predict", waiting)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Stream(), "utf-8"))
+    args = [str(music), "--model", str(model), "--format", form, "--jobs", "2"]
+    main(["predict", *args], standalone_mode=False)
+    assert [name for name in ("a.wav", "b.wav", "c.wav") if name in "".join(lines)] == [
+        *("a.wav", "b.wav", "c.wav")
+    ]
+
+
+@posix
+def test_ctrl_c_keeps_the_rows_that_are_known(music, model, tmp_path):
+    long = write_sound(tmp_path / "long.wav", np.tile(make_sound(60), 60))
+    first = [music / "jazz/a.wav", music / "jazz/b.wav"]
+    listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
+    args = ["--model", model, "--timeline", "--format", "jsonl", "--jobs", "1"]
+    with start("predict", *first, long, *args, **listening) as process:
+        rows = [json.loads(process.stdout.readline()) for _ in first]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert [row["path"] for row in rows] == [str(path) for path in first]
+    assert (out, err, process.returncode) == (b"", b"", 130)
+
+
+@posix
+def test_a_closed_pipe_ends_quietly(music, model):
+    with start("predict", music, "--model", model) as process:
+        assert process.stdout.readline() == b"path,genre,probability\n"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@posix
+def test_a_closed_and_a_full_standard_output_are_one_line(music, model):
+    command = '"$0" -m skgenre predict "$1" --model "$2" --format'
+    for rest, words in [("csv >&-", b"standard output is closed"), ("table >/dev/full", b"space")]:
+        if "full" in rest and not os.path.exists("/dev/full"):
+            continue
+        args = ["sh", "-c", f"{command} {rest}", sys.executable, str(music), str(model)]
+        done = subprocess.run(args, capture_output=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith(b"Error: ")
+        assert words in done.stderr
+        assert done.stderr.count(b"\n") == 1
+
+
+# ---------------------------------------------------------------- names
+
+
+@posix
+def test_a_name_that_is_not_utf8_goes_through_each_format(music, model, run, tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    try:
+        (tmp_path / name).hardlink_to(music / "jazz/a.wav")
+    except OSError:
+        pytest.skip("needs a file system of any bytes")
+    path = os.fspath(tmp_path / name)
+    out = run("predict", tmp_path, "--model", model, "--format", "csv")
+    assert out.exit_code == 0, out.output
+    assert os.fsencode(path) in out.stdout_bytes
+    [row] = csv.DictReader(io.StringIO(out.stdout_bytes.decode("utf-8", "surrogateescape")))
+    assert row["path"] == path
+    out = run("predict", tmp_path, "--model", model, "--format", "jsonl")
+    assert json.loads(out.stdout_bytes.decode("ascii"))["path"] == path
+    out = run("predict", tmp_path, "--model", model, "--format", "table")
+    assert r"caf\xe9.wav" in out.stdout
+    (tmp_path / name).unlink()
+    (tmp_path / name).write_bytes(b"junk")
+    result = run("predict", tmp_path, "--model", model)
+    assert result.exit_code == 1
+    assert r"caf\xe9.wav: not audio" in result.stderr
+
+
+EVIL = "\x1b]0;title\x07\x1b[2J\u202eevil\x9b.wav"
+
+
+@posix
+def test_control_characters_reach_no_terminal(music, model, run, tmp_path, monkeypatch):
+    evil = tmp_path / EVIL
+    evil.hardlink_to(music / "jazz/a.wav")
+    (tmp_path / f"bad{EVIL}").write_bytes(b"junk")
+    monkeypatch.setattr(sys.modules["skgenre.cli.predict"], "on_a_terminal", lambda: True)
+    outputs = [
+        run("predict", tmp_path, "--model", model, "--format", "table"),
+        run("predict", f"{tmp_path}/{EVIL}x", "--model", model),
+        run("predict", tmp_path, "--model", evil),
+        run("extract", evil, tmp_path, "-o", tmp_path / EVIL[:-4]),
+        run("predict", evil, f"--{EVIL}"),
+        run(EVIL),
+        run("evaluate", tmp_path / EVIL[:-4]),
+        run("--traceback", "evaluate", f"{tmp_path}/{EVIL}x"),
+    ]
+    shown = "".join(output.stdout + output.stderr for output in outputs)
+    assert not [c for c in shown if unicodedata.category(c) == "Cc" and c not in "\r\n\t"]
+    assert "\u202e" not in shown
+    assert r"\x1b]0;title\x07\x1b[2J\u202eevil\x9b.wav" in shown
+    assert "trained on sounds" in shown
+
+
+def test_json_escapes_all_control_characters(capsysbinary):
+    writers.JSONLines().write({"path": EVIL})
+    out = capsysbinary.readouterr().out.decode()
+    assert json.loads(out) == {"path": EVIL}
+    assert not [c for c in out if unicodedata.category(c) == "Cc" and c != "\n"]
+
+
+def test_csv_on_a_terminal_escapes_what_it_keeps_in_a_file(capsysbinary, monkeypatch):
+    for shown in (False, True):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda shown=shown: shown)
+        writers.CSV(timeline=False).write({"path": "a\x1b[2J", "genre": "g"})
+        out = capsysbinary.readouterr().out
+        assert (rb"a\x1b[2J,g" if shown else b"a\x1b[2J,g") in out
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
+    track = {"path": f"{begin}cmd", "genre": f"{begin}1", "probability": 0.5}
+    writers.CSV(timeline=False).write(track)
+    text = capsysbinary.readouterr().out.decode()
+    [row] = csv.DictReader(io.StringIO(text, newline=""))
+    assert row == {"path": f"'{begin}cmd", "genre": f"'{begin}1", "probability": "0.5"}
+
+
+# ---------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["predict", "x", "--jobs", "100000"], "100000 is not in the range from 1 to 256. Leave"),
+        (["predict", "x", "--jobs", "0"], "0 is not in the range from 1 to 256"),
+        (["extract", "x", "-o", "y", "--segments", "1000000000"], "1000000000 is not in the"),
+        (["extract", "x", "-o", "y", "--segments", "0"], "give as many as your longest tracks"),
+        (["train", "x", "-o", "y", "--seed", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused_with_the_value(run, args, words):
+    result = run(*args)
+    assert result.exit_code == 2
+    assert words in " ".join(result.stderr.split())
+
+
+def test_an_expected_error_is_one_line_and_a_traceback_if_asked_for(run, tmp_path):
+    result = run("predict", tmp_path / "none")
+    assert result.stderr == f"Error: there is no file or folder {tmp_path / 'none'}\n"
+    result = run("--traceback", "predict", tmp_path / "none")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Traceback (most recent call last):")
+    assert result.stderr.endswith(
+        f"FileNotFoundError: there is no file or folder {tmp_path}/none\n"
+    )
+
+
+@pytest.mark.parametrize("mistake", [TypeError, KeyError, RuntimeError, ValueError])
+def test_a_mistake_of_ours_shows_its_traceback(run, music, monkeypatch, mistake):
+    def broken(sources):
+        raise mistake("deep inside")  # not in the package, as in a library
+
+    monkeypatch.setattr(sys.modules["skgenre.cli.predict"], "audio_files", broken)
+    result = run("predict", music)
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "in broken" in result.stderr
+
+
+def test_expected_errors():
+    def raised(call, *args):
+        with pytest.raises(Exception) as caught:  # noqa: PT011
+            call(*args)
+        return caught.value
+
+    assert errors.is_expected(raised(open, "/nowhere/at all"))
+    assert errors.is_expected(raised(load_audio, "/nowhere/at all"))
+    assert not errors.is_expected(raised(np.zeros, -1))
+    assert not errors.is_expected(raised(len, 3))
+
+
+def test_a_timeline_needs_probabilities(run, music, pipeline, tmp_path):
+    svm = make_pipeline(*pipeline[:2], SVC()).fit(
+        sorted(map(str, music.rglob("*.wav"))), ["jazz", "jazz", "rock"]
+    )
+    save(svm, tmp_path / "svm.skgenre")
+    result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--timeline")
+    assert result.exit_code == 1
+    assert "has no probabilities, which --timeline needs; leave it out" in result.stderr
+    result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--format", "table")
+    assert result.stdout.splitlines()[0].split() == ["path", "genre"]
+
+
+# ---------------------------------------------------------------- the table
+
+
+def proba(**values):
+    return {"probability": max(values.values()), "probabilities": values}
+
+
+def test_the_table(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    names = {"/a": "short.wav", "/b": "a folder with a long name/an album/01 A song.wav"}
+    table = writers.Table(names, ["classical", "rock"])
+    table.write({"path": "/a", "genre": "rock", **proba(classical=0.126, rock=0.874)})
+    second = {"path": "/b", "genre": "classical", **proba(classical=0.9, rock=0.1)}
+    second["timeline"] = [
+        {"start": 0, "stop": 3, "genre": "classical", **proba(classical=0.9, rock=0.1)},
+        {"start": 3, "stop": 12, "genre": "classical", **proba(classical=0.7, rock=0.3)},
+        {"start": 12, "stop": 3723, "genre": "rock", **proba(classical=0.4, rock=0.6)},
+    ]
+    table.write(second)
+    table.finish(2)
+    assert capsys.readouterr().out.splitlines() == [
+        "path                       genre      prob  runner-up",
+        "short.wav                  rock       0.87  classical 0.13",
+        "a folde...m/01 A song.wav  classical  0.90  rock 0.10",
+        "  0:00-0:12                classical  0.75  rock 0.25",
+        "  0:12-1:02:03             rock       0.60  classical 0.40",
+        "",
+        "2 of 4 tracks: rock 1, classical 1; 2 cannot be used",
+    ]
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "132"])
+def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    name = "音楽/" * 30 + "01.wav"
+    table = writers.Table({"/a": name}, ["jazz", "rock"])
+    table.write({"path": "/a", "genre": "rock", **proba(jazz=0.1, rock=0.9)})
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(terminal.width, lines)) <= int(columns)
+    assert "..." in lines[1]
+    assert "1.wav" in lines[1]
+
+
+def test_names_are_relative_to_the_folder(music, model, run):
+    result = run("predict", music, "--model", model, "--format", "table")
+    first = [line.split()[0] for line in result.stdout.splitlines() if line]
+    assert first[:4] == ["path", "jazz/a.wav", "jazz/b.wav", "rock/c.wav"]
+    assert result.stdout.splitlines()[-1].startswith("3 tracks: ")
+
+
+def test_csv_and_json_lines_hold_all_parts(music, model, run):
+    path = music / "jazz/a.wav"
+    args = ("predict", path, "--model", model, "--timeline", "--format")
+    rows = list(csv.DictReader(io.StringIO(run(*args, "csv").stdout)))
+    assert [row["start"] for row in rows] == ["", "0.0", "0.5", "1.0", "1.5"]
+    track = json.loads(run(*args, "jsonl").stdout)
+    assert [part["stop"] for part in track["timeline"]] == [0.5, 1.0, 1.5, 2.0]
+    lines = run(*args, "table").stdout.splitlines()
+    assert (
+        len(lines) < 2 + len(track["timeline"]) or len({p["genre"] for p in track["timeline"]}) > 1
+    )
+
+
+# ---------------------------------------------------------------- long tracks
+
+
+def test_the_bar_counts_seconds_of_audio(music, pipeline):
+    progress = tracks.Progress([], shown=False)
+    counted = []
+    progress.add = counted.append
+    progress._shown = True
+    paths = sorted(map(str, music.rglob("*.wav")))
+    for timeline in (False, True):
+        counted.clear()
+        found = tracks.predictions(
+            pipeline, [*paths, "/nowhere"], timeline=timeline, jobs=1, progress=progress
+        )
+        assert [type(track) for track in found] == [dict, dict, dict, str]
+        assert sum(counted) == pytest.approx(3 * 2.4, abs=1e-3)
+
+
+@pytest.mark.parametrize(("name", "rate"), [("long.wav", 22050), ("long.mp3", 44100)])
+def test_a_long_track_is_read_once_in_blocks(name, rate, pipeline, tmp_path, monkeypatch):
+    """No more than a block is asked for, and no decoder goes back."""
+    path = write_sound(tmp_path / name, make_sound(100, rate), rate)
+    whole = MFCCSegmenter(**{**pipeline[0].get_params(), "n_segments": None, "placement": "start"})
+    [segments] = whole.transform([path])
+    expected = pipeline[1:].predict_proba(segments[:, None])
+    opened, asked = [], []
+    original_open, original_read = files._open_reader, AudioFile.read
+
+    def opening(*args):
+        opened.append(args)
+        return original_open(*args)
+
+    def reading(self, start=0, stop=None):
+        asked.append(stop - start)
+        return original_read(self, start, stop)
+
+    monkeypatch.setattr(files, "_open_reader", opening)
+    monkeypatch.setattr(AudioFile, "read", reading)
+    start, stop, found = map(np.concatenate, zip(*parts(pipeline, path), strict=True))
+    assert len(opened) == 1
+    assert max(asked) <= 30 * 22050
+    assert_allclose(found, expected, atol=1e-4)
+    assert_allclose(start, np.arange(len(found)) * 0.5)
+    assert_allclose(stop - start, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "stops"),
+    [(10, [10]), (30, [30]), (44, [44]), (46, [30, 46]), (75.5, [30, 60, 75.5]), (70, [30, 70])],
+)
+def test_whole_track_features_go_through_windows(seconds, stops, tmp_path, monkeypatch):
+    class Lengths(TrackFeatures):
+        def extract_track(self, audio):
+            return np.full(57, len(audio.read()))
+
+    class Echo(BaseEstimator):
+        classes_ = np.array(["a"])
+
+        def fit(self, X, y=None):
+            return self
+
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict_proba(self, X):
+            return X.to_numpy()[:, :1] / 22050
+
+    path = write_sound(tmp_path / "a.wav", make_sound(seconds))
+    start, stop, lengths = map(
+        np.concatenate, zip(*parts(make_pipeline(Lengths(), Echo()), path), strict=True)
+    )
+    assert stop.tolist() == stops
+    assert_allclose(lengths[:, 0], stop - start)
+
+
+def test_a_tail_gives_the_samples_that_a_new_start_gives(tmp_path):
+    path = write_sound(tmp_path / "a.mp3", make_sound(8, 44100), 44100)
+    with AudioFile(path) as audio:
+        whole = audio.read()
+    edges = [(0, 22050), (22050, 44100), (44090, 44100), (44100, 44100), (43000, 60000), (9, 30)]
+    with AudioFile(path) as audio:
+        for start, stop in [*edges, (60000, None), (100, 200)]:
+            assert_allclose(audio.read(start, stop), whole[start:stop], atol=1e-4)
