@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -10,7 +11,9 @@ import joblib
 import sklearn
 
 #: Code between the user's line and the warning: ours, and what calls it for the user.
-_INTERNAL = tuple(str(Path(file).parent) for file in (__file__, sklearn.__file__, joblib.__file__))
+_INTERNAL = tuple(
+    str(Path(file).parent) + os.sep for file in (__file__, sklearn.__file__, joblib.__file__)
+)
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -20,4 +23,4 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INTERNAL):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level - 1)
+    warnings.warn(message, category, stacklevel=level)
