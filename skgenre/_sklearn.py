@@ -10,6 +10,12 @@ from sklearn.svm._base import BaseLibSVM
 # The constraints of which `_parameter_constraints`, scikit-learn's parameter tables, are made.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 
+# A box of the diagram that notebooks show, for the layers of a network in it.
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+except ImportError:  # scikit-learn 1.6
+    from sklearn.utils._estimator_html_repr import _VisualBlock
+
 # What `set_output` does, for transformers whose output is a table only some of the time.
 from sklearn.utils._set_output import _wrap_data_with_container
 
@@ -25,6 +31,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "_VisualBlock",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_check_y",

@@ -66,15 +66,15 @@ class LeakageDisplay(Display):
 
     _size = (6.4, 3.6)
 
-    def plot(self, ax=None, *, scorer: str = "accuracy") -> Self:
+    def plot(self, ax=None, *, scorer: str | None = None) -> Self:
         """Draw the scores as bars, with one standard deviation over the folds.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
-        scorer : str, default="accuracy"
-            Which column of the report.
+        scorer : str, default=None
+            Which column of the report; None takes its first scorer.
 
         Returns
         -------
@@ -82,7 +82,9 @@ class LeakageDisplay(Display):
         """
         return self._plot(ax, scorer=scorer)
 
-    def _draw(self, ax, *, scorer: str = "accuracy") -> None:
+    def _draw(self, ax, *, scorer: str | None = None) -> None:
+        if scorer is None:  # the column behind the names of model and scheme
+            scorer = self.report.columns[2]
         models = self.report["model"].unique()
         schemes = self.report["splitting"].unique()
         width = 0.8 / len(schemes)

@@ -14,6 +14,9 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ._sklearn import _check_y
 
+#: Ways to make a track's probabilities of its segments'.
+AGGREGATIONS = ("mean", "vote", "max", "geometric")
+
 #: Values checked at once, so that a memory-mapped tensor is never read whole.
 BLOCK_VALUES = 1 << 22
 
@@ -192,7 +195,14 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     -------
     proba : ndarray of shape (n_tracks, n_classes)
         Rows sum to 1.
+
+    Raises
+    ------
+    ValueError
+        For another `aggregation`.
     """
+    if aggregation not in AGGREGATIONS:
+        raise ValueError(f"aggregation={aggregation!r} must be one of {', '.join(AGGREGATIONS)}")
     where = mask[:, :, None]
     n = mask.sum(axis=1, keepdims=True)
     if aggregation == "vote":

@@ -206,7 +206,8 @@ def test_tuned_threshold_on_two_genres(problem):
 
 
 def test_metadata_is_routed_through_a_pipeline_into_a_search(problem):
-    model, X, y, groups = problem
+    model, X, y, _ = problem
+    groups = np.arange(len(y))  # artists are too few to be held out of a fold of a fold
     weight = np.ones(len(y))
     weight[:6] = 0
     with sklearn.config_context(enable_metadata_routing=True):

@@ -15,13 +15,13 @@ from sklearn.model_selection import (
 
 from skgenre import (
     ANNClassifier,
-    SegmentClassifier,
     UnreadableTracksError,
     describe,
     genre_pipeline,
     param_grid,
     starter_model,
 )
+from skgenre.networks import base
 from skgenre.pipelines import PRESETS, STARTER
 
 from .conftest import make_tensor, run_python, slow_but
@@ -75,13 +75,13 @@ def test_groups_are_routed_through_a_grouped_search(tracks, monkeypatch):
         annclassifier__early_stopping=True, annclassifier__epochs=2
     )
     held_out = []
-    hold_out = SegmentClassifier._hold_out
+    hold_out = base.hold_out
 
-    def noting_hold_out(self, tracks, y, groups, random_state):
+    def noting_hold_out(tracks, labels, groups, **kwargs):
         held_out.append(groups)
-        return hold_out(self, tracks, y, groups, random_state)
+        return hold_out(tracks, labels, groups, **kwargs)
 
-    monkeypatch.setattr(SegmentClassifier, "_hold_out", noting_hold_out)
+    monkeypatch.setattr(base, "hold_out", noting_hold_out)
     search = GridSearchCV(
         pipeline,
         {"annclassifier__dropout": [0.0, 0.3]},
@@ -242,13 +242,3 @@ def test_the_published_counts_are_in_the_summary():
     lines = []
     ANNClassifier(epochs=1).fit(X, np.arange(20) % 10).summary(lines.append)
     assert "Total params: 1,014,218" in lines
-
-
-def test_html_shows_the_layers_once_fitted():
-    X, y = make_tensor(12)
-    network = clone(NETWORKS["ann"]).set_params(epochs=1)
-    assert "parameters</summary>" not in network._repr_html_()
-    html = network.fit(X, y)._repr_html_()
-    total = network.architecture_.count_parameters()
-    assert f"4 layers, {total:,} parameters</summary>" in html
-    assert html.count("<tr><td style='text-align:left'>") >= 4

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import (
     StratifiedGroupKFold,
@@ -13,6 +14,8 @@ from sklearn.model_selection import (
     check_cv,
     cross_validate,
 )
+from sklearn.utils import indexable
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 
 def compare_models(
@@ -36,11 +39,12 @@ def compare_models(
     y : sequence of n_tracks labels
         Genres.
     cv : int, splitter, iterable of splits, or mapping of str to these, default=5
-        How to draw the folds; a mapping compares several schemes by name. Randomised
-        splitters need an int ``random_state``, so that all models get the same folds.
+        How to draw the folds; a mapping compares several schemes by name. They are drawn once,
+        and all models get the same folds.
     groups : sequence of n_tracks labels, or mapping of str to these, default=None
         Artists or tracks, for splitters that use groups; a mapping gives the groups of each
-        scheme in `cv` that uses some.
+        scheme in `cv` that uses some. With metadata routing they also reach the models that
+        request them, as the networks do.
     scoring : str or sequence of str, default=("accuracy", "f1_macro")
         Names of scikit-learn's scorers.
     n_jobs : int, default=None
@@ -76,15 +80,20 @@ def compare_models(
     if not isinstance(groups, Mapping):
         groups = dict.fromkeys(cv, groups)
     scoring = [scoring] if isinstance(scoring, str) else list(scoring)
+    X, y = indexable(X, y)
+    folds = {
+        splitting: list(check_cv(splitter, y, classifier=True).split(X, y, groups.get(splitting)))
+        for splitting, splitter in cv.items()
+    }
     rows = []
     for name, model in models.items():
-        for splitting, splitter in cv.items():
+        for splitting, splits in folds.items():
             scores = cross_validate(
                 clone(model),
                 X,
                 y,
-                groups=groups.get(splitting),
-                cv=splitter,
+                **_group_arguments(model, groups.get(splitting)),
+                cv=splits,
                 scoring=scoring,
                 n_jobs=n_jobs,
                 error_score="raise",
@@ -156,6 +165,17 @@ def leakage_report(
         scoring=scoring,
         n_jobs=n_jobs,
     )
+
+
+def _group_arguments(model, groups) -> dict[str, Any]:
+    """Arguments by which `cross_validate`, which has its folds, hands groups to a model."""
+    if groups is None:
+        return {}
+    if not sklearn.get_config()["enable_metadata_routing"]:
+        return {"groups": groups}
+    # Groups that no one requests would be an error.
+    requested = get_routing_for_object(model).consumes("fit", ["groups"])
+    return {"params": {"groups": groups}} if requested else {}
 
 
 def _name(model) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from numbers import Integral, Real
 from typing import ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
@@ -20,18 +20,19 @@ from .._sklearn import (
     _check_sample_weight,
     _fit_context,
 )
-from .._warnings import warn
-from ..tensor import as_tensor, check_tensor, segment_mask
+from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask
 from .batches import Segments
-from .holdout import hold_out
+from .callbacks import WithCallbacks, make_callbacks
+from .fitting import check_two_classes, join_histories, weigh_tracks
+from .holdout import hold_out, warn_of_forgotten_groups
 from .layers import Architecture, Dense, Layer
-from .prediction import Prediction, list_tracks
+from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
 
-class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
+class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
     r"""Base of the networks; subclass it for an architecture of your own.
 
     A subclass overrides one method, :meth:`hidden_layers`. Parameters of its own, and those of
@@ -57,22 +58,26 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
     class_weight : dict or "balanced", default=None
         Weights of the classes, as in scikit-learn; multiplied with ``sample_weight``.
     early_stopping : bool, default=False
-        Hold out part of the tracks, stop when the loss on them no longer falls, and go back
-        to the best epoch's weights.
-    validation_fraction : float, default=0.1
-        Share of the tracks to hold out for early stopping: stratified, or of the groups if
-        `fit` is given ``groups``.
+        Stop when the loss on held-out tracks no longer falls, and go back to the best epoch's
+        weights.
+    validation_fraction : float, default=None
+        Share of the tracks to hold out and to measure on after each epoch: stratified, and in
+        whole groups if `fit` is given ``groups``. With ``early_stopping=False`` they are
+        watched only. None holds out 0.1 for early stopping, and nothing without it.
     n_iter_no_change : int, default=10
-        Epochs without a lower validation loss before stopping.
-    callbacks : list of keras.callbacks.Callback, default=None
-        Copied for each fit, and left out when a fitted classifier is pickled.
+        Epochs without a lower validation loss before early stopping.
+    callbacks : list of keras.callbacks.Callback, or callable, default=None
+        A list is deep-copied for each fit, and so is what its callbacks refer to. A function
+        without arguments that returns such a list is called once for each fit, and what it
+        returns is used as it is. Left out when a fitted classifier is pickled.
     warm_start : bool, default=False
         Whether a further call of `fit` goes on from the weights of the one before, and, unless
         that was stopped early, from its optimiser's state.
     random_state : int, RandomState instance or None, default=None
         Seeds first weights, dropout, shuffling and the held-out part. An int gives the same
-        fitted model again, in this process and another of as many TensorFlow threads.
-        Global generators are never touched.
+        fitted model again, in this process and another of as many TensorFlow threads, and
+        leaves the global generators alone. None draws from NumPy's global generator, as in
+        scikit-learn.
     verbose : int, default=0
         Keras' verbosity while fitting.
 
@@ -81,8 +86,8 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_prior_ : ndarray of shape (n_classes,)
-        Weighted share of each class among the training tracks; the answer for a track that
-        has no segment.
+        Weighted share of each class among the training tracks; the prediction for a track
+        that has no segment.
     architecture_ : Architecture
         Layers with their shapes and parameter counts.
     weights_ : list of ndarray
@@ -90,7 +95,9 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch over the training segments; ``val_loss`` and
         ``val_accuracy`` over the held-out ones if there are any. `partial_fit` and warm starts
-        append to it.
+        append to it; NaN stands for epochs in which no tracks were held out.
+    callbacks_ : list of keras.callbacks.Callback
+        Those that the last fit used, without their reference to the network. Not pickled.
     n_iter_ : int
         Epochs trained, those of earlier calls that were gone on from included.
     n_features_in_ : int
@@ -106,6 +113,10 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
     predicts where TensorFlow is not installed.
     """
 
+    history_: dict[str, list[float]]
+    _state: list[np.ndarray] | None
+    _class_weights_seen: np.ndarray
+
     # `groups` draws the held-out part. Asked for by default, so that a grouped search with
     # metadata routing does not fail in every fit.
     __metadata_request__fit: ClassVar = {"groups": True}
@@ -114,12 +125,12 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
         "epochs": [AT_LEAST_1],
         "batch_size": [AT_LEAST_1],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "aggregation": [StrOptions({"mean", "vote", "max", "geometric"})],
+        "aggregation": [StrOptions(set(AGGREGATIONS))],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither"), None],
         "n_iter_no_change": [AT_LEAST_1],
-        "callbacks": [list, tuple, None],
+        "callbacks": [list, tuple, callable, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -134,9 +145,9 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
         aggregation: str = "mean",
         class_weight: dict | str | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
-        callbacks: list | tuple | None = None,
+        callbacks: list | tuple | Callable[[], list] | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -187,7 +198,7 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
             Weights of the tracks, shared among a track's segments. Tracks of weight zero are
             left out.
         groups : array-like of shape (n_tracks,), default=None
-            Groups, such as artists, that early stopping keeps on one side.
+            Groups, such as artists, of which none is both trained on and held out.
 
         Returns
         -------
@@ -197,38 +208,47 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
         ------
         ValueError
             For fewer than two classes, a segment that is partly NaN, no track with a
-            segment, or a held-out part that cannot be drawn.
+            segment, a held-out part that cannot be drawn, or trained weights that are not
+            finite. An earlier fit is then left as it was.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; they are left out.
+            If tracks have no segment; they are left out. If the folds of a search are drawn by
+            groups that do not reach this method; only a search in this process is noticed.
         """
+        fitted = copy.copy(self)  # a fit that fails or is interrupted changes nothing
         resume = self.warm_start and hasattr(self, "weights_")
-        X, y = check_tensor(self, X, y, reset=not resume)
+        X, y = check_tensor(fitted, X, y, reset=not resume)
+        check_consistent_length(X, y, groups)
         check_classification_targets(y)
         classes = np.unique(y)
-        if len(classes) < 2:
-            raise ValueError(
-                f"y holds only one class, {classes.tolist()[0]!r}: a classifier needs at least two"
-            )
+        check_two_classes("y", classes)
         if resume and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start goes on with the classes of the earlier fit, {self.classes_}, but y "
                 f"holds {classes}; use warm_start=False"
             )
-        self.classes_ = classes
-        self._class_weights_seen = np.zeros(len(classes))
-        return self._fit(
+        fraction = self.validation_fraction
+        if fraction is None and self.early_stopping:
+            fraction = 0.1
+        if fraction is not None and groups is None:
+            warn_of_forgotten_groups(type(self).__name__)
+        fitted.classes_ = classes
+        fitted._class_weights_seen = np.zeros(len(classes))
+        fitted._fit(
             X,
             y,
             sample_weight,
             epochs=self.epochs,
             resume=resume,
+            validation_fraction=fraction,
             early_stopping=self.early_stopping,
             groups=groups,
             keep_state=self.warm_start,
         )
+        self.__dict__ = fitted.__dict__
+        return self
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
@@ -252,49 +272,64 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            For labels or `classes` other than those of the first call, and with
-            ``early_stopping`` or ``class_weight="balanced"``, which need all tracks at once.
+            For labels or `classes` other than those of the first call, fewer than two classes,
+            and with ``early_stopping``, ``validation_fraction`` or ``class_weight="balanced"``,
+            which need all tracks at once.
         """
-        if self.early_stopping or self.class_weight == "balanced":
+        if self.early_stopping or self.validation_fraction or self.class_weight == "balanced":
             raise ValueError(
                 "partial_fit sees a part of the tracks and supports neither early_stopping=True "
-                "nor class_weight='balanced'; pass class_weight as a dict, or use fit"
+                "nor validation_fraction nor class_weight='balanced'; pass class_weight as a "
+                "dict, or use fit"
             )
+        fitted = copy.copy(self)
+        if _check_partial_fit_first_call(fitted, classes):
+            check_two_classes("classes", fitted.classes_)
+            fitted._class_weights_seen = np.zeros(len(fitted.classes_))
         resume = hasattr(self, "weights_")
-        if _check_partial_fit_first_call(self, classes) or not resume:
-            self._class_weights_seen = np.zeros(len(self.classes_))
-        X, y = check_tensor(self, X, y, reset=not resume)
+        X, y = check_tensor(fitted, X, y, reset=not resume)
         check_classification_targets(y)
-        new = np.setdiff1d(y, self.classes_)
+        new = np.setdiff1d(y, fitted.classes_)
         if len(new):
             raise ValueError(
-                f"y holds {new}, which are not among the classes of the first call, {self.classes_}"
+                f"y holds {new}, which are not among the classes of the first call, "
+                f"{fitted.classes_}"
             )
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            epochs=1,
-            resume=resume,
-            early_stopping=False,
-            keep_state=True,
-        )
+        fitted._fit(X, y, sample_weight, epochs=1, resume=resume, keep_state=True)
+        self.__dict__ = fitted.__dict__
+        return self
 
-    def _fit(self, X, y, sample_weight, *, epochs, resume, early_stopping, keep_state, groups=None):
+    def _fit(
+        self,
+        X,
+        y,
+        sample_weight,
+        *,
+        epochs,
+        resume,
+        keep_state,
+        validation_fraction=None,
+        early_stopping=False,
+        groups=None,
+    ) -> None:
         """Train from new weights or, to `resume`, from those of the earlier call."""
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
         )
-        if self.class_weight is not None:
-            weight *= compute_sample_weight(self.class_weight, y)
         X = as_tensor(X)
         y = np.searchsorted(self.classes_, y)
         mask = segment_mask(X)
-        tracks = self._usable_tracks(mask, weight)
+        tracks, weight = weigh_tracks(y, mask, weight, self.class_weight, self.classes_)
         random_state = check_random_state(self.random_state)
         training, validation = tracks, None
-        if early_stopping:
-            training, validation = self._hold_out(tracks, y, groups, random_state)
+        if validation_fraction is not None:
+            training, validation = hold_out(
+                tracks,
+                y[tracks],
+                None if groups is None else np.asarray(groups)[tracks],
+                fraction=validation_fraction,
+                seed=random_state.randint(np.iinfo(np.int32).max),
+            )
 
         architecture = self._architecture(X.shape[2:], len(self.classes_))
         if resume and architecture != self.architecture_:
@@ -302,9 +337,9 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 "The network of the earlier fit cannot be trained further: the shape of X or a "
                 "size of the network has changed. Use warm_start=False, or a new estimator."
             )
-        self.architecture_ = architecture
         history = self.history_ if resume else {}
         n_epochs = len(history.get("loss", ()))
+        callbacks = make_callbacks(self.callbacks)
 
         refuse_forks()
         configure_tensorflow()
@@ -323,44 +358,27 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
             patience=self.n_iter_no_change if early_stopping else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,
-            callbacks=copy.deepcopy(self.callbacks) or (),
+            callbacks=callbacks,
             verbose=self.verbose,
         )
+        if not all(np.isfinite(weights).all() for weights in trained.weights):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed, by SegmentScaler, say; or use a smaller "
+                f"learning_rate than {self.learning_rate}."
+            )
+        self.architecture_ = architecture
+        self.callbacks_ = callbacks
         self.weights_ = trained.weights
         # Early stopping has gone back to weights that the optimiser's state is not of.
         self._state = trained.state if keep_state and not early_stopping else None
-        self.history_ = {
-            name: history.get(name, []) + trained.history[name] for name in trained.history
-        }
+        self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        self._class_weights_seen += np.bincount(y[tracks], weight[tracks], len(self.classes_))
+        # Not in place, since an earlier fit that is kept may hold the same array.
+        self._class_weights_seen = self._class_weights_seen + np.bincount(
+            y[tracks], weight[tracks], len(self.classes_)
+        )
         self.class_prior_ = self._class_weights_seen / self._class_weights_seen.sum()
-        return self
-
-    def _usable_tracks(self, mask, weight) -> np.ndarray:
-        """Find the tracks that have a segment and a weight."""
-        has_segment = mask.any(axis=1)
-        missing = np.flatnonzero(~has_segment)
-        tracks = np.flatnonzero(has_segment & (weight > 0))
-        if not len(tracks):
-            raise ValueError(
-                "There is nothing to train on: "
-                + ("no track has a segment." if len(missing) == len(mask) else "")
-                + ("all weights are zero." if not weight.any() else "")
-            )
-        if len(missing):
-            warn(
-                f"{len(missing)} of {len(mask)} tracks have no segment and are left out of fit: "
-                f"{list_tracks(missing)}"
-            )
-        return tracks
-
-    def _hold_out(self, tracks, y, groups, random_state) -> tuple[np.ndarray, np.ndarray]:
-        seed = random_state.randint(np.iinfo(np.int32).max)
-        if groups is not None:
-            check_consistent_length(y, groups)
-            groups = np.asarray(groups)[tracks]
-        return hold_out(tracks, y[tracks], groups, fraction=self.validation_fraction, seed=seed)
 
     def _architecture(self, input_shape, n_classes: int) -> Architecture:
         layers = self.hidden_layers(tuple(input_shape))
@@ -371,13 +389,6 @@ class SegmentClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 "put a Flatten layer last, or an LSTM that does not return sequences."
             )
         return architecture
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        if "weights_" in state:
-            # Keras objects, not needed for prediction; an unfitted copy in a worker needs them.
-            state = {**state, "callbacks": None}
-        return state
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

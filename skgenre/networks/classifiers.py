@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -46,7 +46,8 @@ class ANNClassifier(SegmentClassifier):
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, n_iter_, n_features_in_
+    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
+    n_features_in_
         See :class:`SegmentClassifier`.
 
     Notes
@@ -88,9 +89,9 @@ class ANNClassifier(SegmentClassifier):
         aggregation: str = "mean",
         class_weight: dict | str | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
-        callbacks: list | tuple | None = None,
+        callbacks: list | tuple | Callable[[], list] | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -139,7 +140,8 @@ class CNNClassifier(SegmentClassifier):
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, n_iter_, n_features_in_
+    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
+    n_features_in_
         See :class:`SegmentClassifier`.
 
     Notes
@@ -171,9 +173,9 @@ class CNNClassifier(SegmentClassifier):
         aggregation: str = "mean",
         class_weight: dict | str | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
-        callbacks: list | tuple | None = None,
+        callbacks: list | tuple | Callable[[], list] | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -220,7 +222,8 @@ class LSTMClassifier(SegmentClassifier):
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, n_iter_, n_features_in_
+    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
+    n_features_in_
         See :class:`SegmentClassifier`.
 
     Notes
@@ -248,9 +251,9 @@ class LSTMClassifier(SegmentClassifier):
         aggregation: str = "mean",
         class_weight: dict | str | None = None,
         early_stopping: bool = False,
-        validation_fraction: float = 0.1,
+        validation_fraction: float | None = None,
         n_iter_no_change: int = 10,
-        callbacks: list | tuple | None = None,
+        callbacks: list | tuple | Callable[[], list] | None = None,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from .._sklearn import _VisualBlock
 from .._warnings import warn
 from ..tensor import aggregate, as_tensor, check_tensor, segment_mask
 from . import inference
 from .layers import Architecture
 from .process import configure_tensorflow
-from .summary import format_html, format_text
+from .summary import format_text
 
 if TYPE_CHECKING:
     import keras
@@ -75,6 +76,11 @@ class Prediction:
         proba : ndarray of shape (n_tracks, n_classes)
             In the order of ``classes_``.
 
+        Raises
+        ------
+        ValueError
+            For another shape than in `fit`, or an `aggregation` that does not exist.
+
         Warns
         -----
         UserWarning
@@ -119,10 +125,23 @@ class Prediction:
         for line in format_text(self.architecture_):
             print_fn(line)
 
-    def _repr_html_inner(self) -> str:
-        """Return scikit-learn's picture and, once fitted, the layers of the network."""
-        html = super()._repr_html_inner()  # type: ignore[misc]
-        return html + format_html(self.architecture_) if hasattr(self, "weights_") else html
+    def _sk_visual_block_(self):
+        """Return this classifier's part of a diagram: once fitted, with its layers in a box.
+
+        scikit-learn asks for it wherever it draws the diagram of the classifier, or of a
+        pipeline or search around it.
+        """
+        name = type(self).__name__
+        if not hasattr(self, "weights_"):
+            return _VisualBlock("single", self, names=name, name_details=str(self))
+        layers = _VisualBlock(
+            "single",
+            None,
+            names=f"{len(self.architecture_.layers)} layers",
+            name_caption=f"{self.architecture_.count_parameters():,} parameters",
+            name_details="\n".join(format_text(self.architecture_)),
+        )
+        return _VisualBlock("serial", [layers], dash_wrapped=False)
 
     def to_keras(self) -> keras.Model:
         """Make a stand-alone Keras model with the trained weights.

@@ -1,10 +1,9 @@
-"""The layers of a network as a table, in text and in HTML."""
+"""The layers of a network as a table."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from html import escape
 
 from .layers import Architecture
 
@@ -33,17 +32,3 @@ def format_text(architecture: Architecture) -> list[str]:
         f"Trainable params: {trainable:,}",
         f"Non-trainable params: {total - trainable:,}",
     ]
-
-
-def format_html(architecture: Architecture) -> str:
-    """Folded HTML table of the layers."""
-    head, *rows = (
-        "".join(f"<td style='text-align:left'>{escape(cell)}</td>" for cell in row)
-        for row in [_HEAD, *_rows(architecture)]
-    )
-    body = "".join(f"<tr>{row}</tr>" for row in rows)
-    return (
-        f"<details><summary>{len(architecture.layers)} layers, "
-        f"{architecture.count_parameters():,} parameters</summary><table><thead><tr>{head}</tr>"
-        f"</thead><tbody>{body}</tbody></table></details>"
-    )

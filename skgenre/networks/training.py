@@ -225,7 +225,7 @@ def train(
     weights, state : list of ndarray, default=None
         Where to start; new ones without.
     callbacks : sequence of keras.callbacks.Callback
-        Called as Keras does. The network is not reused after them.
+        Called as Keras does. The network is not reused after them, and they let go of it.
 
     Returns
     -------
@@ -252,4 +252,8 @@ def train(
             None,
             validation_data=validation and network.validation.holding(validation, batch_size),
         )
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.Callback):
+                # The base class's method: those that override it expect a network.
+                keras.callbacks.Callback.set_model(callback, None)
         return Trained(network.weights(), network.state(), classifier.history_)

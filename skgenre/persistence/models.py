@@ -158,6 +158,8 @@ def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str,
     for kind, values in arrays.items():
         for i, value in enumerate(values or ()):
             members[f"{folder}/{kind}/{i}.npy"] = to_bytes(value)
+    classifier.callbacks = None
+    classifier.__dict__.pop("callbacks_", None)
     classifier.network_ = folder
     return {
         "folder": folder,
