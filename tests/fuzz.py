@@ -1,6 +1,6 @@
 """Mutate valid files and see what escapes: nothing but the documented errors may.
 
-``make fuzz`` tries 20,000 cases and prints what became of them; the tests try the first few
+``make fuzz`` tries 20,000 cases and prints what became of them; the tests try the first
 hundred. A case is a number: ``python -m tests.fuzz --case 4711`` repeats one. Cases run in
 processes of their own, so that a crash or a hang is an outcome too.
 """

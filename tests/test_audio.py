@@ -28,17 +28,16 @@ from .conftest import make_sound, write_sound
         ("mp3", {"subtype": "MPEG_LAYER_III"}),
     ],
 )
-@pytest.mark.parametrize(("sample_rate", "channels"), [(22050, 1), (44100, 2), (48000, 1)])
-def test_samples_equal_librosa(tmp_path, suffix, kwargs, sample_rate, channels):
-    y = make_sound(2, sample_rate, channels)
-    path = write_sound(tmp_path / f"a.{suffix}", y, sample_rate, **kwargs)
+def test_samples_equal_librosa(tmp_path, suffix, kwargs):
+    """Resampled, and the mean of two channels."""
+    path = write_sound(tmp_path / f"a.{suffix}", make_sound(2, 44100, 2), 44100, **kwargs)
     expected, _ = librosa.load(path, sr=22050)
     found = load_audio(path)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("native", [6000, 8000, 11025, 16000, 44100, 44101, 96000, 192000])
+@pytest.mark.parametrize("native", [6000, 16000, 22050, 44101, 48000, 192000])
 def test_odd_rates_equal_librosa(tmp_path, native):
     path = write_sound(tmp_path / "a.wav", make_sound(1.7, native), native)
     np.testing.assert_allclose(load_audio(path), librosa.load(path, sr=22050)[0], atol=1e-5)

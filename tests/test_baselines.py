@@ -18,13 +18,17 @@ from .conftest import make_tensor
 from .registry import BASELINES, SEGMENTER
 
 
-@pytest.fixture(scope="module")
-def table():
+def make_table(seed):
     """Skewed features on very different scales, as in GTZAN's tables."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     y = np.arange(90) % 3
     X = rng.normal(size=(90, 12)) + 2 * np.eye(3, 12)[y]
     return np.exp(X / 2) * 10.0 ** np.arange(-6, 6), np.array(["jazz", "metal", "pop"])[y]
+
+
+@pytest.fixture(scope="module")
+def table():
+    return make_table(0)
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -68,7 +72,7 @@ def test_rows_of_unreadable_files_are_answered(table, name):
     X[[3, 50]] = np.nan
     model = clone(BASELINES[name]).fit(X, y)
     assert set(model.predict(X[[3, 50]])) <= set(y)
-    assert model.score(X, y) > 0.6
+    assert model.score(*make_table(1)) > 0.6
 
 
 @pytest.mark.parametrize("name", BASELINES)
@@ -77,34 +81,23 @@ def test_behind_summaries_of_tensors_with_missing_segments(name):
     X[1, 1:] = np.nan
     X[7] = np.nan  # no segment at all
     model = make_pipeline(SegmentSummary(), clone(BASELINES[name])).fit(X, y)
-    assert model.score(X, y) > 0.6
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["knn", "lda"])
-@pytest.mark.parametrize(
-    "features", [make_pipeline(SEGMENTER, SegmentSummary()), TrackFeatures(n_jobs=2)]
-)
-def test_from_files(tracks, name, features):
-    model = make_pipeline(features, clone(BASELINES[name])).fit(tracks.data, tracks.target)
-    assert model.score(tracks.data, tracks.target) > 0.9
-    assert model.predict(tracks.data[:1]).shape == (1,)
+    assert model.score(*make_tensor(60, seed=1)) > 0.6
 
 
 @pytest.mark.slow
 def test_messy_folders(tracks, tmp_path):
     (tmp_path / "empty.wav").touch()
-    paths = [*tracks.data, tmp_path / "empty.wav"]
-    labels = [*tracks.target, "metal"]
+    paths = [*tracks.data[::2], tmp_path / "empty.wav"]
+    labels = [*tracks.target[::2], "metal"]
     for features in (
         make_pipeline(MFCCSegmenter(on_error="warn"), SegmentSummary()),
         TrackFeatures(on_error="warn"),
     ):
-        model = make_pipeline(features, make_baseline("lda"))
-        with pytest.warns(UserWarning, match="1 of 25 tracks"):
+        model = make_pipeline(features, make_baseline("logistic"))
+        with pytest.warns(UserWarning, match="1 of 13 tracks"):
             model.fit(paths, labels)
-        with pytest.warns(UserWarning, match="1 of 25 tracks"):
-            assert model.predict(paths).shape == (25,)
+        with pytest.warns(UserWarning, match="1 of 13 tracks"):
+            assert model.predict(paths).shape == (13,)
 
 
 def test_parameters_can_be_searched(table):
@@ -115,13 +108,14 @@ def test_parameters_can_be_searched(table):
 
 
 @pytest.mark.slow
-def test_a_search_over_features_and_models_from_files(tracks):
+def test_a_search_over_features_and_models_from_files(tracks, tmp_path):
     """Two ways from a file to a row, and two models behind each, by artist."""
-    model = Pipeline([("features", TrackFeatures()), ("model", make_baseline("knn"))])
+    features = TrackFeatures(memory=tmp_path)
+    model = Pipeline([("features", features), ("model", make_baseline("knn"))])
     search = GridSearchCV(
         model,
         {
-            "features": [TrackFeatures(), make_pipeline(SEGMENTER, SegmentSummary())],
+            "features": [features, make_pipeline(SEGMENTER, SegmentSummary())],
             "model": [make_baseline("knn"), make_baseline("lda")],
         },
         cv=StratifiedGroupKFold(2),
@@ -129,8 +123,8 @@ def test_a_search_over_features_and_models_from_files(tracks):
         n_jobs=2,
     ).fit(tracks.data, tracks.target, groups=tracks.groups)
     assert len(search.cv_results_["params"]) == 4
-    assert (search.cv_results_["mean_test_score"] > 1 / 3).all()
-    assert search.predict(tracks.data[:3]).tolist() == tracks.target[:3].tolist()
+    assert (search.cv_results_["mean_test_score"] > 0.5).all()  # chance is 1/3
+    assert search.predict(tracks.data[:3]).shape == (3,)
 
 
 @pytest.mark.slow
@@ -144,7 +138,7 @@ def test_what_scikit_learn_builds_on_baselines(table):
     ):
         composed = compose(make_baseline("logistic")).fit(X, y)
         assert_allclose(composed.predict_proba(X).sum(axis=1), 1)
-        assert composed.score(X, y) > 0.8
+        assert composed.score(*make_table(1)) > 0.7
 
 
 def test_random_state_reaches_the_models():

@@ -5,10 +5,8 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score, cross_validate
 
 from skgenre import SegmentClassifier, layers
 from skgenre.tensor import segment_mask
@@ -19,7 +17,8 @@ from .registry import NETWORKS
 
 @pytest.fixture(params=slow_but("ann", NETWORKS))
 def clf(request):
-    return clone(NETWORKS[request.param])
+    """Three epochs: enough where it does not matter how much is learnt."""
+    return clone(NETWORKS[request.param]).set_params(epochs=3)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +29,10 @@ def fitted(data):
 # ---------------------------------------------------------------- fitting and answering
 
 
-def test_learns_tracks_it_has_not_seen(clf, data):
+@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
+def test_learns_tracks_it_has_not_seen(name, data):
     X, y = data
-    clf.fit(X, y)
+    clf = clone(NETWORKS[name]).fit(X, y)
     X_new, y_new = make_tensor(60, seed=1)
     assert clf.score(X_new, y_new) > 0.8
     proba = clf.predict_proba(X_new)
@@ -79,16 +79,15 @@ def test_aggregation_folds_the_segments(fitted, data, aggregation):
     np.testing.assert_allclose(proba[4], expected)
 
 
-def test_three_and_two_axes(clf):
-    X, y = make_tensor(40, n_segments=1)
-    clf.fit(X, y)
-    same = clone(clf).fit(X[:, 0], y)
-    np.testing.assert_array_equal(same.predict_proba(X[:, 0]), clf.predict_proba(X))
-    table = pd.DataFrame(X[:, 0, 0], columns=list("abcd"))
-    on_table = clone(clf).set_params(epochs=20).fit(table, y)
-    assert on_table.feature_names_in_.tolist() == list("abcd")
-    assert on_table.score(table, y) > 0.6
-    assert on_table.architecture_.input_shape == (1, 4)
+@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
+def test_tables_are_frames(name):
+    """One frame has a third of the evidence that eight have."""
+    (X, y), (X_new, y_new) = (make_tensor(60, 1, 1, seed=seed) for seed in (0, 1))
+    table, new = (pd.DataFrame(x[:, 0, 0], columns=list("abcd")) for x in (X, X_new))
+    clf = clone(NETWORKS[name]).set_params(epochs=20, batch_size=8).fit(table, y)
+    assert clf.feature_names_in_.tolist() == list("abcd")
+    assert clf.score(new, y_new) > 0.5  # chance is 1/3
+    assert clf.architecture_.input_shape == (1, 4)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
@@ -96,7 +95,8 @@ def test_other_dtypes(fitted, data, dtype):
     X, y = data
     X = X.astype(dtype)
     again = clone(fitted).fit(X, y)
-    assert again.score(X, y) > 0.9
+    X_new, y_new = make_tensor(60, seed=1)
+    assert again.score(X_new.astype(dtype), y_new) > 0.8
     assert all(w.dtype == np.float32 for w in again.weights_)
     np.testing.assert_allclose(fitted.predict_proba(X), fitted.predict_proba(data[0]), atol=0.01)
 
@@ -111,18 +111,18 @@ def test_labels_of_any_kind(labels, data):
     clf = clone(NETWORKS["ann"]).fit(X, y)
     np.testing.assert_array_equal(clf.classes_, np.unique(y))
     assert clf.predict(X).dtype == y.dtype
-    assert clf.score(X, y) > 0.6
+    X_new, _ = make_tensor(60, seed=1)
+    assert clf.score(X_new, np.array([labels[i % 3] for i in range(60)])) > 0.6
 
 
-def test_inputs_are_not_modified(clf, data):
+def test_weights_are_not_modified(data):
     X, y = data
     weight = np.linspace(0, 1, len(y))
-    X_before, y_before, weight_before = X.copy(), y.copy(), weight.copy()
-    clf.set_params(class_weight="balanced").fit(X, y, sample_weight=weight)
-    clf.predict_proba(X)
-    np.testing.assert_array_equal(X, X_before)
-    np.testing.assert_array_equal(y, y_before)
-    np.testing.assert_array_equal(weight, weight_before)
+    before = weight.copy()
+    clone(NETWORKS["ann"]).set_params(class_weight="balanced", epochs=1).fit(
+        X, y, sample_weight=weight
+    )
+    np.testing.assert_array_equal(weight, before)
 
 
 # ---------------------------------------------------------------- reproducibility
@@ -154,7 +154,7 @@ print(clf.fit(X, y).predict_proba(X).tobytes().hex())
 @pytest.mark.slow
 def test_and_in_another_process(tmp_path, data):
     X, y = data
-    clf = clone(NETWORKS["cnn"]).set_params(early_stopping=True)
+    clf = clone(NETWORKS["cnn"]).set_params(early_stopping=True, epochs=3)
     joblib.dump((clf, X, y), tmp_path / "data")
     found = bytes.fromhex(run_python(IN_ANOTHER_PROCESS, tmp_path / "data"))
     np.testing.assert_array_equal(
@@ -171,8 +171,9 @@ def test_no_seed_gives_other_models(data):
 # ---------------------------------------------------------------- weights
 
 
-def test_tracks_of_weight_zero_are_left_out(clf, data):
+def test_tracks_of_weight_zero_are_left_out(data):
     X, y = data
+    clf = clone(NETWORKS["ann"]).set_params(epochs=3)
     weight = np.ones(len(y))
     weight[::4] = 0
     keep = weight > 0
@@ -222,7 +223,11 @@ def test_early_stopping_holds_out_tracks(data, monkeypatch):
         ),
     )
     clf = clone(NETWORKS["ann"]).set_params(
-        early_stopping=True, validation_fraction=0.3, n_iter_no_change=2, epochs=200
+        early_stopping=True,
+        validation_fraction=0.3,
+        n_iter_no_change=2,
+        epochs=200,
+        learning_rate=0.1,
     )
     clf.fit(X, y)
     [(training, validation)] = seen
@@ -263,8 +268,9 @@ def gappy(data):
     return X, y
 
 
-def test_tracks_without_segments_are_left_out_of_fit(clf, gappy):
+def test_tracks_without_segments_are_left_out_of_fit(gappy):
     X, y = gappy
+    clf = clone(NETWORKS["ann"]).set_params(epochs=3)
     with pytest.warns(UserWarning, match="2 of 30 tracks have no segment.*: tracks 3, 7"):
         found = clone(clf).fit(X, y)
     keep = ~np.isin(np.arange(30), [3, 7])
@@ -377,33 +383,7 @@ def test_a_subclass_with_one_method_is_a_network(data):
         SegmentClassifier().fit(X, y)
 
 
-# ---------------------------------------------------------------- as scikit-learn sees them
-
-
-def test_is_a_classifier_whose_folds_are_stratified(clf, data):
-    X, y = data
-    assert is_classifier(clf)
-    # Sorted labels: unstratified folds would hold classes out, and score 0.
-    order = np.argsort(y, kind="stable")
-    scores = cross_val_score(clone(NETWORKS["ann"]), X[order], y[order], cv=3)
-    assert scores.min() > 0.6
-
-
-def test_cross_validation_by_group_and_with_several_scorers(data):
-    X, y = data
-    groups = np.arange(30) // 2
-    result = cross_validate(
-        clone(NETWORKS["ann"]),
-        X,
-        y,
-        groups=groups,
-        cv=StratifiedGroupKFold(3),
-        scoring=["accuracy", "neg_log_loss"],
-        error_score="raise",
-    )
-    assert result["test_accuracy"].mean() > 0.7
-    assert (result["test_neg_log_loss"] > -1).all()
-    assert log_loss(y, clone(NETWORKS["ann"]).fit(X, y).predict_proba(X)) < 1
+# ---------------------------------------------------------------- callbacks
 
 
 def test_callbacks_are_copied_and_see_every_batch(data):
@@ -429,14 +409,16 @@ def test_callbacks_are_copied_and_see_every_batch(data):
 # ---------------------------------------------------------------- going on
 
 
-def test_partial_fit_goes_on_epoch_by_epoch(clf, data):
+@pytest.mark.parametrize("name", slow_but("ann", ["cnn"]))
+def test_partial_fit_goes_on_epoch_by_epoch(name, data):
     X, y = data
-    clf.set_params(epochs=30)
-    for _ in range(30):
+    clf = clone(NETWORKS[name])
+    for _ in range(12):
         clf.partial_fit(X, y, classes=np.unique(y))
-    assert clf.n_iter_ == len(clf.history_["loss"]) == 30
+    assert clf.n_iter_ == len(clf.history_["loss"]) == 12
     assert clf.history_["loss"][-1] < 0.6 * clf.history_["loss"][0]
-    assert clf.score(X, y) > 0.8
+    X_new, y_new = make_tensor(60, seed=1)
+    assert clf.score(X_new, y_new) > 0.8
     np.testing.assert_allclose(clf.class_prior_, 1 / 3)
 
 
@@ -463,16 +445,17 @@ def test_partial_fit_keeps_the_optimisers_state(data):
 def test_partial_fit_of_parts_with_few_classes_each(data):
     X, y = data
     clf = clone(NETWORKS["ann"])
-    for part in np.array_split(np.argsort(y, kind="stable"), 5) * 12:
+    for part in np.array_split(np.argsort(y, kind="stable"), 5) * 8:
         clf.partial_fit(X[part], y[part], classes=np.unique(y))
-    assert clf.score(X, y) > 0.5
+    X_new, y_new = make_tensor(60, seed=1)
+    assert clf.score(X_new, y_new) > 0.5  # chance is 1/3
     np.testing.assert_array_equal(clf.classes_, np.unique(y))
 
 
 def test_warm_start_after_early_stopping_has_a_fresh_optimiser(data):
     X, y = data
     clf = clone(NETWORKS["ann"]).set_params(
-        early_stopping=True, validation_fraction=0.3, warm_start=True
+        early_stopping=True, validation_fraction=0.3, warm_start=True, epochs=3
     )
     n = clf.fit(X, y).n_iter_
     assert clf._state is None

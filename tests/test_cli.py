@@ -25,10 +25,10 @@ from skgenre import (
     starter_model,
 )
 from skgenre.cli import main, options
-from skgenre.datasets import load_folder, make_tracks
+from skgenre.datasets import list_audio, load_folder, make_tracks
 from skgenre.pipelines import PRESETS
 
-from .conftest import make_sound, write_sound
+from .conftest import make_sound, run_python, write_sound
 
 
 @pytest.fixture(scope="module")
@@ -104,11 +104,10 @@ def music(tmp_path_factory):
     return folder / "genres"
 
 
-def test_train_saves_a_model_that_says_what_it_is(model, music):
+def test_train_saves_a_model_that_says_what_it_is(model):
     words = "logistic, trained on 18 tracks: classical 6, disco 6, metal 6."
     assert describe(model)["description"] == words
-    tracks = load_folder(music)
-    assert load(model).score(tracks.data, tracks.target) == 1
+    assert load(model).classes_.tolist() == ["classical", "disco", "metal"]
 
 
 @pytest.mark.slow
@@ -123,15 +122,16 @@ def test_train_a_network(music, tmp_path, run):
     assert [part["start"] for part in answers[0]["timeline"]] == [0, 3]
 
 
-def test_evaluate_keeps_artists_together(music, model, run):
-    result = run("evaluate", music, "--preset", "logistic", "--preset", "knn")
+def test_evaluate_keeps_artists_together(music, model, tmp_path, run):
+    cache = tmp_path / "cache"
+    result = run("evaluate", music, "--preset", "logistic", "--preset", "knn", "--cache", cache)
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["logistic", "knn"]
     assert all("over 3 folds by artist" in line for line in lines)
     tracks = load_folder(music)
     scores = cross_val_score(
-        genre_pipeline("logistic", random_state=0),
+        genre_pipeline("logistic", random_state=0, memory=cache),
         tracks.data,
         tracks.target,
         groups=tracks.groups,
@@ -139,14 +139,15 @@ def test_evaluate_keeps_artists_together(music, model, run):
     )
     assert f"right for {scores.mean():.1%} of tracks" in lines[0]
     result = run("evaluate", music, "--model", model)
-    assert result.stdout == f"{model}: right for 100.0% of 18 tracks\n"
+    score = load(model).score(tracks.data, tracks.target)
+    assert result.stdout == f"{model}: right for {score:.1%} of 18 tracks\n"
 
 
 def test_predict_without_a_model_of_ones_own(music, run):
-    result = run("predict", music)
+    result = run("predict", music / "metal")
     assert result.exit_code == 0, result.output
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
-    paths = load_folder(music).data
+    paths = list_audio(music / "metal")
     assert [row["path"] for row in rows] == paths
     proba = starter_model().predict_proba(paths)
     assert [row["genre"] for row in rows] == starter_model().predict(paths).tolist()
@@ -238,11 +239,10 @@ def test_help_loads_neither_tensorflow_nor_scikit_learn():
         "main(['extract', '--help'], standalone_mode=False)\n"
         "print(sorted({'tensorflow', 'keras', 'sklearn', 'librosa'} & set(sys.modules)))"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert out.stdout.splitlines()[-1] == "[]"
+    assert run_python(code).splitlines()[-1] == "[]"
 
 
 def test_module_runs_as_a_program():
     command = [sys.executable, "-m", "skgenre", "--version"]
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
     assert out.startswith("skgenre, version ")

@@ -32,31 +32,58 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from skgenre import SegmentScaler, SegmentSummary
+from skgenre.datasets import make_tracks
 
 from .conftest import make_tensor
 from .registry import NETWORKS, SEGMENTER
 
-ANN = clone(NETWORKS["ann"]).set_params(batch_size=8)
+ANN = clone(NETWORKS["ann"]).set_params(batch_size=8, epochs=4, learning_rate=0.03)
 CLASSICAL = make_pipeline(SegmentSummary(), StandardScaler(), SVC())
 
 
-@pytest.fixture(params=["tensor", "paths"])
-def problem(request, tracks):
+@pytest.fixture
+def tensor():
     """A model, tracks, labels and groups."""
-    if request.param == "paths":
-        model = Pipeline([("mfcc", SEGMENTER), ("scale", SegmentScaler()), ("clf", clone(ANN))])
-        return model, tracks.data, tracks.target, tracks.groups
     X, y = make_tensor(30)
     X[1, 2:] = X[4, 1:] = np.nan
     return Pipeline([("scale", SegmentScaler()), ("clf", clone(ANN))]), X, y, np.arange(30) // 2
+
+
+@pytest.fixture(params=["tensor", "paths"])
+def problem(request, tensor, tracks):
+    """The same, and of a list of paths, which scikit-learn indexes by other means."""
+    if request.param == "tensor":
+        return tensor
+    model = Pipeline([("mfcc", SEGMENTER), ("scale", SegmentScaler()), ("clf", clone(ANN))])
+    return model, tracks.data, tracks.target, tracks.groups
+
+
+@pytest.fixture(scope="module")
+def unseen_tracks(tmp_path_factory):
+    """Tracks by other artists than those of `tracks`."""
+    return make_tracks(
+        4,
+        genres=["classical", "disco", "metal"],
+        duration=4.2,
+        random_state=1,
+        folder=tmp_path_factory.mktemp("unseen"),
+    )
+
+
+@pytest.fixture
+def unseen(problem, unseen_tracks):
+    """Tracks that were not in `problem`, and their labels."""
+    if isinstance(problem[1], list):
+        return unseen_tracks.data, unseen_tracks.target
+    return make_tensor(30, seed=1)
 
 
 CHANCE = 1 / 3
 pytestmark = pytest.mark.slow
 
 
-def test_grid_search_over_kinds_of_models(problem):
-    model, X, y, _ = problem
+def test_grid_search_over_kinds_of_models(tensor):
+    model, X, y, _ = tensor
     candidates = [*(clone(clf).set_params(epochs=2) for clf in NETWORKS.values()), CLASSICAL]
     search = GridSearchCV(
         model,
@@ -65,17 +92,15 @@ def test_grid_search_over_kinds_of_models(problem):
         error_score="raise",
     ).fit(X, y)
     assert len(search.cv_results_["params"]) == 6
-    assert search.best_score_ > CHANCE
-    assert search.score(X, y) > CHANCE
+    assert search.best_score_ > 1.5 * CHANCE
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_parallel_searches_give_the_same_scores(name):
-    """Workers have as many TensorFlow threads: see conftest."""
+def test_parallel_searches_give_the_same_scores():
+    """Over architectures and dropout. Workers have as many TensorFlow threads: see conftest."""
     X, y = make_tensor(30)
     search = GridSearchCV(
-        clone(NETWORKS[name]).set_params(epochs=3),
-        {"dropout": [0.1, 0.4], "learning_rate": [0.01, 0.1]},
+        clone(NETWORKS["cnn"]).set_params(epochs=2),
+        {"filters": [(4,), (8, 8)], "dropout": [0.1, 0.4]},
         scoring="neg_log_loss",  # unlike accuracy, different wherever weights are
         cv=2,
         error_score="raise",
@@ -86,21 +111,21 @@ def test_parallel_searches_give_the_same_scores(name):
         np.testing.assert_array_equal(alone.cv_results_[split], together.cv_results_[split])
 
 
-def test_randomized_search(problem):
-    model, X, y, _ = problem
+def test_randomized_search(tensor):
+    model, X, y, _ = tensor
     search = RandomizedSearchCV(
         model,
         {"clf__dropout": uniform(0, 0.5)},
-        n_iter=3,
+        n_iter=2,
         cv=2,
         random_state=0,
         error_score="raise",
     ).fit(X, y)
-    assert search.best_score_ > CHANCE
+    assert search.best_score_ > 1.5 * CHANCE
 
 
-def test_halving_search(problem):
-    model, X, y, _ = problem
+def test_halving_search(tensor):
+    model, X, y, _ = tensor
     search = HalvingGridSearchCV(
         model,
         {"clf__dropout": [0.0, 0.5], "clf__learning_rate": [1e-6, 1e-2]},
@@ -138,17 +163,17 @@ def test_sorted_labels_still_give_stratified_folds(problem):
     order = np.argsort(y, kind="stable")
     X = [X[i] for i in order] if isinstance(X, list) else X[order]
     assert is_classifier(model)
-    assert cross_val_score(model, X, y[order], cv=5, error_score="raise").mean() > CHANCE
+    assert cross_val_score(model, X, y[order], cv=5, error_score="raise").mean() > 1.5 * CHANCE
 
 
-def test_curves(problem):
-    model, X, y, _ = problem
+def test_curves(tensor):
+    model, X, y, _ = tensor
     sizes, _, scores = learning_curve(
         model, X, y, cv=2, train_sizes=[0.5, 1.0], shuffle=True, random_state=0, error_score="raise"
     )
     assert len(sizes) == 2
-    assert scores[-1].mean() > CHANCE
-    train, _ = validation_curve(
+    assert scores[-1].mean() > 1.5 * CHANCE
+    _, held_out = validation_curve(
         model,
         X,
         y,
@@ -157,12 +182,12 @@ def test_curves(problem):
         cv=2,
         error_score="raise",
     )
-    assert train[1].mean() > train[0].mean()
+    assert held_out[1].mean() > held_out[0].mean()
 
 
-def test_permutation_test(problem):
-    model, X, y, _ = problem
-    score, permuted, _ = permutation_test_score(model, X, y, cv=2, n_permutations=3, random_state=0)
+def test_permutation_test(tensor):
+    model, X, y, _ = tensor
+    score, permuted, _ = permutation_test_score(model, X, y, cv=2, n_permutations=2, random_state=0)
     assert score > permuted.mean()
 
 
@@ -178,25 +203,26 @@ def test_permutation_test(problem):
         lambda model: OneVsRestClassifier(model),
     ],
 )
-def test_meta_estimators(problem, compose):
+def test_meta_estimators(problem, unseen, compose):
     model, X, y, _ = problem
+    X_new, y_new = unseen
     fitted = compose(model).fit(X, y)
-    np.testing.assert_allclose(fitted.predict_proba(X).sum(axis=1), 1)
-    assert fitted.score(X, y) > 1.5 * CHANCE
+    np.testing.assert_allclose(fitted.predict_proba(X_new).sum(axis=1), 1)
+    assert fitted.score(X_new, y_new) > 1.5 * CHANCE
 
 
-def test_frozen_estimators(problem):
-    model, X, y, _ = problem
+def test_frozen_estimators(tensor):
+    model, X, y, _ = tensor
     model.fit(X, y)
     frozen = CalibratedClassifierCV(FrozenEstimator(model)).fit(X, y)
-    assert frozen.score(X, y) > CHANCE
+    assert frozen.score(*make_tensor(30, seed=1)) > 1.5 * CHANCE
     weights = model[-1].weights_
     FrozenEstimator(model).fit(X, y[::-1])
     assert model[-1].weights_ is weights
 
 
-def test_tuned_threshold_on_two_genres(problem):
-    model, X, y, _ = problem
+def test_tuned_threshold_on_two_genres(tensor):
+    model, X, y, _ = tensor
     is_first = np.where(y == y[0], "yes", "no")
     tuned = TunedThresholdClassifierCV(
         model, scoring="balanced_accuracy", cv=2, response_method="predict_proba"
@@ -205,16 +231,16 @@ def test_tuned_threshold_on_two_genres(problem):
     assert set(tuned.predict(X)) <= {"yes", "no"}
 
 
-def test_metadata_is_routed_through_a_pipeline_into_a_search(problem):
-    model, X, y, _ = problem
+def test_metadata_is_routed_through_a_pipeline_into_a_search(tensor):
+    model, X, y, _ = tensor
     groups = np.arange(len(y))  # artists are too few to be held out of a fold of a fold
     weight = np.ones(len(y))
     weight[:6] = 0
     with sklearn.config_context(enable_metadata_routing=True):
         clf = clone(ANN).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
-        clf.set_params(early_stopping=True, validation_fraction=0.3)
+        clf.set_params(early_stopping=True, validation_fraction=0.3, epochs=2)
         inner = GridSearchCV(
-            clf, {"dropout": [0.1, 0.2]}, cv=StratifiedGroupKFold(2), error_score="raise"
+            clf, {"dropout": [0.1]}, cv=StratifiedGroupKFold(2), error_score="raise"
         )
         outer = clone(model).set_params(clf=inner)
         outer.fit(X, y, sample_weight=weight, groups=groups)
@@ -234,9 +260,9 @@ def test_metadata_is_routed_through_a_pipeline_into_a_search(problem):
     assert len(result["test_score"]) == 2
 
 
-def test_reprs(problem):
-    model, X, y, _ = problem
-    model.fit(X, y)
+def test_reprs(tensor):
+    model, X, y, _ = tensor
+    model.set_params(clf__epochs=1).fit(X, y)
     assert "ANNClassifier(batch_size=8" in repr(model)
     assert "ANNClassifier" in model._repr_html_()
 

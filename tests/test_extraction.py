@@ -20,8 +20,11 @@ from skgenre import (
     AudioError,
     MFCCSegmenter,
     SegmentSummary,
+    TrackExtractor,
     TrackFeatures,
     UnreadableTracksError,
+    extract_store,
+    load_audio,
     make_baseline,
 )
 from skgenre.audio import AudioFile
@@ -202,6 +205,7 @@ def test_lenient_policy_keeps_the_rows_and_warns_once(extractor, messy, n_jobs):
     with pytest.warns(UserWarning, match="4 of 8 tracks") as caught:
         X = lenient.transform(messy)
     assert len(caught) == 1
+    assert caught[0].filename == __file__
     assert all(str(path) in str(caught[0].message) for path in messy[1::2])
     assert np.isnan(X[1::2]).all()
     assert_array_equal(X[::2], extractor.transform(messy[::2]))
@@ -384,6 +388,50 @@ def test_a_search_decodes_each_file_once(tracks, tmp_path, counted):
 def test_cached_pipelines_pickle(cached, sounds):
     expected = cached.transform(sounds)
     assert_array_equal(pickle.loads(pickle.dumps(cached)).transform(sounds), expected)
+
+
+# ---------------------------------------------------------------- an extractor of one's own
+
+
+class Peaks(TrackExtractor):
+    """The largest sample of each second, for two seconds."""
+
+    sample_rate = 8000
+    track_shape = (2, 1, 1)
+
+    def extract_track(self, audio):
+        y = audio.read(0, 16000)
+        if len(y) < 8000:
+            raise AudioError(audio.name, "shorter than a second")
+        return np.abs(y[: len(y) // 8000 * 8000]).reshape(-1, 8000).max(axis=1)[:, None, None]
+
+
+def test_a_subclass_with_one_method_is_an_extractor(sounds, tmp_path, counted):
+    expected = Peaks().transform(sounds)
+    y = load_audio(sounds[0], sample_rate=8000)[:16000]
+    assert_array_equal(expected[0, :, 0, 0], np.abs(y).reshape(2, 8000).max(axis=1))
+    assert np.isnan(expected[1, 1]).all()  # of 1.5 seconds
+    assert_array_equal(Peaks(n_jobs=2).transform(sounds), expected)
+    assert_array_equal(extract_store(Peaks(), sounds, tmp_path / "store").data, expected)
+    for _ in range(2):
+        counted.clear()
+        assert_array_equal(Peaks(memory=tmp_path / "cache").transform(sounds), expected)
+    assert not counted
+
+
+def test_errors_of_a_subclass_are_reported_as_those_of_ours(sounds, tmp_path):
+    paths = [write_sound(tmp_path / "short.wav", make_sound(0.5)), *sounds]
+    with pytest.raises(UnreadableTracksError, match=r"short\.wav: shorter than a second"):
+        Peaks().transform(paths)
+    with pytest.warns(UserWarning, match="1 of 4 tracks"):
+        found = Peaks(on_error="warn").transform(paths)
+    assert np.isnan(found[0]).all()
+    assert_array_equal(found[1:], Peaks().transform(sounds))
+
+
+def test_the_base_alone_is_no_extractor():
+    with pytest.raises(TypeError, match="abstract"):
+        TrackExtractor()
 
 
 # ---------------------------------------------------------------- progress

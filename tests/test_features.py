@@ -23,7 +23,7 @@ from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.features.gtzan import _median_of_lines, _running_median
 
-from .conftest import make_sound, run_python, write_sound
+from .conftest import make_sound, write_sound
 
 SAMPLE_RATE = 22050
 
@@ -203,29 +203,18 @@ def test_bad_parameters(kwargs, message):
         TrackFeatures(**kwargs).fit(["a.wav"])
 
 
-WITHOUT_TENSORFLOW = """
-import sys
-from skgenre import TrackFeatures, make_baseline
-from sklearn.pipeline import make_pipeline
-model = make_pipeline(TrackFeatures(n_jobs=2), make_baseline("knn")).fit(sys.argv[1:], ["a", "b"])
-print(*model.predict(sys.argv[1:]), "tensorflow" in sys.modules, "matplotlib" in sys.modules)
-"""
-
-
-@pytest.mark.slow
-def test_no_tensorflow_is_imported(tracks):
-    assert run_python(WITHOUT_TENSORFLOW, *tracks.data[:2]) == "a b False False\n"
-
-
 # ---------------------------------------------------------------- GTZAN's own table
 
 
 @pytest.fixture(scope="module")
 def from_audio_and_table(gtzan):
-    """Features of the full-length tracks at hand, from audio and from the 30-second table."""
+    """Features of full-length tracks, from audio and from the 30-second table.
+
+    Of the fourteen tracks of all genres, and of every twelfth of three genres.
+    """
     paths = sorted((gtzan / "genres_original").glob("*/*.wav"))
     paths = [path for path in paths if path.stem != "jazz.00054"]
-    paths += sorted((gtzan / "three_genres").glob("*/*.flac"))
+    paths += sorted((gtzan / "three_genres").glob("*/*.flac"))[::12]
     table = load_gtzan_features(gtzan / "features_30_sec.csv")
     rows = pd.Index(table.track_ids).get_indexer([path.stem for path in paths])
     found = TrackFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
@@ -236,13 +225,12 @@ def from_audio_and_table(gtzan):
 @pytest.mark.gtzan
 def test_columns_are_those_of_the_table(from_audio_and_table):
     found, table, rows = from_audio_and_table
-    assert len(found) == 154
+    assert len(found) == 26
     expected = table.data.iloc[rows].reset_index(drop=True)
     error = (found - expected).abs()
     near = (error <= 0.03 * expected.abs()) | (error <= 0.01 * table.data.std())
-    agreement = near.mean()
-    assert (agreement >= 0.98).all(), agreement[agreement < 1]
-    assert (agreement == 1).sum() >= 55
+    misses = (~near).sum()
+    assert misses.sum() <= 2, misses[misses > 0]  # of 26 times 57 numbers
 
 
 @pytest.mark.slow
@@ -265,7 +253,6 @@ def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
     model = make_baseline("logistic").fit(loaded.data, loaded.target)
     from_disk = make_pipeline(TrackFeatures().set_output(transform="pandas"), model)
     assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
-    assert model.score(loaded.data, loaded.target) > 0.9
 
 
 def test_compiles_where_nothing_can_be_written(monkeypatch):

@@ -58,38 +58,63 @@ def tone(sample_rate, channels):
     return 0.4 * np.sin(2 * np.pi * 300 * t)[:, None] * np.linspace(1, 0.5, channels)
 
 
-@pytest.mark.parametrize(("major", "minor"), WRITTEN)
-def test_every_format_that_libsndfile_writes(tmp_path, major, minor):
-    n = 0
-    for sample_rate in RATES:
-        for channels in CHANNELS:
-            y = tone(sample_rate, channels)
-            path = tmp_path / f"{sample_rate}_{channels}.xyz"
-            try:
-                write_sound(path, y, sample_rate, format=major, subtype=minor)
-                expected, rate = soundfile.read(path, always_2d=True)
-            except (soundfile.LibsndfileError, ValueError):
-                continue  # this format has not this rate, or not so many channels
-            if rate != sample_rate or len(expected) < len(y):
-                continue  # libsndfile itself does not read what it wrote
-            n += 1
-            found = load_audio(path, sample_rate=sample_rate)
-            assert np.isfinite(found).all()
-            # Of 16 bits libsndfile makes up to 24 in some containers.
-            np.testing.assert_allclose(found, expected.mean(axis=1), atol=1 / 32767)
-            written = y.mean(axis=1)
-            if (major, minor) in LOSSY_WRITERS:
-                continue
-            if minor in PRECISION:
-                np.testing.assert_allclose(found[: len(y)], written, atol=PRECISION[minor])
-            else:
-                assert np.corrcoef(found[: len(y)], written)[0, 1] > 0.9
-    if not n:
-        pytest.skip(f"this libsndfile reads no {major} of {minor} that it writes")
+#: Rates and numbers of channels are tried on these: plain samples, lossless, and two lossy codecs.
+#: An MP3 has neither all rates nor more than two channels.
+SOME = [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")]
 
 
-@pytest.mark.parametrize("major", ["WAV", "AIFF", "AU", "FLAC", "OGG", "MP3", "CAF", "W64"])
-@pytest.mark.parametrize("suffix", ["mp3", "wav", "m4a", "txt", "raw", ""])
+def check_read_back(path, kind, sample_rate, channels):
+    """Write a tone and compare what is read of it; False if libsndfile does not read it."""
+    major, minor = kind
+    y = tone(sample_rate, channels)
+    try:
+        write_sound(path, y, sample_rate, format=major, subtype=minor)
+        expected, rate = soundfile.read(path, always_2d=True)
+    except (soundfile.LibsndfileError, ValueError):
+        return False  # this format has not this rate, or not so many channels
+    if rate != sample_rate or len(expected) < len(y):
+        return False  # libsndfile itself does not read what it wrote
+    found = load_audio(path, sample_rate=sample_rate)
+    assert np.isfinite(found).all()
+    # Of 16 bits libsndfile makes up to 24 in some containers.
+    np.testing.assert_allclose(found, expected.mean(axis=1), atol=1 / 32767)
+    written = y.mean(axis=1)
+    if kind not in LOSSY_WRITERS and minor in PRECISION:
+        np.testing.assert_allclose(found[: len(y)], written, atol=PRECISION[minor])
+    elif kind not in LOSSY_WRITERS:
+        assert np.corrcoef(found[: len(y)], written)[0, 1] > 0.9
+    return True
+
+
+@pytest.mark.parametrize("kind", WRITTEN, ids="-".join)
+def test_every_format_that_libsndfile_writes(tmp_path, kind):
+    # Two channels where a format has them; some have one, or one rate.
+    for sample_rate, channels in [(48000, 2), (8000, 1), (44100, 1)]:
+        if check_read_back(tmp_path / "a.xyz", kind, sample_rate, channels):
+            return
+    pytest.skip("this libsndfile does not read what it writes")
+
+
+@pytest.mark.parametrize("kind", SOME, ids="-".join)
+def test_every_rate(tmp_path, kind):
+    for sample_rate in RATES[1:6] if kind[0] == "MP3" else RATES:
+        assert check_read_back(tmp_path / f"{sample_rate}.xyz", kind, sample_rate, 1), sample_rate
+
+
+@pytest.mark.parametrize("kind", SOME, ids="-".join)
+def test_every_number_of_channels(tmp_path, kind):
+    for channels in CHANNELS[:2] if kind[0] == "MP3" else CHANNELS:
+        assert check_read_back(tmp_path / f"{channels}.xyz", kind, 44100, channels), channels
+
+
+@pytest.mark.parametrize(
+    ("major", "suffix"),
+    [
+        *((major, "txt") for major in ("WAV", "AIFF", "AU", "FLAC", "OGG", "MP3", "CAF", "W64")),
+        *(("WAV", suffix) for suffix in ("mp3", "m4a", "raw", "")),
+        ("MP3", "wav"),
+    ],
+)
 def test_the_ending_of_a_name_does_not_matter(tmp_path, major, suffix):
     y = make_sound(1)
     right = write_sound(tmp_path / f"a.{major.lower()}", y, format=major)
@@ -100,13 +125,21 @@ def test_the_ending_of_a_name_does_not_matter(tmp_path, major, suffix):
 # ---------------------------------------------------------------- mp3
 
 
-@pytest.fixture
-def variable(tmp_path):
-    """An MP3 whose bit rate rises, and its bytes."""
+@pytest.fixture(scope="module")
+def variable_bytes(tmp_path_factory):
     y = np.concatenate([0.1 * make_sound(10, 44100), make_sound(20, 44100, seed=1)])
     y[: 44100 * 10] = 0.1 * np.sin(np.arange(44100 * 10) / 50)
-    path = write_sound(tmp_path / "a.mp3", y, 44100, bitrate_mode="VARIABLE", compression_level=0.5)
-    return path, path.read_bytes()
+    path = tmp_path_factory.mktemp("variable") / "a.mp3"
+    how = {"bitrate_mode": "VARIABLE", "compression_level": 0.5}
+    return write_sound(path, y, 44100, **how).read_bytes()
+
+
+@pytest.fixture
+def variable(variable_bytes, tmp_path):
+    """An MP3 whose bit rate rises, and its bytes."""
+    path = tmp_path / "a.mp3"
+    path.write_bytes(variable_bytes)
+    return path, variable_bytes
 
 
 def without_header(content):
@@ -190,7 +223,7 @@ def test_the_samples_are_those_of_the_program(foreign):
         pytest.skip("needs the program ffmpeg")
     path, _ = foreign
     command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
-    out = subprocess.run(command, capture_output=True, check=True).stdout
+    out = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
     expected = np.frombuffer(out, np.float32).reshape(-1, 2).mean(axis=1)
     found = load_audio(path, sample_rate=44100)
     # The program keeps or drops what an encoder puts first, by the container.
@@ -226,7 +259,7 @@ def test_the_extra_is_named_where_it_is_missing(foreign, monkeypatch):
         b"<smil><body><audio src='http://localhost:9/'/></body></smil>",
     ],
 )
-@pytest.mark.parametrize("suffix", ["mp3", "m3u8", "m4a"])
+@pytest.mark.parametrize("suffix", ["mp3", "m3u8"])
 def test_lists_of_other_files_are_not_followed(tmp_path, content, suffix):
     path = tmp_path / f"a.{suffix}"
     path.write_bytes(content * 20)

@@ -20,27 +20,26 @@ def paths(tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "n"), [("cache", 5), ("store", 3), ("save", 3), ("search", 1)])
-def test_kills_leave_nothing_wrong(what, n, tmp_path, paths):
+@pytest.mark.parametrize("what", ["cache", "store", "save"])
+def test_a_kill_leaves_nothing_wrong(what, tmp_path, paths):
+    """Once each; `python -m tests.kill` does it a hundred times."""
     many = []
     for i in range(120):
         path = tmp_path / f"track{i:03}.wav"
         path.hardlink_to(paths[i % 12])
         many.append(str(path))
-    found = kill.KILLERS[what](n, random.Random(1), tmp_path, many)
-    assert found["kills"] == n
+    found = kill.KILLERS[what](1, random.Random(1), tmp_path, many)
+    assert found["kills"] == 1
     assert found["wrong"] == found["unreadable"] == found["stray files"] == 0
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("code", "seconds"),
-    [(kill.CACHE, 0.1), (kill.STORE, 0.1), (kill.SEARCH.replace("epochs=3", "epochs=300"), 6)],
-    ids=["cache", "store", "search"],
-)
-def test_an_interrupt_ends_all_workers(code, seconds, tmp_path, paths):
-    status, _, left = kill.interrupt(code, seconds, tmp_path / "folder", *(paths * 20))
+def test_an_interrupt_ends_all_workers(tmp_path, paths):
+    """Workers in processes, as those of a search; threads end with theirs."""
+    code = "import joblib\njoblib.parallel_config(backend='loky')\n" + kill.STORE
+    status, _, n_workers, left = kill.interrupt(code, 4, tmp_path / "folder", *(paths * 200))
     assert status != 0  # it was not done by then
+    assert n_workers >= 2
     assert left == 0
 
 

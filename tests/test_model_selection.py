@@ -1,3 +1,4 @@
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -188,8 +189,9 @@ def test_ready_splits_and_splitters_that_use_groups():
 @pytest.mark.slow
 def test_networks_beside_baselines(data):
     models = {"ann": NETWORKS["ann"], "knn": make_summary_baseline("knn")}
-    found = compare_models(models, *data, cv=2, groups=None, n_jobs=2)
-    assert (found["accuracy"] > 1 / 3).all()
+    with joblib.parallel_config(backend="threading"):
+        found = compare_models(models, *data, cv=2, groups=None, n_jobs=2)
+    assert (found["accuracy"] > 0.5).all()  # chance is 1/3
 
 
 def make_summary_baseline(name):

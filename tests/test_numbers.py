@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 
 from skgenre import MFCCSegmenter, SegmentScaler, SegmentSummary, TrackFeatures
 
-from .conftest import make_tensor, slow_but, write_sound
+from .conftest import make_tensor, write_sound
 from .registry import BASELINES, NETWORKS
 
 RNG = np.random.default_rng(0)
@@ -72,18 +72,27 @@ def check(model, X, y):
     np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("data", DATA, ids=lambda data: data.__name__)
-@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
+#: What reaches the layers as other than ordinary numbers, for all networks; the rest for one.
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        *(pytest.param("ann", data, id=f"ann-{data.__name__}") for data in DATA),
+        *(
+            pytest.param(name, data, id=f"{name}-{data.__name__}", marks=pytest.mark.slow)
+            for name in ("cnn", "lstm")
+            for data in (constant_tensor, huge_and_tiny)
+        ),
+    ],
+)
 def test_networks(name, data):
     model = clone(NETWORKS[name]).set_params(epochs=2)
     check(make_pipeline(SegmentScaler(), model), *data())
 
 
-@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
-def test_a_class_of_missing_tracks_only(name):
+def test_a_class_of_missing_tracks_only():
     X, y = make_tensor(15)
     X[y == "genre1"] = np.nan
-    model = clone(NETWORKS[name]).set_params(epochs=2)
+    model = clone(NETWORKS["ann"]).set_params(epochs=2)
     with pytest.warns(UserWarning, match="5 of 15 tracks have no segment and are left out"):
         model.fit(X, y)
     with pytest.warns(UserWarning, match="get the class prior"):

@@ -50,49 +50,65 @@ with joblib.parallel_config(backend="multiprocessing"):
 
 
 @pytest.fixture
-def tensorflow_config(monkeypatch):
-    """What would be asked of TensorFlow on a machine of three cards."""
-    asked = []
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a", "b", "c"])
-    monkeypatch.setattr(
-        tf.config.experimental,
-        "set_memory_growth",
-        lambda card, on: asked.append(("grows", card)),
-    )
-    for name in ("intra", "inter"):
-        monkeypatch.setattr(
-            tf.config.threading,
-            f"set_{name}_op_parallelism_threads",
-            lambda n: asked.append(("threads", n)),
-        )
+def unconfigured(monkeypatch):
+    """No number of threads is told, and nothing has been set yet."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    process.configure_tensorflow.cache_clear()
+    process._configure.cache_clear()
+
+
+@pytest.fixture
+def asked(unconfigured, monkeypatch):
+    """Numbers of threads that TensorFlow is asked for, which a started one would refuse."""
+    asked = []
+    for name in ("intra", "inter"):
+        setter = f"set_{name}_op_parallelism_threads"
+        monkeypatch.setattr(tf.config.threading, setter, asked.append)
     return asked
 
 
-def test_each_gpu_gives_no_more_memory_than_needed(tensorflow_config):
-    process.configure_tensorflow()
-    assert tensorflow_config == [("grows", "a"), ("grows", "b"), ("grows", "c")]
-
-
 @pytest.mark.parametrize(("told", "threads"), [("2", [2, 2]), ("3,2", [3, 3]), ("many", [])])
-def test_threads_are_those_that_workers_are_told(tensorflow_config, monkeypatch, told, threads):
+def test_threads_are_those_that_workers_are_told(asked, monkeypatch, told, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
     process.configure_tensorflow()
-    assert [n for what, n in tensorflow_config if what == "threads"] == threads
+    assert asked == threads
 
 
-def test_a_user_who_has_said_how_many_threads_is_heard(tensorflow_config, monkeypatch):
+def test_a_user_who_has_said_how_many_threads_is_heard(asked, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "4")
     process.configure_tensorflow()
-    assert not [n for what, n in tensorflow_config if what == "threads"]
+    assert not asked
 
 
-def test_a_started_tensorflow_is_left_as_it_is(tensorflow_config, monkeypatch):
-    def refuse(card, on):
-        raise RuntimeError("Physical devices cannot be modified after being initialized")
-
-    monkeypatch.setattr(tf.config.experimental, "set_memory_growth", refuse)
+def test_a_started_tensorflow_is_left_as_it_is(unconfigured, monkeypatch):
+    tf.zeros(1).numpy()
+    before = tf.config.threading.get_intra_op_parallelism_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
     process.configure_tensorflow()
+    assert tf.config.threading.get_intra_op_parallelism_threads() == before
+
+
+@pytest.mark.slow
+def test_each_gpu_gives_no_more_memory_than_needed():
+    if not tf.config.list_physical_devices("GPU"):
+        pytest.skip("needs a GPU")
+    code = """
+model.fit(X, y)
+import tensorflow as tf
+gpus = tf.config.list_physical_devices("GPU")
+print(all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus))
+"""
+    assert run_python(DATA + code) == "True\n"
+
+
+def test_another_backend_of_keras_is_refused():
+    code = """
+try:
+    model.fit(X, y)
+except ImportError as error:
+    print(error)
+"""
+    found = run_python(DATA + code, KERAS_BACKEND="numpy")
+    assert found.startswith("Keras runs on 'numpy' here")
+    assert "KERAS_BACKEND=tensorflow" in found

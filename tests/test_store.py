@@ -1,12 +1,5 @@
 """Stores: the same tensor as in memory, whatever came between."""
 
-import json
-import random
-import subprocess
-import sys
-import time
-import warnings
-
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -70,6 +63,7 @@ def test_a_finished_store_reads_no_audio(segmenter, paths, tmp_path, opened):
 
 
 def test_goes_on_where_it_was_interrupted(segmenter, paths, tmp_path, monkeypatch, opened):
+    """And the files are those of one go, to the byte."""
     extract = MFCCSegmenter._extract
 
     def interrupted(self, path):
@@ -80,13 +74,16 @@ def test_goes_on_where_it_was_interrupted(segmenter, paths, tmp_path, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(MFCCSegmenter, "_extract", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            extract_store(segmenter, paths, tmp_path)
+            extract_store(segmenter, paths, tmp_path / "store")
     with pytest.raises(ValueError, match="not finished; call extract_store again"):
-        load_store(tmp_path)
+        load_store(tmp_path / "store")
     opened.clear()
-    store = extract_store(segmenter, paths, tmp_path)
+    store = extract_store(segmenter, paths, tmp_path / "store")
     assert opened == [str(path) for path in paths[3:]]
     assert_array_equal(store.data, segmenter.transform(paths))
+    extract_store(segmenter, paths, tmp_path / "whole")
+    for name in ("tensor.npy", "checksums.npy", "manifest.json"):
+        assert (tmp_path / "store" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 def test_a_damaged_row_is_computed_again(segmenter, paths, tmp_path, opened):
@@ -178,42 +175,3 @@ def test_networks_fit_from_a_store_as_from_memory(segmenter, paths, tmp_path):
     in_memory = network.fit(np.array(store.data), y).weights_
     for a, b in zip(stored, in_memory, strict=True):
         assert_array_equal(a, b)
-
-
-KILLED = """
-import sys
-from skgenre import MFCCSegmenter, extract_store
-segmenter = MFCCSegmenter(segment_duration=0.5, n_segments=3, n_jobs=2)
-extract_store(segmenter, sys.argv[2:], sys.argv[1])
-"""
-
-
-@pytest.mark.slow
-def test_killed_and_resumed_equals_made_in_one_go(paths, tmp_path):
-    """To the byte, in all three files."""
-    X = [str(path) for path in paths] * 60
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    segmenter = MFCCSegmenter(segment_duration=0.5, n_segments=3)
-    start = time.perf_counter()
-    subprocess.run([sys.executable, "-c", KILLED, str(whole), *X], check=True)
-    duration = time.perf_counter() - start
-    rng = random.Random(0)
-    for _ in range(4):
-        process = subprocess.Popen([sys.executable, "-c", KILLED, str(killed), *X])
-        time.sleep(rng.uniform(0.5, 1) * duration)
-        process.kill()
-        process.wait()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        extract_store(segmenter, X, killed)
-    assert sorted(path.name for path in killed.iterdir() if path.suffix != ".tmp") == [
-        "checksums.npy",
-        "lock",
-        "manifest.json",
-        "tensor.npy",
-    ]
-    for name in ("tensor.npy", "checksums.npy"):
-        assert (killed / name).read_bytes() == (whole / name).read_bytes()
-    assert json.loads((killed / "manifest.json").read_text()) == json.loads(
-        (whole / "manifest.json").read_text()
-    )

@@ -138,6 +138,19 @@ def test_scaler_equals_standard_scaler_on_tables():
     np.testing.assert_allclose(scaler.scale_, reference.scale_)
 
 
+@pytest.mark.parametrize("halves", [(slice(0, 12), slice(12, 24)), (slice(0, 2), slice(2, 24))])
+def test_scaler_of_parts_equals_standard_scaler_of_all(X, halves):
+    reference = StandardScaler().fit(existing_frames(X))
+    scaler = SegmentScaler()
+    for half in halves:
+        assert scaler.partial_fit(X[half]) is scaler
+    for name in ("mean_", "var_", "scale_"):
+        np.testing.assert_allclose(getattr(scaler, name), getattr(reference, name), rtol=1e-6)
+    assert scaler.n_samples_seen_ == reference.n_samples_seen_
+    # A fit begins anew.
+    np.testing.assert_array_equal(scaler.fit(X[:6]).mean_, SegmentScaler().fit(X[:6]).mean_)
+
+
 @pytest.mark.parametrize("options", [{"with_mean": False}, {"with_std": False}])
 def test_scaler_options(options):
     X = np.random.default_rng(0).normal(5, 3, (50, 4))
