@@ -21,7 +21,7 @@ from skgenre import (
 )
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
-from skgenre.features.gtzan import _median_of_lines, _running_median
+from skgenre.features.harmonic import _median_of_lines, _running_median
 
 from .conftest import make_sound, write_sound
 

@@ -209,7 +209,7 @@ def test_a_full_disk_is_an_error(segmenter, paths, tmp_path):
         ("tensor.npy", lambda content: content.replace(b"(8, 3,", b"(7, 3,")),
         ("tensor.npy", lambda content: content.replace(b"<f4", b"<i4")),
         ("tensor.npy", None),
-        ("manifest.json", lambda content: content.replace(b'"tracks": [[', b'"tracks": [7, [')),
+        ("manifest.json", lambda content: content.replace(b'"files": [[', b'"files": [7, [')),
         ("manifest.json", lambda content: b"\xff\xfe" + content),
         ("manifest.json", lambda content: b"[" * 100_000),
         ("manifest.json", lambda content: content[:-1]),
@@ -263,13 +263,16 @@ except ValueError as error:
 def test_another_process_is_kept_out(segmenter, paths, tmp_path, monkeypatch):
     outputs = []
 
-    class Meanwhile(MFCCSegmenter):
-        def _extract(self, path):
-            if not outputs:
-                outputs.append(run_python(LOCKED, tmp_path / "store", *paths))
-            return super()._extract(path)
+    extract = MFCCSegmenter._extract
 
-    extract_store(Meanwhile(**segmenter.get_params()), paths, tmp_path / "store")
+    def meanwhile(self, path):
+        if not outputs:
+            outputs.append(run_python(LOCKED, tmp_path / "store", *paths))
+        return extract(self, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MFCCSegmenter, "_extract", meanwhile)
+        extract_store(segmenter, paths, tmp_path / "store")
     assert "another process is extracting into" in outputs[0]
     manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
     assert manifest["complete"] is True

@@ -1,14 +1,14 @@
 """The 57 columns of GTZAN's feature tables, from samples and from files.
 
 The tables that circulate hold means and variances of what librosa computes with its defaults.
-Here one spectrogram serves all of them, and the harmonic-percussive separation, three quarters
+Here they are computed some frames at a time, and the harmonic-percussive separation, three quarters
 of the time otherwise, is done by a faster median filter. The values are those of librosa 0.11.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from numbers import Real
 from typing import Any, ClassVar
@@ -18,7 +18,9 @@ import numpy as np
 from .._sklearn import Interval
 from ..audio import AudioError, AudioFile
 from .extractor import TrackExtractor
+from .harmonic import HALO, Moments, harmonic_mask
 from .spectra import check_samples, constants, sum_bands, to_decibels
+from .tempo import tempo
 
 #: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
 GTZAN_FEATURES = (
@@ -47,8 +49,11 @@ HOP_LENGTH = 512
 N_MFCC = 20
 N_MELS = 128
 
-#: Bins or frames that the median filters of the harmonic-percussive separation span.
-_HPSS_SIZE = 31
+#: Frames whose spectra are in memory at once, about 20 MB with all that is computed of them.
+_BLOCK_FRAMES = 256
+
+#: Frames before and after those of a block that overlap its samples.
+_AROUND = N_FFT // (2 * HOP_LENGTH)
 
 #: Share of a frame's magnitude that lies below its roll-off frequency.
 _ROLLOFF = 0.85
@@ -86,65 +91,139 @@ def track_features(y: np.ndarray) -> np.ndarray:
     >>> track_features(y).shape
     (57,)
     """
-    import librosa  # takes a second to import its parts: only where features are computed
-
     y = check_samples(y, shortest=N_FFT)
-    # Transposed: frames are rows. librosa lays them out so that this is contiguous.
-    stft = librosa.stft(y, n_fft=N_FFT, hop_length=HOP_LENGTH).T
-    magnitude = np.abs(stft)
-    power = np.square(magnitude)
     _, bands, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
-    levels = to_decibels(sum_bands(stft.copy(), bands, np.empty((len(stft), N_MELS), np.float32)))
-    harmonic = _harmonic(stft, magnitude, len(y))
-    over_time = [
-        _chroma(power),
-        _rms(y),
-        *_spectral_shape(magnitude),
-        _zero_crossing_rate(y),
-        harmonic,
+    n_frames = 1 + len(y) // HOP_LENGTH
+    levels = np.empty((n_frames, N_MELS), np.float32)
+    shapes, peaks = [], []
+    harmonic, percussive = Moments(), Moments()
+    for first, last in _blocks(n_frames):
+        # What the medians and the overlapping frames of the block's samples depend on.
+        begin, end = max(0, first - _AROUND - HALO), min(n_frames, last + _AROUND + HALO)
+        stft = _stft(y, begin, end)
+        mask = harmonic_mask(np.abs(stft))
+        part = _harmonic(stft, mask, y, begin, first, last)
+        harmonic.add(part)
         # The two parts' masks add up to 1, so the signals add up to the whole.
-        y - harmonic,
+        percussive.add(y[first * HOP_LENGTH :][: len(part)] - part)
+        stft = stft[first - begin : last - begin]
+        magnitude = np.abs(stft)
+        shapes.append(_spectral_shape(magnitude))
+        peaks.append(_peaks(np.square(magnitude)))
+        sum_bands(stft.copy(), bands, levels[first:last])
+    over_time = [
+        _chroma(y, n_frames, _tuning(peaks)),
+        _rms(y),
+        *map(np.concatenate, zip(*shapes, strict=True)),
+        _zero_crossing_rate(y),
     ]
+    levels = to_decibels(levels)
     coefficients = levels @ dct
     return np.array(
         [
             *(value for x in over_time for value in (x.mean(dtype=float), x.var(dtype=float))),
+            *(value for x in (harmonic, percussive) for value in (x.mean, x.variance)),
             _tempo(levels),
             *np.stack([coefficients.mean(axis=0), coefficients.var(axis=0)], axis=1).ravel(),
         ]
     )
 
 
-def _chroma(power: np.ndarray) -> np.ndarray:
+def _blocks(n_frames: int) -> Iterator[tuple[int, int]]:
+    for first in range(0, n_frames, _BLOCK_FRAMES):
+        yield first, min(n_frames, first + _BLOCK_FRAMES)
+
+
+def _stft(y: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Rows of the centred transform of the whole signal."""
     import librosa
 
-    # As librosa.estimate_tuning, which warns of silence, where there are no peaks.
+    start = first * HOP_LENGTH - N_FFT // 2
+    stop = (last - 1) * HOP_LENGTH + N_FFT // 2
+    padding = max(0, -start), max(0, stop - len(y))
+    part = np.pad(y[max(0, start) : min(len(y), stop)], padding)
+    # Transposed: frames are rows. librosa lays them out so that this is contiguous.
+    return librosa.stft(part, n_fft=N_FFT, hop_length=HOP_LENGTH, center=False).T
+
+
+def _harmonic(stft, mask, y: np.ndarray, begin: int, first: int, last: int) -> np.ndarray:
+    """Harmonic signal from the centre of frame `first` to that of frame `last`, or to the end."""
+    import librosa
+
+    around = max(0, first - _AROUND)
+    rows = slice(around - begin, last + _AROUND - begin)
+    stop = min(len(y), last * HOP_LENGTH)
+    signal = librosa.istft(
+        (stft[rows] * mask[rows]).T,
+        hop_length=HOP_LENGTH,
+        n_fft=N_FFT,
+        length=stop - around * HOP_LENGTH,
+    )
+    return signal[(first - around) * HOP_LENGTH :]
+
+
+def _peaks(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pitch and magnitude of the peaks of some frames."""
+    import librosa
+
     pitch, magnitude = librosa.piptrack(S=power.T, sr=SAMPLE_RATE)
-    peaks = pitch > 0
-    tuning = 0.0
-    if peaks.any():
-        peaks &= magnitude >= np.median(magnitude[peaks])
-        tuning = librosa.pitch_tuning(pitch[peaks], bins_per_octave=12)
-    return librosa.feature.chroma_stft(S=power.T, sr=SAMPLE_RATE, tuning=tuning)
+    found = pitch > 0
+    return pitch[found], magnitude[found]
+
+
+def _tuning(peaks: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """As librosa.estimate_tuning, which warns of silence, where there are no peaks."""
+    import librosa
+
+    pitch, magnitude = map(np.concatenate, zip(*peaks, strict=True))
+    if not len(pitch):
+        return 0.0
+    return librosa.pitch_tuning(pitch[magnitude >= np.median(magnitude)], bins_per_octave=12)
+
+
+def _chroma(y: np.ndarray, n_frames: int, tuning: float) -> np.ndarray:
+    """Chroma of each frame; the transform is computed again, rather than kept."""
+    import librosa
+
+    return np.concatenate(
+        [
+            librosa.feature.chroma_stft(
+                S=np.square(np.abs(_stft(y, first, last))).T, sr=SAMPLE_RATE, tuning=tuning
+            )
+            for first, last in _blocks(n_frames)
+        ],
+        axis=1,
+    )
 
 
 def _rms(y: np.ndarray) -> np.ndarray:
-    squares = np.concatenate([[0.0], np.cumsum(np.square(y, dtype=float))])
+    def squares(first: int, last: int) -> np.ndarray:
+        return np.square(y[first:last], dtype=float)
+
     return np.sqrt(_frame_sums(squares, len(y)) / N_FFT)
 
 
 def _zero_crossing_rate(y: np.ndarray) -> np.ndarray:
-    # As librosa: values this near to 0 count as positive.
-    negative = y < -1e-10
-    crossings = np.concatenate([[0, 0], np.cumsum(negative[1:] != negative[:-1])])
+    def crossings(first: int, last: int) -> np.ndarray:
+        # As librosa: values this near to 0 count as positive. The first sample has none before it.
+        negative = y[max(0, first - 1) : last] < -1e-10
+        found = negative[1:] != negative[:-1]
+        return found if first else np.concatenate([[False], found])
+
     # A frame's first sample has none before it: frames are one sample shorter at the start.
     return _frame_sums(crossings, len(y), skip=1) / N_FFT
 
 
-def _frame_sums(cumulative: np.ndarray, n: int, skip: int = 0) -> np.ndarray:
-    """Sum over each centred frame, of which the first `skip` samples are left out."""
-    start = np.arange(0, n + 1, HOP_LENGTH) - N_FFT // 2
-    return cumulative[np.minimum(start + N_FFT, n)] - cumulative[np.clip(start + skip, 0, n)]
+def _frame_sums(values: Callable[[int, int], np.ndarray], n: int, skip: int = 0) -> np.ndarray:
+    """Sum values of samples over each centred frame, of which the first `skip` are left out."""
+    sums = []
+    for first, last in _blocks(1 + n // HOP_LENGTH):
+        start = np.arange(first, last) * HOP_LENGTH - N_FFT // 2
+        begin, end = max(0, start[0]), min(n, start[-1] + N_FFT)
+        cumulative = np.concatenate([[0], np.cumsum(values(begin, end))])
+        last_of = np.minimum(start + N_FFT, end) - begin
+        sums.append(cumulative[last_of] - cumulative[np.clip(start + skip, begin, end) - begin])
+    return np.concatenate(sums)
 
 
 def _spectral_shape(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -161,35 +240,10 @@ def _spectral_shape(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 def _tempo(levels: np.ndarray) -> float:
     """Beats a minute, from the onsets that the levels of the mel bands show."""
-    from librosa.beat import beat_track
-
     onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
     # Onsets are heard where a frame begins; the difference is with the frame before.
     onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
-    tempo, _ = beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP_LENGTH)
-    return float(np.squeeze(tempo))
-
-
-def _harmonic(stft: np.ndarray, magnitude: np.ndarray, n_samples: int) -> np.ndarray:
-    """Harmonic part of the signal, with librosa's soft masks.
-
-    D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
-    """
-    import librosa
-
-    median = _running_median()
-    harmonic = median(np.ascontiguousarray(magnitude.T), _HPSS_SIZE).T
-    percussive = median(magnitude, _HPSS_SIZE)
-    # Relative to the larger, so that squares do not underflow.
-    larger = np.maximum(harmonic, percussive)
-    silent = larger < np.finfo(np.float32).tiny
-    larger[silent] = 1
-    harmonic = np.square(harmonic / larger)
-    harmonic[silent] = 0.5
-    percussive = np.square(percussive / larger)
-    percussive[silent] = 0.5
-    mask = harmonic / (harmonic + percussive)
-    return librosa.istft((stft * mask).T, hop_length=HOP_LENGTH, n_fft=N_FFT, length=n_samples)
+    return tempo(onset, SAMPLE_RATE, HOP_LENGTH)
 
 
 #: Two threads that compile at once would get a warning of librosa 1.0.
@@ -200,55 +254,6 @@ _COMPILING = threading.Lock()
 def _compile() -> None:
     """Have all compiled that librosa and we compile on first use."""
     track_features(np.sin(np.arange(8 * N_FFT) ** 1.5))
-
-
-@cache
-def _running_median() -> Callable:
-    """Compile the median filter on first use."""
-    import numba
-
-    try:
-        return numba.njit(_median_of_lines, cache=True, nogil=True)
-    except RuntimeError:  # there is no folder that it may write to
-        return numba.njit(_median_of_lines, nogil=True)
-
-
-def _median_of_lines(lines, size):
-    """Median of the `size` values around each, along lines that are mirrored at their ends.
-
-    ``scipy.ndimage.median_filter(lines, (1, size), mode="reflect")`` for odd sizes and finite
-    values. The window is kept sorted; one step takes a value out and puts one in, which is a
-    minimum and a maximum for each place of the window, without a branch, so that a few
-    instructions do it.
-    """
-    n_lines, n = lines.shape
-    half = size // 2
-    out = np.empty_like(lines)
-    padded = np.empty(n + size - 1, lines.dtype)
-    window = np.empty(size + 2, lines.dtype)
-    stepped = np.empty(size + 2, lines.dtype)
-    for k in range(n_lines):
-        for i in range(len(padded)):
-            j = (i - half) % (2 * n)
-            padded[i] = lines[k, j if j < n else 2 * n - 1 - j]
-        window[0] = -np.inf
-        window[1:-1] = np.sort(padded[:size])
-        window[-1] = np.inf
-        out[k, 0] = window[half + 1]
-        for i in range(1, n):
-            old = padded[i - 1]
-            new = padded[i + size - 1]
-            if new >= old:
-                for j in range(1, size + 1):
-                    here = window[j]
-                    stepped[j] = here if here < old else min(max(here, new), window[j + 1])
-            else:
-                for j in range(1, size + 1):
-                    here = window[j]
-                    stepped[j] = here if here > old else max(min(here, new), window[j - 1])
-            window[1:-1] = stepped[1:-1]
-            out[k, i] = window[half + 1]
-    return out
 
 
 class TrackFeatures(TrackExtractor):
@@ -265,7 +270,7 @@ class TrackFeatures(TrackExtractor):
     ----------
     max_duration : float or None, default=120.0
         Only the central `max_duration` seconds of longer tracks are used, which bounds the
-        memory: about 2.5 MB a second. None uses all of every track.
+        memory: about 0.3 MB a second. None uses all of every track.
     on_error : {"raise", "warn"}, default="raise"
         What becomes of tracks that cannot be read or are shorter than 0.1 s. ``"raise"`` tries
         all tracks, then raises one error that lists them; ``"warn"`` gives them rows of NaN and
