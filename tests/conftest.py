@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 from skgenre.datasets import make_tracks
 
@@ -110,6 +111,13 @@ def run_python(code, *args, **env):
     assert done.returncode == 0, done.stderr
     assert not done.stderr, done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """NumPy's and scikit-learn's threads, too: the processes share the cores."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture(scope="session")

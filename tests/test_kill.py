@@ -33,11 +33,26 @@ def test_a_kill_leaves_nothing_wrong(what, tmp_path, paths):
     assert found["wrong"] == found["unreadable"] == found["stray files"] == 0
 
 
+#: Two processes that have begun, and work for a minute.
+WORKERS = """
+import sys, time
+import joblib
+from skgenre import TrackExtractor
+class Slow(TrackExtractor):
+    track_shape = (1,)
+    def extract_track(self, audio):
+        time.sleep(0.1)
+        return audio.read(0, 1)
+joblib.parallel_config(backend="loky", n_jobs=2)
+Slow().transform(sys.argv[1:13])
+print("begins", flush=True)
+Slow().transform(sys.argv[1:])
+"""
+
+
 @pytest.mark.slow
-def test_an_interrupt_ends_all_workers(tmp_path, paths):
-    """Workers in processes, as those of a search; threads end with theirs."""
-    code = "import joblib\njoblib.parallel_config(backend='loky')\n" + kill.STORE
-    status, _, n_workers, left = kill.interrupt(code, 4, tmp_path / "folder", *(paths * 200))
+def test_an_interrupt_ends_all_workers(paths):
+    status, _, n_workers, left = kill.interrupt(WORKERS, 0.5, *(paths * 100))
     assert status != 0  # it was not done by then
     assert n_workers >= 2
     assert left == 0

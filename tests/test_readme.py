@@ -35,10 +35,19 @@ def lay_out(folder):
     """A folder of genre folders, four artists each: of recordings 12 s where there are some."""
     gtzan = os.environ.get("SKGENRE_GTZAN")
     if not gtzan:
-        genres = ["classical", "disco", "metal"]
-        make_tracks(
-            4, genres=genres, duration=12, artists_per_genre=4, random_state=0, folder=folder
+        tracks = make_tracks(
+            4,
+            genres=["classical", "disco", "metal"],
+            duration=12,
+            artists_per_genre=4,
+            random_state=0,
+            folder=folder.with_name("made"),
         )
+        # Names of their own, since those of GTZAN stand for its artists.
+        for path, genre, artist in zip(tracks.data, tracks.target, tracks.groups, strict=True):
+            target = folder / genre / artist / "song.wav"
+            target.parent.mkdir(parents=True)
+            target.hardlink_to(path)
         return
     root = Path(gtzan, "three_genres")
     tracks = load_folder(root)
