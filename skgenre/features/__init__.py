@@ -1,6 +1,7 @@
 """Audio files -> arrays: front ends on one base, and stores."""
 
 from .extractor import TrackExtractor, UnreadableTracksError
+from .descriptors import TrackDescriptors
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
 from .mfcc import MFCCSegmenter
 from .store import extract_store, load_store
@@ -8,6 +9,7 @@ from .store import extract_store, load_store
 __all__ = [
     "GTZAN_FEATURES",
     "MFCCSegmenter",
+    "TrackDescriptors",
     "TrackExtractor",
     "TrackFeatures",
     "UnreadableTracksError",
