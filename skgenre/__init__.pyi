@@ -17,6 +17,7 @@ from .evaluation import (
 )
 from .features import (
     MFCCSegmenter as MFCCSegmenter,
+    TrackDescriptors as TrackDescriptors,
     TrackExtractor as TrackExtractor,
     TrackFeatures as TrackFeatures,
     UnreadableTracksError as UnreadableTracksError,
@@ -47,5 +48,6 @@ from .preprocessing import (
     SegmentSummary as SegmentSummary,
 )
 from .timeline import genre_timeline as genre_timeline
+from .voting import SegmentVotingClassifier as SegmentVotingClassifier
 
 __version__: str

@@ -187,3 +187,9 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     else:
         pooled = np.where(where, proba, 0).sum(axis=1)
     return pooled / pooled.sum(axis=1, keepdims=True)
+
+
+def list_tracks(indices: np.ndarray, most: int = 20) -> str:
+    """Name tracks by their indices, at most the first `most`."""
+    shown = ", ".join(map(str, indices[:most]))
+    return f"tracks {shown}" + (", ..." if len(indices) > most else "")

@@ -8,8 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from skgenre import AudioError, ModelFileError, load, load_audio, make_baseline, save
 from skgenre.datasets import load_gtzan_features

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier
-from skgenre import layers as L
+from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier, layers as L
 
 PUBLISHED = [
     (ANNClassifier(), 1_014_218, 1_014_218),

@@ -1,7 +1,7 @@
 """Audio files -> arrays: front ends on one base, and stores."""
 
-from .extractor import TrackExtractor, UnreadableTracksError
 from .descriptors import TrackDescriptors
+from .extractor import TrackExtractor, UnreadableTracksError
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
 from .mfcc import MFCCSegmenter
 from .store import extract_store, load_store

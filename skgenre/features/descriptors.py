@@ -102,7 +102,9 @@ def _modulation_bins() -> list[tuple[int, int]]:
     frequency = np.fft.rfftfreq(_MODULATION_FRAMES, HOP_LENGTH / SAMPLE_RATE)
     [used] = np.nonzero((frequency > 0.25) & (frequency <= 10))
     edges = np.unique(np.round(np.geomspace(1, len(used) + 1, 11)).astype(int)) - 1
-    return [(int(a), int(b)) for a, b in np.lib.stride_tricks.sliding_window_view(edges, 2) + used[0]]
+    return [
+        (int(a), int(b)) for a, b in np.lib.stride_tricks.sliding_window_view(edges, 2) + used[0]
+    ]
 
 
 def _rhythm(window: _Window) -> list[np.ndarray]:
@@ -159,9 +161,7 @@ def _names() -> dict[str, list[str]]:
             for statistic in ("mean", "std", *(f"p{p}" for p in _PERCENTILES), "delta_std")
             for mfcc in mfccs
         ],
-        "covariance": [
-            f"{mfccs[i]}_{mfccs[j]}_logcov" for i, j in zip(rows, columns, strict=True)
-        ],
+        "covariance": [f"{mfccs[i]}_{mfccs[j]}_logcov" for i, j in zip(rows, columns, strict=True)],
         "fluctuation": [
             f"fluctuation_band{band}_bin{i}"
             for i in range(1, len(_modulation_bins()) + 1)
@@ -197,7 +197,7 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 }
 
 
-class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):
+class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Descriptors of timbre, rhythm and harmony, for classical models.
 
     Each track is cut into windows, and every window gives one row: a segment of one frame in

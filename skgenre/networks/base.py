@@ -21,11 +21,11 @@ from .._sklearn import (
     _fit_context,
 )
 from .._warnings import warn
-from ..tensor import as_tensor, check_tensor, segment_mask
+from ..tensor import as_tensor, check_tensor, list_tracks, segment_mask
 from .batches import Segments
 from .holdout import hold_out
 from .layers import Architecture, Dense, Layer
-from .prediction import Prediction, list_tracks
+from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
