@@ -47,6 +47,7 @@ from .preprocessing import (
     SegmentScaler as SegmentScaler,
     SegmentSummary as SegmentSummary,
 )
+from .tensor import pieces_to_tracks as pieces_to_tracks
 from .timeline import genre_timeline as genre_timeline
 from .voting import SegmentVotingClassifier as SegmentVotingClassifier
 

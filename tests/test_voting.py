@@ -13,9 +13,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skgenre import SegmentVotingClassifier
+from skgenre import SegmentVotingClassifier, pieces_to_tracks
 
-from .conftest import make_tensor
+from .conftest import make_pieces, make_tensor
 
 
 @parametrize_with_checks([SegmentVotingClassifier(), SegmentVotingClassifier(SVC())])
@@ -91,3 +91,37 @@ def test_groups_are_routed_to_a_search_inside_a_value_a_row():
     assert len(scores) == 2
     with pytest.raises(TypeError, match="enable_metadata_routing=True"):
         SegmentVotingClassifier().fit(X, y, groups=groups)
+
+
+# ---------------------------------------------------------------- tables of pieces
+
+
+def test_pieces_become_tracks_in_the_order_of_their_first():
+    table = make_pieces()
+    order = np.random.default_rng(0).permutation(len(table["data"]))
+    X, track_ids = table["data"][order], table["track_ids"][order]
+    tensor, first = pieces_to_tracks(X, track_ids)
+    assert first.tolist() == sorted(first.tolist())
+    assert len(set(track_ids[first])) == len(first) == len(set(track_ids))
+    for row, i in zip(tensor, first, strict=True):
+        expected = X[track_ids == track_ids[i]].astype(np.float32)
+        assert_array_equal(row[: len(expected), 0], expected)
+        assert np.isnan(row[len(expected) :]).all()
+
+
+def test_a_table_and_its_tensor_train_alike():
+    """As many pieces a track: rows and weights are the same."""
+    table = make_pieces()
+    tensor, first = pieces_to_tracks(table["data"], table["track_ids"])
+    clf = SegmentVotingClassifier(LogisticRegression(max_iter=1000)).fit(
+        tensor, table["target"][first]
+    )
+    rows = LogisticRegression(max_iter=1000).fit(table["data"].astype(np.float32), table["target"])
+    assert_allclose(clf.estimator_.coef_, rows.coef_, atol=1e-3)
+
+
+def test_pieces_of_other_lengths():
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        pieces_to_tracks([[1.0], [2.0]], ["a"])
+    with pytest.raises(ValueError, match="contains NaN"):
+        pieces_to_tracks([[np.nan]], ["a"])
