@@ -17,6 +17,7 @@ from .evaluation import (
 )
 from .features import (
     MFCCSegmenter as MFCCSegmenter,
+    TrackDescriptors as TrackDescriptors,
     TrackExtractor as TrackExtractor,
     TrackFeatures as TrackFeatures,
     UnreadableTracksError as UnreadableTracksError,
@@ -46,6 +47,8 @@ from .preprocessing import (
     SegmentScaler as SegmentScaler,
     SegmentSummary as SegmentSummary,
 )
+from .tensor import pieces_to_tracks as pieces_to_tracks
 from .timeline import genre_timeline as genre_timeline
+from .voting import SegmentVotingClassifier as SegmentVotingClassifier
 
 __version__: str

@@ -218,3 +218,59 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     else:
         pooled = np.where(where, proba, 0).sum(axis=1)
     return pooled / pooled.sum(axis=1, keepdims=True)
+
+
+def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
+    """Turn a table of pieces of tracks into a track tensor.
+
+    So the pieces of a track stay together in any split, and a
+    :class:`skgenre.SegmentVotingClassifier` gives one prediction a track.
+
+    Parameters
+    ----------
+    X : array-like or DataFrame of shape (n_pieces, n_features)
+        Rows of pieces, such as those of :func:`skgenre.datasets.load_gtzan_features`.
+    track_ids : array-like of shape (n_pieces,)
+        The track of each piece. A track's pieces may lie anywhere, and keep their order.
+
+    Returns
+    -------
+    tensor : float32 ndarray of shape (n_tracks, n_pieces_of_longest, 1, n_features)
+        Tracks in the order of their first pieces; pieces that a track does not have are NaN.
+    first : int ndarray of shape (n_tracks,)
+        Row of the first piece of each track: ``y[first]`` are the labels of the tracks.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, or `X` has values that are missing or not finite.
+
+    Examples
+    --------
+    >>> from skgenre import pieces_to_tracks
+    >>> tensor, first = pieces_to_tracks([[1.0, 2], [3, 4], [5, 6]], ["a", "b", "a"])
+    >>> tensor.shape, first.tolist()
+    ((2, 2, 1, 2), [0, 1])
+    >>> tensor[0, :, 0].tolist()
+    [[1.0, 2.0], [5.0, 6.0]]
+    """
+    X = check_array(X, dtype=np.float32)
+    track_ids = np.asarray(track_ids)
+    check_consistent_length(X, track_ids)
+    _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)
+    # In the order of first pieces, not of names.
+    order = np.argsort(first)
+    first, track = first[order], np.argsort(order)[track]
+    by_track = np.argsort(track, kind="stable")
+    counts = np.bincount(track)
+    piece = np.empty(len(X), int)
+    piece[by_track] = np.arange(len(X)) - np.repeat(np.cumsum(counts) - counts, counts)
+    tensor = np.full((len(first), counts.max(), 1, X.shape[1]), np.nan, np.float32)
+    tensor[track, piece, 0] = X
+    return tensor, first
+
+
+def list_tracks(indices: np.ndarray, most: int = 20) -> str:
+    """Name tracks by their indices, at most the first `most`."""
+    shown = ", ".join(map(str, indices[:most]))
+    return f"tracks {shown}" + (", ..." if len(indices) > most else "")

@@ -1,5 +1,6 @@
 """Audio files -> arrays: front ends on one base, and stores."""
 
+from .descriptors import TrackDescriptors
 from .extractor import TrackExtractor, UnreadableTracksError
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
 from .mfcc import MFCCSegmenter
@@ -8,6 +9,7 @@ from .store import extract_store, load_store
 __all__ = [
     "GTZAN_FEATURES",
     "MFCCSegmenter",
+    "TrackDescriptors",
     "TrackExtractor",
     "TrackFeatures",
     "UnreadableTracksError",

@@ -62,3 +62,13 @@ def segment_starts(
         return np.arange(n) * segment_length
     # Centres at (i + 1/2) n_samples / n, in integers, so that no rounding moves a segment.
     return np.maximum(0, ((2 * np.arange(n) + 1) * n_samples - n * segment_length) // (2 * n))
+
+
+def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
+    """Start and stop of consecutive windows of a track.
+
+    A shorter track is one window of its own length, and a last window counts if at least half
+    of it is there.
+    """
+    n = max(1, (n_samples + window_length // 2) // window_length)
+    return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]

@@ -8,7 +8,7 @@ hop with zeros beyond the ends, a power spectrum, Slaney's mel filter bank, deci
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, lru_cache, partial
 from numbers import Integral
 
@@ -198,25 +198,57 @@ def compute_mfccs(segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -
 
 
 def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator[np.ndarray]:
-    """One segment at a time, some frames at a time, in reused buffers that fit the cache."""
-    window, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
+    """Compute one segment at a time."""
+    _, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
+    for [level] in band_powers(segments, [bands], n_fft=n_fft, hop_length=hop_length):
+        yield to_decibels(level) @ dct
+
+
+def band_powers(
+    signals: Iterable[np.ndarray], banks: Sequence[tuple], *, n_fft: int, hop_length: int
+) -> Iterator[list[np.ndarray]]:
+    """Sum the power spectra of signals over the bands of filter banks, with one STFT for all.
+
+    Frames are centred on multiples of the hop, with zeros beyond the ends, and a periodic Hann
+    window, as in ``librosa.stft``.
+
+    Parameters
+    ----------
+    signals : iterable of float32 ndarray of shape (n_samples,)
+    banks : sequence of tuple
+        Filter banks, each of blocks ``(parts, bands, weights)`` as :func:`band_blocks` makes.
+    n_fft, hop_length : int
+        In samples.
+
+    Yields
+    ------
+    powers : list of float32 ndarray of shape (n_frames, n_bands)
+        One for each bank; overwritten by the next signal of as many frames.
+    """
+    window = hann(n_fft)
+    widths = [bank[-1][1].stop for bank in banks]
     windowed = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
-    padded = level = np.empty((0, 0), np.float32)
+    padded, powers = np.empty(0, np.float32), [np.empty((0, 0), np.float32)]
     rfft = _rfft()
-    for y in segments:
+    for y in signals:
         n_frames = n_segment_frames(len(y), hop_length)
-        if len(level) != n_frames:
+        if len(powers[0]) != n_frames:
             # Long enough for the last frame, whose centre may be the last sample.
-            padded = np.zeros(len(y) + 2 * n_fft, np.float32)
-            level = np.empty((n_frames, n_mels), np.float32)
+            padded = np.zeros(n_frames * hop_length + 2 * n_fft, np.float32)
+            powers = [np.empty((n_frames, width), np.float32) for width in widths]
         padded[n_fft // 2 : n_fft // 2 + len(y)] = y
         padded[n_fft // 2 + len(y) :] = 0
         frames = sliding_window_view(padded, n_fft)[::hop_length]
         for start in range(0, n_frames, _BLOCK_FRAMES):
             n = min(_BLOCK_FRAMES, n_frames - start)
             np.multiply(frames[start : start + n], window, out=windowed[:n])
-            sum_bands(rfft(windowed[:n]), bands, out=level[start : start + n])
-        yield to_decibels(level) @ dct
+            # Real and imaginary parts have the same weight, so their squares are not added before.
+            squares = rfft(windowed[:n]).view(np.float32)
+            np.square(squares, out=squares)
+            for bank, power in zip(banks, powers, strict=True):
+                for parts, bands, weights in bank:
+                    np.matmul(squares[:, parts], weights, out=power[start : start + n, bands])
+        yield powers
 
 
 @cache
@@ -270,21 +302,71 @@ def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
     that they span: most of the whole matrix would be zeros. The basis is in float64 since float32
     sums of 128 levels near -100 dB are off by 1e-3.
     """
-    # A periodic Hann window, and the DCT of Makhoul (1980) with an orthonormal basis.
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    window = hann(n_fft)
     mel = mel_filters(sample_rate, n_fft, n_mels)
-    bands = []
-    for start in range(0, n_mels, _BLOCK_BANDS):
-        block = mel[start : start + _BLOCK_BANDS]
-        [used] = np.nonzero(block.any(axis=0))
-        first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
-        weights = np.ascontiguousarray(np.repeat(block[:, first:last], 2, axis=1).T)
-        bands.append((slice(2 * first, 2 * last), slice(start, start + len(block)), weights))
+    bands = band_blocks(mel)
+    # The DCT of Makhoul (1980) with an orthonormal basis.
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
     dct = np.ascontiguousarray(dct.T)
-    for array in (window, dct, *(weights for _, _, weights in bands)):
-        array.flags.writeable = False
-    return window, tuple(bands), dct
+    dct.flags.writeable = False
+    return window, bands, dct
+
+
+def band_blocks(filters: np.ndarray) -> tuple:
+    """Cut a filter bank into blocks of bands, each with the bins that it spans.
+
+    Parameters
+    ----------
+    filters : ndarray of shape (n_bands, n_fft // 2 + 1)
+        Mostly zeros.
+
+    Returns
+    -------
+    blocks : tuple of (parts, bands, weights)
+        ``parts`` slices the real and imaginary parts of a spectrum, ``bands`` the bands, and
+        ``weights`` is a read-only array between the two.
+    """
+    blocks = []
+    for start in range(0, len(filters), _BLOCK_BANDS):
+        block = filters[start : start + _BLOCK_BANDS]
+        [used] = np.nonzero(block.any(axis=0))
+        first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
+        weights = np.ascontiguousarray(np.repeat(block[:, first:last], 2, axis=1).T, np.float32)
+        weights.flags.writeable = False
+        blocks.append((slice(2 * first, 2 * last), slice(start, start + len(block)), weights))
+    return tuple(blocks)
+
+
+@lru_cache(maxsize=16)
+def hann(n_fft: int) -> np.ndarray:
+    """Periodic Hann window; read-only."""
+    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    window.flags.writeable = False
+    return window
+
+
+def chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
+    """Weights of the bins of a spectrum in each of the twelve pitch classes, C first.
+
+    A bin counts for each pitch class by a Gaussian of their distance on the circle of an octave,
+    as wide as the bin, and for all by a Gaussian of two octaves around 880 Hz (D. P. W. Ellis,
+    "Chroma feature analysis and synthesis", 2007). Tuned to 440 Hz. The same as
+    ``librosa.filters.chroma``.
+
+    Returns
+    -------
+    weights : float32 ndarray of shape (12, n_fft // 2 + 1)
+    """
+    frequencies = np.arange(1, n_fft) * (sample_rate / n_fft)
+    # Semitones above A0 of every bin; the bin of 0 Hz lies an octave and a half below the next.
+    semitones = 12 * np.log2(frequencies / 27.5)
+    semitones = np.concatenate([[semitones[0] - 18], semitones])
+    width = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
+    distance = (semitones - np.arange(12)[:, None] + 6) % 12 - 6
+    weights = np.exp(-0.5 * (2 * distance / width) ** 2)
+    weights /= np.linalg.norm(weights, axis=0)
+    weights *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
+    return np.roll(weights, -3, axis=0)[:, : 1 + n_fft // 2].astype(np.float32)
 
 
 def warn_of_silent_bands(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int) -> None:

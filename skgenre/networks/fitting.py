@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from .._warnings import warn
-from .prediction import list_tracks
+from ..tensor import list_tracks
 
 
 def weigh_tracks(

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _VisualBlock
 from .._warnings import warn
-from ..tensor import aggregate, as_tensor, check_tensor, segment_mask
+from ..tensor import aggregate, as_tensor, check_tensor, list_tracks, segment_mask
 from . import inference
 from .layers import Architecture
 from .process import configure_tensorflow
@@ -157,9 +157,3 @@ class Prediction:
         from .keras_models import build_keras
 
         return build_keras(self.architecture_, self.weights_)
-
-
-def list_tracks(indices: np.ndarray, most: int = 20) -> str:
-    """Name tracks by their indices, at most the first `most`."""
-    shown = ", ".join(map(str, indices[:most]))
-    return f"tracks {shown}" + (", ..." if len(indices) > most else "")
