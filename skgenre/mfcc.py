@@ -1,6 +1,7 @@
 """MFCCs of samples, as pure functions over arrays: audio in memory needs no file."""
 
+from .features.filters import mel_filters
 from .features.segments import n_segment_frames, segment_starts
-from .features.spectra import mel_filters, mfcc, segment_mfcc
+from .features.spectra import mfcc, segment_mfcc
 
 __all__ = ["mel_filters", "mfcc", "n_segment_frames", "segment_mfcc", "segment_starts"]

@@ -9,11 +9,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skgenre import SegmentVotingClassifier, pieces_to_tracks
+from skgenre import SegmentVotingClassifier, TrackDescriptors, load, pieces_to_tracks, save
 
 from .conftest import make_pieces, make_tensor
 
@@ -125,3 +125,18 @@ def test_pieces_of_other_lengths():
         pieces_to_tracks([[1.0], [2.0]], ["a"])
     with pytest.raises(ValueError, match="contains NaN"):
         pieces_to_tracks([[np.nan]], ["a"])
+
+
+def test_a_pipeline_of_descriptors_goes_through_a_model_file(tracks, tmp_path):
+    model = make_pipeline(
+        TrackDescriptors(groups=("timbre", "rhythm")),
+        SegmentVotingClassifier(
+            make_pipeline(
+                QuantileTransformer(n_quantiles=5),
+                LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+            )
+        ),
+    ).fit(tracks.data, tracks.target)
+    save(model, tmp_path / "model.skgenre")
+    loaded = load(tmp_path / "model.skgenre")
+    assert_array_equal(loaded.predict_proba(tracks.data), model.predict_proba(tracks.data))

@@ -45,7 +45,9 @@ def cached(extractor: TrackExtractor) -> Callable:
     memory = extractor.memory
     memory = expand(memory) if isinstance(memory, str | os.PathLike) else memory
     # What changes the result: neither how errors are reported nor who computes where.
-    plain = clone(extractor).set_params(on_error="raise", memory=None, n_jobs=None, verbose=0)
+    plain = clone(extractor)
+    how = {"on_error": "raise", "memory": None, "n_jobs": None, "verbose": 0}
+    plain.set_params(**{name: how[name] for name in how.keys() & plain.get_params().keys()})
     key = joblib.hash((class_key(type(extractor)), plain.get_params(), versions()))
     compute = check_memory(memory).cache(_compute, ignore=["extractor", "path"])
     return partial(_recall, compute, plain, key)

@@ -12,8 +12,9 @@ import numpy as np
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
 from .extractor import TrackExtractor
+from .filters import band_blocks, chroma_filters
 from .segments import windows
-from .spectra import band_blocks, band_powers, chroma_filters, constants, to_decibels
+from .spectra import band_powers, constants, to_decibels
 
 SAMPLE_RATE = 22050
 N_FFT = 2048
@@ -205,7 +206,8 @@ class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ign
 
     Parameters
     ----------
-    groups : sequence of str, default=all
+    groups : sequence of str, \
+default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         What to compute, in this order:
 
         - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and the

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import HasMethods, StrOptions, _fit_context
 from .._warnings import warn
@@ -174,7 +175,10 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     >>> from skgenre import TrackExtractor
     >>> class PeakLevel(TrackExtractor):
     ...     sample_rate = 22050
-    ...     track_shape = (1,)
+    ...
+    ...     @property
+    ...     def track_shape(self):
+    ...         return (1,)
     ...
     ...     def extract_track(self, audio):
     ...         return np.abs(audio.read()).max(keepdims=True)
@@ -286,6 +290,21 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         report.conclude(self.on_error)
         return out
 
+    @available_if(lambda self: len(self.track_shape) == 1)
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Names of the columns of a table: the name of the class and a number.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        prefix = type(self).__name__.lower()
+        return np.array([f"{prefix}{i}" for i in range(self.track_shape[0] or 0)], dtype=object)
+
     def set_output(self, *, transform: str | None = None) -> Self:
         """Set the container of the output, for tables; tensors stay arrays.
 
@@ -319,7 +338,21 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     def _extract(self, path) -> tuple[np.ndarray, bool]:
         """Array of one track, and whether its file ends early."""
         with AudioFile(path, self.sample_rate) as audio:
-            return self.extract_track(audio), audio.ended_early
+            track = np.asarray(self.extract_track(audio))
+            self._check_track(track, audio.name)
+            return track, audio.ended_early
+
+    def _check_track(self, track: np.ndarray, name: str) -> None:
+        """Check what a subclass returns; of three axes the first may be shorter."""
+        shape = self.track_shape
+        fits = track.ndim == len(shape) and track.shape[1:] == tuple(shape[1:])
+        if fits and shape[0] is not None:
+            fits = track.shape[0] == shape[0] or (len(shape) > 1 and track.shape[0] < shape[0])
+        if not fits:
+            raise ValueError(
+                f"{type(self).__name__}.extract_track returned an array of shape {track.shape} for "
+                f"{name}; track_shape is {tuple(shape)}"
+            )
 
     def _with_progress(self, results, n_tracks: int):
         if not self.verbose:
@@ -348,3 +381,6 @@ def _attempt(extract: Callable, path) -> tuple[np.ndarray, bool] | AudioError:
         return extract(path)
     except AudioError as error:
         return error
+    except Exception as error:  # of a front end's own code
+        error.add_note(f"while {name_of(path)} was read")
+        raise

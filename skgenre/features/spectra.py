@@ -18,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._warnings import warn
 from ..audio import LARGEST_SAMPLE
+from .filters import band_blocks, mel_filters
 from .segments import n_segment_frames
 
 #: Decibels below a segment's loudest mel band at which its spectrum is cut off.
@@ -29,9 +30,6 @@ AMIN = 1e-10
 #: Frames computed at once: those of a 3-second segment, whose samples and spectra take 2 MB.
 #: Fewer are as fast alone, but threads then wait for each other at the interpreter.
 _BLOCK_FRAMES = 132
-
-#: Mel bands summed at once.
-_BLOCK_BANDS = 8
 
 
 def mfcc(
@@ -312,61 +310,12 @@ def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
     return window, bands, dct
 
 
-def band_blocks(filters: np.ndarray) -> tuple:
-    """Cut a filter bank into blocks of bands, each with the bins that it spans.
-
-    Parameters
-    ----------
-    filters : ndarray of shape (n_bands, n_fft // 2 + 1)
-        Mostly zeros.
-
-    Returns
-    -------
-    blocks : tuple of (parts, bands, weights)
-        ``parts`` slices the real and imaginary parts of a spectrum, ``bands`` the bands, and
-        ``weights`` is a read-only array between the two.
-    """
-    blocks = []
-    for start in range(0, len(filters), _BLOCK_BANDS):
-        block = filters[start : start + _BLOCK_BANDS]
-        [used] = np.nonzero(block.any(axis=0))
-        first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
-        weights = np.ascontiguousarray(np.repeat(block[:, first:last], 2, axis=1).T, np.float32)
-        weights.flags.writeable = False
-        blocks.append((slice(2 * first, 2 * last), slice(start, start + len(block)), weights))
-    return tuple(blocks)
-
-
 @lru_cache(maxsize=16)
 def hann(n_fft: int) -> np.ndarray:
     """Periodic Hann window; read-only."""
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     window.flags.writeable = False
     return window
-
-
-def chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
-    """Weights of the bins of a spectrum in each of the twelve pitch classes, C first.
-
-    A bin counts for each pitch class by a Gaussian of their distance on the circle of an octave,
-    as wide as the bin, and for all by a Gaussian of two octaves around 880 Hz (D. P. W. Ellis,
-    "Chroma feature analysis and synthesis", 2007). Tuned to 440 Hz. The same as
-    ``librosa.filters.chroma``.
-
-    Returns
-    -------
-    weights : float32 ndarray of shape (12, n_fft // 2 + 1)
-    """
-    frequencies = np.arange(1, n_fft) * (sample_rate / n_fft)
-    # Semitones above A0 of every bin; the bin of 0 Hz lies an octave and a half below the next.
-    semitones = 12 * np.log2(frequencies / 27.5)
-    semitones = np.concatenate([[semitones[0] - 18], semitones])
-    width = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
-    distance = (semitones - np.arange(12)[:, None] + 6) % 12 - 6
-    weights = np.exp(-0.5 * (2 * distance / width) ** 2)
-    weights /= np.linalg.norm(weights, axis=0)
-    weights *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
-    return np.roll(weights, -3, axis=0)[:, : 1 + n_fft // 2].astype(np.float32)
 
 
 def warn_of_silent_bands(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int) -> None:
@@ -378,27 +327,3 @@ def warn_of_silent_bands(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int)
             f"{silent} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
             f"at {sample_rate} Hz and stay silent; use fewer bands or longer frames"
         )
-
-
-def mel_filters(sample_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    """Weights of the bins of a spectrum in each mel band: triangles of equal area.
-
-    The scale is that of Slaney's Auditory Toolbox (1998): linear below 1 kHz, 200/3 Hz a mel,
-    and above it logarithmic, 27 mels for each factor of 6.4. The same as
-    ``librosa.filters.mel``, without the half second that importing it takes.
-
-    Returns
-    -------
-    weights : float32 ndarray of shape (n_mels, n_fft // 2 + 1)
-    """
-    step = np.log(6.4) / 27
-    linear = 15.0  # mels up to 1 kHz
-    highest = sample_rate / 2
-    top = highest * 3 / 200 if highest < 1000 else linear + np.log(highest / 1000) / step
-    mels = np.linspace(0, top, n_mels + 2)
-    edges = np.where(mels < linear, mels * 200 / 3, 1000 * np.exp(step * (mels - linear)))
-    bins = np.arange(1 + n_fft // 2) * (sample_rate / n_fft)
-    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
-    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
-    height = 2 / (edges[2:] - edges[:-2])
-    return (np.maximum(0, np.minimum(rising, falling)) * height[:, None]).astype(np.float32)

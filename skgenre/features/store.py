@@ -79,7 +79,10 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     extractor.fit(X)
     paths = check_paths(X)
     if None in extractor.track_shape:
-        raise ValueError("n_segments=None has no fixed size to store; set a number of segments")
+        raise ValueError(
+            f"a track_shape of {extractor.track_shape} has no fixed size to store; set a number of "
+            "segments, as n_segments=10"
+        )
     for path in paths:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"Expected paths, got {path!r}, which cannot be found again by a name")
