@@ -24,8 +24,7 @@ scikit-learn's checks
 What ``sklearn.utils.estimator_checks.check_estimator`` says of each estimator that takes tables,
 written by ``make checks`` with scikit-learn {sklearn}, scikeras {scikeras}, Keras {keras} and
 TensorFlow {tensorflow}. *Skipped* are checks that scikit-learn itself leaves out, as those of
-array-API input where ``SCIPY_ARRAY_API`` is not set. From ``SimpleImputer`` on they are the steps
-of the ready baselines, scikit-learn's own with our parameters.
+array-API input where ``SCIPY_ARRAY_API`` is not set.
 
 .. list-table::
    :header-rows: 1
