@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ._sklearn import _check_y
+from ._warnings import warn
 
 #: Ways to make a track's probabilities of its segments'.
 AGGREGATIONS = ("mean", "vote", "max", "geometric")
@@ -218,6 +219,39 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     else:
         pooled = np.where(where, proba, 0).sum(axis=1)
     return pooled / pooled.sum(axis=1, keepdims=True)
+
+
+def aggregate_or_prior(
+    proba: np.ndarray, mask: np.ndarray, aggregation: str, prior: np.ndarray
+) -> np.ndarray:
+    """Aggregate segment probabilities; a track without segments gets the class prior.
+
+    Parameters
+    ----------
+    proba, mask, aggregation
+        See :func:`aggregate`; a track may have no segment.
+    prior : ndarray of shape (n_classes,)
+
+    Returns
+    -------
+    proba : ndarray of shape (n_tracks, n_classes)
+
+    Warns
+    -----
+    UserWarning
+        If tracks have no segment.
+    """
+    exists = mask.any(axis=1)
+    out = np.tile(prior, (len(mask), 1))
+    if exists.any():
+        out[exists] = aggregate(proba[exists], mask[exists], aggregation)
+    if not exists.all():
+        missing = np.flatnonzero(~exists)
+        warn(
+            f"{len(missing)} of {len(mask)} tracks have no segment and get the class prior: "
+            f"{list_tracks(missing)}"
+        )
+    return out
 
 
 def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
 from .tensor import (
     AGGREGATIONS,
-    aggregate,
+    aggregate_or_prior,
     as_tensor,
     check_tensor,
     list_tracks,
@@ -225,17 +225,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             If tracks have no segment; their row is the class prior.
         """
         proba, mask = self._predict_segments_proba(X)
-        exists = mask.any(axis=1)
-        out = np.tile(self.class_prior_, (len(mask), 1))
-        if exists.any():
-            out[exists] = aggregate(proba[exists], mask[exists], self.aggregation)
-        if not exists.all():
-            missing = np.flatnonzero(~exists)
-            warn(
-                f"{len(missing)} of {len(mask)} tracks have no segment and get the class prior: "
-                f"{list_tracks(missing)}"
-            )
-        return out
+        return aggregate_or_prior(proba, mask, self.aggregation, self.class_prior_)
 
     def predict(self, X) -> np.ndarray:
         """Predict the most probable class of each track.

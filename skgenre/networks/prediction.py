@@ -9,8 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _VisualBlock
-from .._warnings import warn
-from ..tensor import aggregate, as_tensor, check_tensor, list_tracks, segment_mask
+from ..tensor import aggregate_or_prior, as_tensor, check_tensor, segment_mask
 from . import inference
 from .layers import Architecture
 from .process import configure_tensorflow
@@ -87,16 +86,7 @@ class Prediction:
             If tracks have no segment; their row is the class prior.
         """
         proba, mask = self._predict_segments_proba(X)
-        exists = mask.any(axis=1)
-        out = np.tile(self.class_prior_, (len(mask), 1))
-        out[exists] = aggregate(proba[exists], mask[exists], self.aggregation)
-        if not exists.all():
-            missing = np.flatnonzero(~exists)
-            warn(
-                f"{len(missing)} of {len(mask)} tracks have no segment and get the class prior: "
-                f"{list_tracks(missing)}"
-            )
-        return out
+        return aggregate_or_prior(proba, mask, self.aggregation, self.class_prior_)
 
     def predict(self, X) -> np.ndarray:
         """Predict the most probable class of each track.
