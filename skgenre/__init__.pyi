@@ -6,6 +6,7 @@ from .audio import (
     AudioFile as AudioFile,
     load_audio as load_audio,
 )
+from .calibration import GroupCalibratedClassifier as GroupCalibratedClassifier
 from .datasets.facts import (
     artist_groups as artist_groups,
     track_groups as track_groups,

@@ -19,6 +19,9 @@ except ImportError:  # scikit-learn 1.6
 # What `set_output` does, for transformers whose output is a table only some of the time.
 from sklearn.utils._set_output import _wrap_data_with_container
 
+# Rows of whatever scikit-learn takes: arrays, lists, tables.
+from sklearn.utils import _safe_indexing
+
 # The rules of `partial_fit(classes=...)`.
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
@@ -36,5 +39,6 @@ __all__ = [
     "_check_sample_weight",
     "_check_y",
     "_fit_context",
+    "_safe_indexing",
     "_wrap_data_with_container",
 ]
