@@ -105,7 +105,7 @@ def music(tmp_path_factory):
 
 
 def test_train_saves_a_model_that_says_what_it_is(model):
-    words = "logistic, trained on 18 tracks: classical 6, disco 6, metal 6."
+    words = "descriptors, trained on 18 tracks: classical 6, disco 6, metal 6."
     assert describe(model)["description"] == words
     assert load(model).classes_.tolist() == ["classical", "disco", "metal"]
 
@@ -167,11 +167,7 @@ def test_predict_in_each_form(music, model, run):
     assert row.split()[-4:-2] == [answer["genre"], f"{answer['probability']:.2f}"]
     out = run("predict", path, "--model", model, "--format", "csv", "--timeline").stdout
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [(row["start"], row["stop"]) for row in rows] == [
-        ("", ""),
-        ("0.0", "3.0"),
-        ("3.0", "6.0"),
-    ]
+    assert [(row["start"], row["stop"]) for row in rows] == [("", ""), ("0.0", "7.0")]
 
 
 def test_predict_goes_on_behind_a_file_that_cannot_be_used(music, model, tmp_path, run):
@@ -200,7 +196,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         (("train", tmp_path / "one", *out), "one genre only, 'jazz'; a second folder beside it"),
         (("train", folder, *out, "--preset", "cmn"), "no preset 'cmn'"),
         (("train", folder, *out, "--preset", "cmn"), "did you mean 'cnn'?"),
-        (("train", folder, *out, "--epochs", 3), "--epochs is for networks, and logistic is none"),
+        (("train", folder, *out, "--epochs", 3), "--epochs is for networks, and descriptors is none"),
         (("train", folder, "-o", tmp_path / "no" / "m"), "there is no folder"),
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),

@@ -176,7 +176,7 @@ def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.mark.parametrize("name", slow_but("logistic", PRESETS))
+@pytest.mark.parametrize("name", slow_but("descriptors", PRESETS))
 def test_presets_and_their_grids_work_in_a_search_as_they_are(tracks, cache, name):
     pipe = genre_pipeline(name, memory=cache, n_jobs=2, random_state=0)
     # Little training: that the grid's values are legal does not depend on it.

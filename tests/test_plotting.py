@@ -200,7 +200,7 @@ def test_a_timeline_of_whole_track_features(tmp_path, seconds, stops):
 
 
 def test_what_has_no_timeline(tracks):
-    with pytest.raises(TypeError, match="begins with MFCCSegmenter or TrackFeatures"):
+    with pytest.raises(TypeError, match="begins with a front end"):
         genre_timeline(make_pipeline(DummyClassifier()).fit([[0], [1]], [0, 1]), tracks.data[0])
     pipe = make_pipeline(MFCCSegmenter(segment_duration=1), SegmentSummary(), make_baseline("svm"))
     with pytest.raises(TypeError, match="has no predict_proba"):

@@ -11,11 +11,8 @@ from .options import (
     jobs_option,
     labelled,
     left_out,
-    load_from_paths,
-    make_pipeline,
     on_a_terminal,
     seed_option,
-    usable,
 )
 from .terminal import printable
 
@@ -50,6 +47,7 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
     in no figure.
     """
     from ..evaluation import compare_models
+    from .models import compute_features, make_model
 
     tracks = labelled(folder)
     n = len(tracks.data)
@@ -57,18 +55,12 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
         click.echo(printable(_evaluate_model(model, tracks, jobs)))
         return
     # Made first, so that a name that is not one is said before the work.
-    pipelines = [(name, make_pipeline(name, jobs, cache, seed)) for name in preset or ("logistic",)]
-    # All presets cut tracks alike, and that learns nothing from them, so it is done once.
-    X, used = usable(pipelines[0][1][0], tracks)
+    models = {name: make_model(name, jobs, cache, seed) for name in preset or PRESETS[:1]}
+    used = compute_features(list(models.values()), tracks)
     n_used = len(used.data)
     cv = grouped_folds(used, folds)
     table = compare_models(
-        {name: pipeline[1:] for name, pipeline in pipelines},
-        X,
-        used.target,
-        cv=cv,
-        groups=used.groups,
-        scoring="accuracy",
+        models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
     )
     by = "artist" if len(set(used.groups)) < n_used else "track (no artists known)"
     of = "tracks" if n_used == n else count(n_used, n)
@@ -83,13 +75,15 @@ def _evaluate_model(model: str, tracks, jobs: int) -> str:
     """Accuracy of a saved model, in words."""
     from sklearn.metrics import accuracy_score
 
-    pipeline = load_from_paths(model)
-    known = set(pipeline.classes_.tolist())
-    unknown = sorted(set(tracks.target_names) - known)
+    from .models import compute_features, load_model, set_front_ends
+
+    fitted = load_model(model)
+    unknown = sorted(set(tracks.target_names) - set(fitted.classes_.tolist()))
     if unknown:
-        raise ValueError(f"{model} does not know {', '.join(unknown)}; it knows {sorted(known)}")
-    pipeline[0].set_params(on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
-    X, used = usable(pipeline[0], tracks)
-    accuracy = accuracy_score(used.target, pipeline[1:].predict(X))
+        known = sorted(fitted.classes_.tolist())
+        raise ValueError(f"{model} does not know {', '.join(unknown)}; it knows {known}")
+    set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
+    used = compute_features([fitted], tracks)
+    accuracy = accuracy_score(used.target, fitted.predict(used.data))
     n, n_used = len(tracks.data), len(used.data)
     return f"{model}: right for {accuracy:.1%} of {count(n_used, n)}{left_out(n_used, n)}"

@@ -41,8 +41,8 @@ seed_option = click.option(
     help="For random numbers.",
 )
 
-# Named here, and not read from the library, so that help needs none of it; a test compares.
-PRESETS = ["ann", "cnn", "lstm", "knn", "svm", "logistic", "lda", "forest", "boosting"]
+# Named here, the default first, and not read from the library, so that help needs none of it; a test compares.
+PRESETS = ["descriptors", "ann", "cnn", "lstm", "knn", "svm", "logistic", "lda", "forest", "boosting"]
 
 
 def audio_files(sources: tuple[str, ...]) -> list[str]:
@@ -76,57 +76,6 @@ def labelled(folder: str):
             "it, of another genre, is needed"
         )
     return tracks
-
-
-def make_pipeline(preset: str, jobs: int, cache: str | None, seed: int):
-    """Preset from paths, with a progress bar on a terminal."""
-    from ..pipelines import genre_pipeline
-
-    pipeline = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
-    return pipeline.set_params(mfccsegmenter__verbose=int(on_a_terminal()))
-
-
-def load_from_paths(model: str | None):
-    """Load a model that begins with audio files; without a name, the one that is included."""
-    from sklearn.pipeline import Pipeline
-
-    from ..features import TrackExtractor
-    from ..persistence import load
-    from ..pipelines import starter_model
-
-    pipeline = load(model) if model else starter_model()
-    pipeline = getattr(pipeline, "best_estimator_", pipeline)
-    if not (isinstance(pipeline, Pipeline) and isinstance(pipeline[0], TrackExtractor)):
-        raise ValueError(f"{model} is a model, but not one that begins with audio files")
-    return pipeline
-
-
-def usable(extractor, tracks):
-    """Features of the tracks that can be used, and the tracks without the others.
-
-    Raises
-    ------
-    ValueError
-        If a genre has no track that can be used.
-    """
-    import numpy as np
-    from sklearn.utils import Bunch
-
-    X = extractor.transform(tracks.data)
-    # A track that cannot be used has no first segment, or no first feature.
-    used = ~np.isnan(np.asarray(X).reshape(len(X), -1)[:, 0])
-    left = Bunch(
-        data=[path for path, is_used in zip(tracks.data, used, strict=True) if is_used],
-        target=tracks.target[used],
-        target_names=tracks.target_names,
-        groups=tracks.groups[used],
-    )
-    if missing := sorted(set(tracks.target_names) - set(left.target.tolist())):
-        raise ValueError(
-            f"no track of {', '.join(missing)} can be used; add some that can, or take the "
-            "folder away"
-        )
-    return X[used], left
 
 
 def count(n_used: int, n: int) -> str:

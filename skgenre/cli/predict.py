@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from .options import audio_files, jobs_option, load_from_paths, on_a_terminal
+from .options import audio_files, jobs_option, on_a_terminal
 from .terminal import one_line
 
 
@@ -30,23 +30,28 @@ def predict(sources, model, form, timeline, jobs) -> None:
     a leading ', so that spreadsheets do not run it. A table shortens paths and joins parts of a
     timeline that are of one genre.
 
+    A table has "unsure" and the three most probable genres where a model knows that it is right too
+    seldom: below a probability that train determines on artists the model has not seen. In csv and
+    jsonl, unsure is true there.
+
     Ends with 1 if a file could not be used; the others are predicted all the same.
     """
     from ..persistence import describe
     from ..pipelines import STARTER
+    from .models import load_model, set_front_ends
     from .tracks import Progress, predictions, short_names
     from .writers import make_writer
 
     if sys.stdout is None:
         raise OSError("standard output is closed, so that nothing can be written to it")
     paths = audio_files(sources)
-    pipeline = load_from_paths(model)
+    pipeline = load_model(model)
     if timeline and not hasattr(pipeline, "predict_proba"):
         raise ValueError(
             f"{model} has no probabilities, which --timeline needs; leave it out, or train "
             "another preset than svm"
         )
-    pipeline[0].set_params(on_error="raise", n_jobs=None, verbose=0)
+    set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
     if on_a_terminal():
         click.echo(one_line(describe(model or STARTER)["description"]), err=True)
     form = form or ("table" if sys.stdout.isatty() else "csv")

@@ -13,6 +13,7 @@ import numpy as np
 from ..audio import AudioError, AudioFile
 from ..features import UnreadableTracksError
 from ..timeline import parts
+from .models import confident_from
 
 
 def predictions(
@@ -48,43 +49,40 @@ def predictions(
 
 
 def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | str:
-    done = 0.0
     try:
-        rest = pipeline[1:]
-        X = pipeline[0].transform([path])
-        track: dict = {"path": path, "genre": str(rest.predict(X)[0])}
-        if hasattr(rest, "predict_proba"):
-            track |= _probabilities(pipeline.classes_, rest.predict_proba(X)[0])
+        track: dict = {"path": path}
+        if hasattr(pipeline, "predict_proba"):
+            track |= _prediction(pipeline.classes_, pipeline.predict_proba([path])[0])
+            if (threshold := confident_from(pipeline)) is not None:
+                track["unsure"] = track["probability"] < threshold
+        else:
+            track["genre"] = str(pipeline.predict([path])[0])
         if timeline:
-            track["timeline"] = []
-            for start, stop, proba in parts(pipeline, path):
-                track["timeline"] += [
-                    _part(pipeline.classes_, *part) for part in zip(start, stop, proba, strict=True)
-                ]
-                progress.add(float(stop[-1]) - done)
-                done = float(stop[-1])
+            track["timeline"] = [
+                {
+                    "start": round(float(start), 3),
+                    "stop": round(float(stop), 3),
+                    **_prediction(pipeline.classes_, proba),
+                }
+                for start, stop, proba in zip(*parts(pipeline, path), strict=True)
+            ]
     except UnreadableTracksError as error:
         return error.failures[0].reason
     except AudioError as error:
         return error.reason
     finally:
-        progress.finish(path, done)
+        progress.finish(path)
     return track
 
 
-def _part(classes, start, stop, proba) -> dict:
-    return {
-        "start": round(float(start), 3),
-        "stop": round(float(stop), 3),
-        "genre": str(classes[proba.argmax()]),
-        **_probabilities(classes, proba),
-    }
-
-
-def _probabilities(classes, proba) -> dict:
-    """Probabilities as they are written: the highest, and all."""
+def _prediction(classes, proba) -> dict:
+    """The most probable genre, its probability, and those of all."""
     by_genre = {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
-    return {"probability": round(float(np.max(proba)), 4), "probabilities": by_genre}
+    return {
+        "genre": str(classes[np.argmax(proba)]),
+        "probability": round(float(np.max(proba)), 4),
+        "probabilities": by_genre,
+    }
 
 
 @cache
@@ -140,10 +138,10 @@ class Progress:
         with self._lock:
             self._bar.update(seconds)
 
-    def finish(self, path: str, seconds: float) -> None:
-        """Count what is left of a file of which so many seconds are counted."""
+    def finish(self, path: str) -> None:
+        """Count a file that is done."""
         if self._shown:
-            self.add(max(0.0, _duration(path) - seconds))
+            self.add(_duration(path))
 
     def hidden(self):
         """Context in which lines can be printed where the bar is."""

@@ -14,9 +14,7 @@ from .options import (
     jobs_option,
     labelled,
     left_out,
-    make_pipeline,
     seed_option,
-    usable,
 )
 from .terminal import printable
 
@@ -25,7 +23,7 @@ from .terminal import printable
 @click.argument("folder", metavar="FOLDER")
 @click.option("-o", "--output", required=True, help="The model file, such as model.skgenre.")
 @click.option(
-    "--preset", default="logistic", show_default=True, help=f"One of {', '.join(PRESETS)}."
+    "--preset", default=PRESETS[0], show_default=True, help=f"One of {', '.join(PRESETS)}."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the tracks, of networks.")
 @cache_option
@@ -37,26 +35,24 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     FOLDER holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
     those are taken for artists. Files that cannot be used are left out, with a warning.
     """
-    from sklearn.pipeline import Pipeline
-
     from ..persistence import save
+    from .models import compute_features, fit_with_groups, make_model, restore_front_ends
 
-    pipeline = make_pipeline(preset, jobs, cache, seed)
+    model = make_model(preset, jobs, cache, seed)
     if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
         raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
     tracks = labelled(folder)
     if epochs is not None:
-        step, network = pipeline.steps[-1]
-        if "epochs" not in network.get_params():
+        names = [name for name in model.get_params() if name.endswith("__epochs")]
+        if not names:
             raise ValueError(f"--epochs is for networks, and {preset} is none")
-        pipeline.set_params(**{f"{step}__epochs": epochs})
-    # A baseline would fill the rows of files that cannot be used with means, and learn from them.
-    X, used = usable(pipeline[0], tracks)
-    pipeline = Pipeline([pipeline.steps[0], *pipeline[1:].fit(X, used.target).steps])
-    pipeline.set_params(mfccsegmenter__verbose=0, mfccsegmenter__memory=None)
+        model.set_params(**dict.fromkeys(names, epochs))
+    used = compute_features([model], tracks)
+    fit_with_groups(model, used)
+    restore_front_ends(model)
     counts = Counter(used.target.tolist())
     listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)
     n, n_used = len(tracks.data), len(used.data)
-    save(pipeline, output, description=f"{preset}, trained on {n_used} tracks: {listed}.")
+    save(model, output, description=f"{preset}, trained on {n_used} tracks: {listed}.")
     words = f"{preset}, trained on {count(n_used, n)}: {listed}{left_out(n_used, n)}."
     click.echo(printable(f"{output}: {words}"))

@@ -70,13 +70,15 @@ class CSV:
     """
 
     def __init__(self, timeline: bool):
-        self._columns = ["path", *(["start", "stop"] if timeline else []), "genre", "probability"]
+        self._columns = ["path", *(["start", "stop"] if timeline else []), "genre", "probability", "unsure"]
         self._row(self._columns)
 
     def write(self, track: dict) -> None:
         """Write a track and its parts."""
         for row in [track, *track.get("timeline", ())]:
             cells = {"path": track["path"], **row}
+            if "unsure" in row:
+                cells["unsure"] = str(row["unsure"]).lower()
             self._row([_harmless(str(cells.get(name, ""))) for name in self._columns])
 
     def _row(self, cells: list[str]) -> None:
@@ -109,7 +111,7 @@ class Table:
 
     def __init__(self, names: dict[str, str], classes):
         self._names = {path: printable(name) for path, name in names.items()}
-        self._genre = max(len("genre"), *(width(printable(str(name))) for name in classes))
+        self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
         # Two spaces between columns, and "0.93" with the runner-up beside each genre.
         rest = 2 * (self._genre + 8) + 1
         room = max(_NARROWEST, shutil.get_terminal_size().columns - rest)
@@ -121,7 +123,7 @@ class Table:
         if not self._counts:
             has_probability = "probability" in track
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
-        self._counts[track["genre"]] += 1
+        self._counts["unsure" if track.get("unsure") else track["genre"]] += 1
         self._line(self._names[track["path"]], *_cells(track))
         for start, stop, part in merge(track.get("timeline", ())):
             self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part))
@@ -141,8 +143,11 @@ class Table:
 
 
 def _cells(row: dict) -> tuple[str, str, str]:
-    """Genre, its probability, and the runner-up with its own."""
+    """Genre, its probability, and the runner-up with its own; or "unsure" and the top three."""
     genre = printable(row["genre"])
+    if row.get("unsure"):
+        top = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
+        return "unsure", "", ", ".join(f"{printable(name)} {p:.2f}" for name, p in top)
     if "probability" not in row:
         return genre, "", ""
     others = {name: p for name, p in row["probabilities"].items() if name != row["genre"]}

@@ -8,6 +8,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
@@ -327,6 +328,9 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
                 f"{SHORTEST:g} s",
             )
         return np.stack(rows)[:, None]
+
+    def consecutive(self) -> tuple[TrackExtractor, float]:
+        return clone(self).set_params(n_windows=None), self.window
 
     def _describe(self, y: np.ndarray) -> np.ndarray:
         window = _Window(y)

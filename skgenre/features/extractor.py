@@ -239,6 +239,23 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             If the track gives no features, ``AudioError(audio.name, reason)``.
         """
 
+    def consecutive(self) -> tuple[TrackExtractor, float]:
+        """Return a copy that takes all segments of a track in order, for a timeline.
+
+        Returns
+        -------
+        extractor : TrackExtractor
+            Of three axes a track.
+        seconds : float
+            From the start of a segment to that of the next.
+
+        Raises
+        ------
+        TypeError
+            If the front end has no segments over time: the default.
+        """
+        raise TypeError(f"{type(self).__name__} has no segments over time, for a timeline")
+
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
         """Validate the parameters and that `X` is a collection of paths; reads no audio.

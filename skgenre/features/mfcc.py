@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
@@ -146,6 +147,10 @@ class MFCCSegmenter(TrackExtractor):
                 f"{self.segment_duration:g} s",
             )
         return compute_mfccs(segments, hop_length=self.hop_length, **self._spectrum)
+
+    def consecutive(self) -> tuple[TrackExtractor, float]:
+        whole = clone(self).set_params(n_segments=None, placement="start")
+        return whole, self.segment_duration
 
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
         warn_of_silent_bands(**self._spectrum)  # once a call, and not once a track

@@ -38,6 +38,7 @@ from .compiled import check_compiled
 #: Types that are made from a file, beside scikit-learn's estimators and NumPy's arrays.
 TRUSTED = (
     "numpy.dtype",
+    "skgenre.calibration.GroupCalibratedClassifier",
     "skgenre.networks.classifiers.ANNClassifier",
     "skgenre.networks.classifiers.CNNClassifier",
     "skgenre.networks.classifiers.LSTMClassifier",
