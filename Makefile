@@ -7,7 +7,7 @@ GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
 
-.PHONY: demo test test-quick test-minimum fuzz kill lint format docs checks figures starter pictures bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures starter pictures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -29,6 +29,12 @@ test-minimum:
 	test -x .venv-minimum/bin/python || $(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
 	.venv-minimum/bin/python -m pytest $(PROCESSES)
+
+# Tests of what needs a package beside the extras: the weights of musicnn, under the ISC licence.
+# It asks for a NumPy below 1.17, which only its code needs.
+test-extras: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
+	$(BIN)/python -m pytest tests/test_musicnn.py
 
 # 20,000 mutated files, and 100 kills at random points; minutes each.
 fuzz: $(VENV)/installed

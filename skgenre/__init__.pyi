@@ -18,6 +18,7 @@ from .evaluation import (
 )
 from .features import (
     MFCCSegmenter as MFCCSegmenter,
+    MusicnnEmbedder as MusicnnEmbedder,
     TrackDescriptors as TrackDescriptors,
     TrackExtractor as TrackExtractor,
     TrackFeatures as TrackFeatures,

@@ -4,11 +4,13 @@ from .descriptors import TrackDescriptors
 from .extractor import TrackExtractor, UnreadableTracksError
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
 from .mfcc import MFCCSegmenter
+from .musicnn import MusicnnEmbedder
 from .store import extract_store, load_store
 
 __all__ = [
     "GTZAN_FEATURES",
     "MFCCSegmenter",
+    "MusicnnEmbedder",
     "TrackDescriptors",
     "TrackExtractor",
     "TrackFeatures",

@@ -45,6 +45,7 @@ TRUSTED = (
     "skgenre.features.descriptors.TrackDescriptors",
     "skgenre.features.gtzan.TrackFeatures",
     "skgenre.features.mfcc.MFCCSegmenter",
+    "skgenre.features.musicnn.MusicnnEmbedder",
     "skgenre.preprocessing.SegmentScaler",
     "skgenre.preprocessing.SegmentSummary",
     "skgenre.voting.SegmentVotingClassifier",
