@@ -245,14 +245,8 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         extractor : TrackExtractor
-            Of three axes a track.
         seconds : float
             From the start of a segment to that of the next.
-
-        Raises
-        ------
-        TypeError
-            If the front end has no segments over time: the default.
         """
         raise TypeError(f"{type(self).__name__} has no segments over time, for a timeline")
 

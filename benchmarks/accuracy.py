@@ -1,0 +1,313 @@
+"""Measure the presets on artists that they have not seen, and write ``docs/accuracy.rst``.
+
+``make accuracy GTZAN=<folder>`` runs it. The folder holds genre folders of GTZAN's tracks, whose
+artists are known by their names. What is computed is kept in ``build/accuracy``, so that a run that
+was interrupted goes on. With ``--test FOLDER`` models are trained on all tracks of the first folder
+and tested on those of the second, and printed only.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+    os.environ.setdefault(name, "1")  # as many processes as cores
+
+import numpy as np
+import pandas as pd
+import sklearn
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+from sklearn.svm import SVC
+from sklearn.utils.metadata_routing import get_routing_for_object
+
+from skgenre import SegmentScaler, SegmentVotingClassifier, genre_pipeline
+from skgenre.datasets import load_folder, load_gtzan
+from skgenre.pipelines import PRESETS
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "accuracy.rst"
+#: Seeds of the folds, and of the models that draw random numbers.
+FOLD_SEEDS, MODEL_SEEDS = (0, 1, 2), (0, 1, 2)
+REFERENCES = ("logistic", "lda")
+RANDOM = ("mel", "ann", "cnn", "lstm", "forest")
+#: Draws of artists for an interval.
+N_DRAWS = 10_000
+
+
+class Shifted(TransformerMixin, BaseEstimator):
+    """The mean of each coefficient taken away, and all divided by one number, or neither."""
+
+    def __init__(self, divide=False):
+        self.divide = divide
+
+    def fit(self, X, y=None):
+        self.mean_ = np.nanmean(X, axis=(0, 1, 2))
+        self.scale_ = np.nanstd(X - self.mean_) if self.divide else 1.0
+        return self
+
+    def transform(self, X):
+        return ((X - self.mean_) / self.scale_).astype(np.float32)
+
+
+def behind_descriptors(*steps):
+    return SegmentVotingClassifier(make_pipeline(*steps))
+
+
+def quantiles():
+    return QuantileTransformer(n_quantiles=5, random_state=0)
+
+
+def variants():
+    """What was tried beside the presets: name, preset of the front end, steps behind it."""
+    shrunken = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    yield (
+        "descriptors, logistic",
+        "descriptors",
+        lambda seed: behind_descriptors(quantiles(), LogisticRegression(C=0.02, max_iter=2000)),
+    )
+    yield (
+        "descriptors, SVM",
+        "descriptors",
+        lambda seed: behind_descriptors(quantiles(), SVC(C=10)),
+    )
+    yield (
+        "descriptors, standard scaling",
+        "descriptors",
+        lambda seed: behind_descriptors(StandardScaler(), clone(shrunken)),
+    )
+    for name in ("ann", "cnn", "lstm"):
+        for words, scaler in (
+            ("each coefficient scaled", SegmentScaler()),
+            ("centred", Shifted()),
+            ("centred, divided by one number", Shifted(divide=True)),
+        ):
+            yield (
+                f"{name}, {words}",
+                name,
+                lambda seed, name=name, scaler=scaler: make_pipeline(
+                    clone(scaler), genre_pipeline(name, random_state=seed)[-1]
+                ),
+            )
+
+
+def models():
+    """All that is measured: name, front end, function of a seed, seeds."""
+    for name in PRESETS:
+        if name == "blend":
+            continue  # the mean of two others' probabilities
+        seeds = MODEL_SEEDS if name in RANDOM else (0,)
+        yield name, genre_pipeline(name)[0], lambda s, n=name: genre_pipeline(n, random_state=s)[1:], seeds
+    for name, front, make in variants():
+        seeds = MODEL_SEEDS if front in RANDOM else (0,)
+        yield name, genre_pipeline(front)[0], make, seeds
+
+
+def load(folder):
+    try:
+        return load_gtzan(folder)
+    except ValueError:
+        return load_folder(folder)
+
+
+def features(extractor, tracks, cache):
+    """Features of all tracks, kept in a file."""
+    key = repr(clone(extractor).set_params(n_jobs=None, memory=None)) + "".join(tracks.data)
+    path = cache / f"{type(extractor).__name__}-{hashlib.sha256(key.encode()).hexdigest()[:12]}.npy"
+    if not path.exists():
+        start = time.perf_counter()
+        np.save(path, extractor.set_params(n_jobs=-1).transform(tracks.data))
+        print(f"{type(extractor).__name__}: {time.perf_counter() - start:.1f} s", flush=True)
+    return np.load(path)
+
+
+def predict(make, seed, X, y, groups, train, test):
+    """Probabilities of the tracks to test on, and seconds to train."""
+    model = make(seed)
+    start = time.perf_counter()
+    with sklearn.config_context(enable_metadata_routing=True):
+        takes = get_routing_for_object(model).consumes("fit", ["groups"])
+        model.fit(X[train], y[train], **({"groups": groups[train]} if takes else {}))
+    seconds = time.perf_counter() - start
+    if not hasattr(model, "predict_proba"):
+        return (model.predict(X[test])[:, None] == np.unique(y)).astype(float), seconds
+    return model.predict_proba(X[test]), seconds
+
+
+def splits(tracks, y):
+    for seed in FOLD_SEEDS:
+        folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
+        for fold, (train, test) in enumerate(folds.split(y, y, tracks.groups)):
+            yield f"{seed}.{fold}", train, test
+
+
+def measure(tasks, cache, jobs):
+    """Probabilities and seconds of each task, from the cache if they are there."""
+    found, left = {}, []
+    for key, task in tasks:
+        path = cache / f"{key.replace(', ', '-').replace(' ', '_')}.npz"
+        if path.exists():
+            found[key] = np.load(path)
+        else:
+            left.append((key, path, task))
+    results = Parallel(n_jobs=jobs, return_as="generator")(
+        delayed(predict)(*task) for _, _, task in left
+    )
+    for (key, path, _), (proba, seconds) in zip(left, results, strict=True):
+        np.savez(path, proba=proba, seconds=seconds)
+        found[key] = {"proba": proba, "seconds": seconds}
+        print(f"{key}: {float(seconds):.1f} s", flush=True)
+    return found
+
+
+def out_of_fold(tracks, cache, jobs, only):
+    """For each model an array (seeds, repeats, tracks, classes), and its mean seconds to train."""
+    y = np.asarray(tracks.target)
+    tasks = []
+    for name, extractor, make, seeds in models():
+        if only and name not in only:
+            continue
+        X = features(extractor, tracks, cache)
+        for seed in seeds:
+            for fold, train, test in splits(tracks, y):
+                task = (make, seed, X, y, tracks.groups, train, test)
+                tasks.append((f"{name}, {seed}, {fold}", task))
+    found = measure(tasks, cache, jobs)
+    out, seconds = {}, {}
+    for name, _, _, seeds in models():
+        if only and name not in only:
+            continue
+        proba = np.empty((len(seeds), len(FOLD_SEEDS), len(y), len(np.unique(y))))
+        took = []
+        for i, seed in enumerate(seeds):
+            for fold, _, test in splits(tracks, y):
+                result = found[f"{name}, {seed}, {fold}"]
+                proba[i, FOLD_SEEDS.index(int(fold[0])), test] = result["proba"]
+                took.append(float(result["seconds"]))
+        out[name], seconds[name] = proba, np.mean(took)
+    if {"mel", "descriptors"} <= set(out):
+        out["blend"] = (out["mel"] + out["descriptors"]) / 2
+        seconds["blend"] = seconds["mel"] + seconds["descriptors"]
+    return out, seconds
+
+
+def right(proba, y):
+    """Share of the predictions for each track that are right, over seeds and repeats."""
+    labels = np.searchsorted(np.unique(y), y)
+    return (proba.argmax(axis=-1) == labels).mean(axis=(0, 1))
+
+
+def fold_accuracy(proba, tracks, y):
+    """Mean over the folds of the share of tracks that are right, and its spread over seeds."""
+    labels = np.searchsorted(np.unique(y), y)
+    hit = proba.argmax(axis=-1) == labels
+    per_seed = [
+        np.mean([hit[i, FOLD_SEEDS.index(int(f[0])), test].mean() for f, _, test in splits(tracks, y)])
+        for i in range(len(hit))
+    ]
+    return np.mean(per_seed), np.ptp(per_seed)
+
+
+def interval(values, groups):
+    """95 % interval of a mean over tracks, by drawing artists with replacement."""
+    _, group = np.unique(groups, return_inverse=True)
+    sums, counts = np.bincount(group, values), np.bincount(group)
+    draws = np.random.default_rng(0).integers(len(sums), size=(N_DRAWS, len(sums)))
+    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
+    return np.percentile(means, [2.5, 97.5])
+
+
+def milliseconds(name, tracks):
+    """Time from a file to its genre, of a fitted pipeline on one thread."""
+    paths = tracks.data[:: max(1, len(tracks.data) // 24)]
+    y = np.asarray(tracks.target)[:: max(1, len(tracks.data) // 24)]
+    model = genre_pipeline(name, random_state=0)
+    quick = {key: 1 for key in model.get_params() if key.endswith("__epochs")}
+    model.set_params(**quick).fit(paths, y)
+    times = []
+    for path in paths[:10]:
+        start = time.perf_counter()
+        model.predict([path])
+        times.append(time.perf_counter() - start)
+    return 1000 * np.median(times)
+
+
+def rows(tracks, out, seconds):
+    y = np.asarray(tracks.target)
+    labels = np.searchsorted(np.unique(y), y)
+    for name, proba in out.items():
+        accuracy, spread = fold_accuracy(proba, tracks, y)
+        score = right(proba, y)
+        low, high = interval(score, tracks.groups)
+        row = {
+            "model": name,
+            "accuracy": f"{accuracy:.3f}",
+            "interval": f"{low:.2f} to {high:.2f}",
+            "seeds": f"{len(proba)} ({spread:.3f})" if len(proba) > 1 else "1",
+        }
+        for reference in REFERENCES:
+            if reference in out and name != reference:
+                difference = score - right(out[reference], y)
+                low, high = interval(difference, tracks.groups)
+                row[f"above {reference}"] = f"{difference.mean():+.3f} ({low:+.2f} to {high:+.2f})"
+        chosen = np.take_along_axis(proba, labels[None, None, :, None], axis=-1)
+        row["log loss"] = f"{-np.log(np.maximum(chosen, 1e-15)).mean():.2f}"
+        row["seconds"] = f"{seconds[name]:.1f}"
+        yield row
+
+
+def transfer(train, test, cache):
+    """Accuracy on the tracks of another folder, whose artists are others."""
+    known = set(train.groups)
+    keep = np.array([group not in known for group in test.groups])
+    y, y_test = np.asarray(train.target), np.asarray(test.target)[keep]
+    out = {}
+    for name, extractor, make, seeds in models():
+        X, X_test = features(extractor, train, cache), features(extractor, test, cache)[keep]
+        both = np.arange(len(y)), np.arange(len(y), len(y) + len(y_test))
+        n = max(X.shape[1], X_test.shape[1])
+        X, X_test = (widened(x, n) for x in (X, X_test))
+        everything = np.concatenate([X, X_test]), np.concatenate([y, y_test])
+        groups = np.concatenate([train.groups, np.asarray(test.groups)[keep]])
+        out[name] = np.stack([predict(make, s, *everything, groups, *both)[0] for s in seeds])
+    if {"mel", "descriptors"} <= set(out):
+        out["blend"] = (out["mel"] + out["descriptors"]) / 2
+    for name, proba in out.items():
+        hits = proba.argmax(axis=-1) == np.searchsorted(np.unique(y), y_test)
+        low, high = interval(hits.mean(axis=0), np.asarray(test.groups)[keep])
+        print(f"{name}: {hits.mean():.3f} ({low:.2f} to {high:.2f}) of {keep.sum()} tracks")
+
+
+def widened(X, n):
+    """Tensor of `n` segments a track, the last missing."""
+    return np.pad(X, [(0, 0), (0, n - X.shape[1]), *[(0, 0)] * (X.ndim - 2)], constant_values=np.nan)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--test", type=Path)
+    parser.add_argument("--jobs", type=int, default=-1)
+    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "accuracy")
+    parser.add_argument("--only", nargs="*", help="names of models")
+    arguments = parser.parse_args()
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    tracks = load(arguments.folder)
+    if arguments.test:
+        transfer(tracks, load(arguments.test), arguments.cache)
+        return
+    out, seconds = out_of_fold(tracks, arguments.cache, arguments.jobs, arguments.only)
+    table = pd.DataFrame(rows(tracks, out, seconds))
+    print(table.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
