@@ -16,6 +16,7 @@ from .evaluation import (
     leakage_report as leakage_report,
 )
 from .features import (
+    MelSegmenter as MelSegmenter,
     MFCCSegmenter as MFCCSegmenter,
     TrackDescriptors as TrackDescriptors,
     TrackExtractor as TrackExtractor,

@@ -3,12 +3,14 @@
 from .descriptors import TrackDescriptors
 from .extractor import TrackExtractor, UnreadableTracksError
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
+from .mel import MelSegmenter
 from .mfcc import MFCCSegmenter
 from .store import extract_store, load_store
 
 __all__ = [
     "GTZAN_FEATURES",
     "MFCCSegmenter",
+    "MelSegmenter",
     "TrackDescriptors",
     "TrackExtractor",
     "TrackFeatures",

@@ -43,6 +43,7 @@ TRUSTED = (
     "skgenre.networks.classifiers.LSTMClassifier",
     "skgenre.features.descriptors.TrackDescriptors",
     "skgenre.features.gtzan.TrackFeatures",
+    "skgenre.features.mel.MelSegmenter",
     "skgenre.features.mfcc.MFCCSegmenter",
     "skgenre.preprocessing.SegmentScaler",
     "skgenre.preprocessing.SegmentSummary",
