@@ -6,7 +6,7 @@ from numbers import Real
 
 import numpy as np
 
-#: Bands summed at once.
+#: Mel bands summed at once.
 _BLOCK_BANDS = 8
 
 
@@ -91,13 +91,15 @@ def chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
     return np.roll(weights, -3, axis=0)[:, : 1 + n_fft // 2].astype(np.float32)
 
 
-def band_blocks(filters: np.ndarray) -> tuple:
+def band_blocks(filters: np.ndarray, size: int = _BLOCK_BANDS) -> tuple:
     """Cut a filter bank into blocks of bands, each with the bins that it spans.
 
     Parameters
     ----------
     filters : ndarray of shape (n_bands, n_fft // 2 + 1)
         Mostly zeros.
+    size : int
+        Bands of a block; of a bank without zeros, all.
 
     Returns
     -------
@@ -106,8 +108,8 @@ def band_blocks(filters: np.ndarray) -> tuple:
         ``weights`` is a read-only array between the two.
     """
     blocks = []
-    for start in range(0, len(filters), _BLOCK_BANDS):
-        block = filters[start : start + _BLOCK_BANDS]
+    for start in range(0, len(filters), size):
+        block = filters[start : start + size]
         [used] = np.nonzero(block.any(axis=0))
         first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
         weights = np.ascontiguousarray(np.repeat(block[:, first:last], 2, axis=1).T, np.float32)
