@@ -1,6 +1,7 @@
 """What skgenre is measured against: the calls that notebooks and scripts make."""
 
 import librosa
+import numpy as np
 
 
 def features_with_librosa(y):
@@ -15,6 +16,31 @@ def features_with_librosa(y):
     librosa.effects.hpss(y)
     librosa.beat.beat_track(y=y, sr=sr)
     librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
+
+
+def log_mel_with_librosa(path):
+    """64 mel bands of a track in dB, two frames averaged into one."""
+    y, sr = librosa.load(path, sr=22050)
+    power = librosa.feature.melspectrogram(y=y, sr=sr, n_mels=64)
+    n = power.shape[1] // 2
+    return librosa.power_to_db(power[:, : 2 * n].reshape(64, n, 2).mean(axis=2)).T
+
+
+def descriptors_with_librosa(path):
+    """What the descriptors of timbre, rhythm and harmony describe, by plain calls.
+
+    Most of their statistics are left out, and chroma is that of 440 Hz, which saves librosa its
+    search for the tuning.
+    """
+    y, sr = librosa.load(path, sr=22050)
+    mfcc = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
+    np.percentile(mfcc, (5, 25, 50, 75, 95), axis=1)
+    librosa.feature.chroma_stft(y=y, sr=sr, tuning=0.0)
+    librosa.autocorrelate(librosa.onset.onset_strength(y=y, sr=sr))
+    level = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr))
+    bands = level.reshape(16, 8, -1).mean(axis=1)
+    blocks = np.lib.stride_tricks.sliding_window_view(bands, 256, axis=1)[:, ::128]
+    np.median(np.abs(np.fft.rfft(blocks * np.hanning(256))), axis=1)
 
 
 def build_scikeras(layers, dropout):

@@ -27,7 +27,12 @@ import joblib
 import librosa
 import numpy as np
 import soundfile
-from published import build_scikeras, features_with_librosa
+from published import (
+    build_scikeras,
+    descriptors_with_librosa,
+    features_with_librosa,
+    log_mel_with_librosa,
+)
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -36,9 +41,11 @@ from skgenre import (
     ANNClassifier,
     CNNClassifier,
     LSTMClassifier,
+    MelSegmenter,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
+    TrackDescriptors,
     make_baseline,
     track_features,
 )
@@ -99,6 +106,22 @@ def mfcc_of_a_track(transform):
         return times
 
     return row
+
+
+def mel_of_a_track(paths, folder):
+    [path, *_] = paths
+    [[found]] = MelSegmenter().transform([path])
+    expected = log_mel_with_librosa(path)[: len(found)]
+    # The last frames reach into what a track of more than 30 s has behind its window.
+    assert np.abs(found[:-1] - expected[: len(found) - 1]).max() < 1e-3
+    return compare(lambda: MelSegmenter().transform([path]), lambda: log_mel_with_librosa(path), 21)
+
+
+def descriptors_of_a_track(paths, folder):
+    [path, *_] = paths
+    return compare(
+        lambda: TrackDescriptors().transform([path]), lambda: descriptors_with_librosa(path), 21
+    )
 
 
 def features_of_a_track(paths, folder):
@@ -443,6 +466,14 @@ ROWS = [
         ]
         if find_spec("ducc0")
         else []
+    ),
+    Row("log-mel window of a 30 s file", "plain librosa calls", 4, mel_of_a_track, transforms),
+    Row(
+        "659 descriptors of a 30 s file",
+        "plain librosa calls",
+        5,
+        descriptors_of_a_track,
+        transforms,
     ),
     Row("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track, None),
     Row(

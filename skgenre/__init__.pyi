@@ -17,6 +17,7 @@ from .evaluation import (
     leakage_report as leakage_report,
 )
 from .features import (
+    MelSegmenter as MelSegmenter,
     MFCCSegmenter as MFCCSegmenter,
     MusicnnEmbedder as MusicnnEmbedder,
     TrackDescriptors as TrackDescriptors,

@@ -9,7 +9,7 @@ import scipy.linalg
 import scipy.signal
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skgenre import TrackDescriptors, UnreadableTracksError
+from skgenre import TrackDescriptors
 from skgenre.features import descriptors
 
 from .conftest import make_sound, write_sound
@@ -156,14 +156,6 @@ def test_windows_of_short_and_long_tracks(tmp_path, seconds, n_windows):
     X = TrackDescriptors(groups="timbre").transform([path])
     assert X.shape == (1, n_windows, 1, 160)
     assert np.isfinite(X).all()
-
-
-def test_a_track_below_three_seconds(tmp_path):
-    path = write_sound(tmp_path / "a.wav", make_sound(2.9))
-    with pytest.raises(UnreadableTracksError, match=r"2\.90 s of audio is too short"):
-        TrackDescriptors().transform([path])
-    with pytest.warns(UserWarning, match="cannot be used"):
-        assert np.isnan(TrackDescriptors(on_error="warn").transform([path])).all()
 
 
 def test_a_window_is_described_as_if_it_were_alone(tmp_path):

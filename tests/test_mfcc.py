@@ -30,6 +30,8 @@ def librosa_mfcc(y, sample_rate=22050, **kwargs):
         {"sample_rate": 16000, "n_fft": 400, "hop_length": 160, "n_mels": 40},
         {"n_fft": 2047, "hop_length": 511},
         {"n_fft": 1024, "hop_length": 3000},
+        {"n_mels": 64, "fmin": 30, "fmax": 8000.0},
+        {"n_mels": 32, "fmin": 1500.0},
     ],
 )
 @pytest.mark.parametrize("n_samples", [66150, 66048, 30000, 5000])
@@ -60,6 +62,23 @@ def test_mel_filters_are_librosas(sample_rate, n_fft, n_mels):
     filters = mel_filters(sample_rate, n_fft, n_mels)
     assert filters.dtype == np.float32
     np.testing.assert_allclose(filters, expected, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize(("fmin", "fmax"), [(0, 500), (40.0, 1000), (1000.0, 4000.0), (900, None)])
+def test_mel_filters_between_limits_are_librosas(fmin, fmax):
+    expected = librosa.filters.mel(sr=22050, n_fft=4096, n_mels=12, fmin=fmin, fmax=fmax)
+    filters = mel_filters(22050, 4096, 12, fmin, fmax)
+    np.testing.assert_allclose(filters, expected, atol=1e-6 * expected.max())
+
+
+@pytest.mark.parametrize(
+    ("fmin", "fmax"),
+    [(-1, None), (500, 500), (0, 11026), (11025, None), (np.nan, None), (0, np.nan), ("low", None)],
+)
+def test_bad_limits_of_bands(fmin, fmax):
+    message = re.escape(f"from fmin={fmin!r} to fmax={fmax!r}; choose 0 <= fmin < fmax <= 11025 Hz")
+    with pytest.raises(ValueError, match=message):
+        mfcc(make_sound(0.5), fmin=fmin, fmax=fmax)
 
 
 def test_bands_without_a_bin_are_named_and_silent():

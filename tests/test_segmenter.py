@@ -64,11 +64,25 @@ def test_all_segments_are_padded_to_the_longest_track(sounds):
 
 def test_other_sizes(sounds):
     segmenter = MFCCSegmenter(
-        sample_rate=16000, n_mfcc=20, n_fft=512, hop_length=160, n_mels=40, segment_duration=0.5
+        sample_rate=16000,
+        n_mfcc=20,
+        n_fft=512,
+        hop_length=160,
+        n_mels=40,
+        fmin=100.0,
+        fmax=6000.0,
+        segment_duration=0.5,
     )
     y, _ = librosa.load(sounds[1], sr=16000)
     expected = librosa_mfcc(
-        y[8000:16000], sample_rate=16000, n_mfcc=20, n_fft=512, hop_length=160, n_mels=40
+        y[8000:16000],
+        sample_rate=16000,
+        n_mfcc=20,
+        n_fft=512,
+        hop_length=160,
+        n_mels=40,
+        fmin=100.0,
+        fmax=6000.0,
     )
     np.testing.assert_allclose(segmenter.transform(sounds)[1, 1], expected, atol=1e-3)
 
@@ -91,6 +105,8 @@ def test_the_number_of_jobs_changes_nothing(sounds, placement):
         ({"placement": "middle"}, "'placement' parameter"),
         ({"on_error": "ignore"}, "'on_error' parameter"),
         ({"hop_length": 0}, "'hop_length' parameter"),
+        ({"fmax": 12000}, r"to fmax=12000; .* <= 11025 Hz, half of sample_rate=22050"),
+        ({"fmin": -1.0}, "'fmin' parameter"),
     ],
 )
 def test_bad_parameters(sounds, parameters, message):

@@ -3,6 +3,7 @@
 from .descriptors import TrackDescriptors
 from .extractor import TrackExtractor, UnreadableTracksError
 from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
+from .mel import MelSegmenter
 from .mfcc import MFCCSegmenter
 from .musicnn import MusicnnEmbedder
 from .store import extract_store, load_store
@@ -10,6 +11,7 @@ from .store import extract_store, load_store
 __all__ = [
     "GTZAN_FEATURES",
     "MFCCSegmenter",
+    "MelSegmenter",
     "MusicnnEmbedder",
     "TrackDescriptors",
     "TrackExtractor",

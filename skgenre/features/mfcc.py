@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -11,12 +12,16 @@ from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
-from .extractor import Report, TrackExtractor
+from .bands import MelExtractor
+from .extractor import TrackExtractor
 from .segments import check_hop, n_segment_frames, segment_starts
-from .spectra import compute_mfccs, warn_of_silent_bands
+from .spectra import compute_mfccs
+
+#: Seconds of a track whose samples are in memory at once.
+_BLOCK_SECONDS = 30.0
 
 
-class MFCCSegmenter(TrackExtractor):
+class MFCCSegmenter(MelExtractor):
     """Turn audio files into segments of mel-frequency cepstral coefficients.
 
     Each track is cut into segments of equal length, and MFCCs are computed of each segment
@@ -35,6 +40,10 @@ class MFCCSegmenter(TrackExtractor):
         Samples from one frame to the next.
     n_mels : int, default=128
         Number of mel bands.
+    fmin : float, default=0.0
+        Where the lowest mel band begins, in Hz.
+    fmax : float or None, default=None
+        Where the highest mel band ends, in Hz; None is half of `sample_rate`.
     segment_duration : float, default=3.0
         Length of a segment in seconds. A segment counts if it yields all of its frames.
     n_segments : int or None, default=10
@@ -79,12 +88,8 @@ class MFCCSegmenter(TrackExtractor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TrackExtractor._parameter_constraints,
-        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        **MelExtractor._parameter_constraints,
         "n_mfcc": [Interval(Integral, 1, None, closed="left")],
-        "n_fft": [Interval(Integral, 2, None, closed="left")],
-        "hop_length": [Interval(Integral, 1, None, closed="left")],
-        "n_mels": [Interval(Integral, 1, None, closed="left")],
         "segment_duration": [Interval(Real, 0, None, closed="neither")],
         "n_segments": [Interval(Integral, 1, None, closed="left"), None],
         "placement": [StrOptions({"start", "spread"})],
@@ -98,6 +103,8 @@ class MFCCSegmenter(TrackExtractor):
         n_fft: int = 2048,
         hop_length: int = 512,
         n_mels: int = 128,
+        fmin: float = 0.0,
+        fmax: float | None = None,
         segment_duration: float = 3.0,
         n_segments: int | None = 10,
         placement: str = "start",
@@ -106,15 +113,22 @@ class MFCCSegmenter(TrackExtractor):
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
-        self.sample_rate = sample_rate
         self.n_mfcc = n_mfcc
-        self.n_fft = n_fft
-        self.hop_length = hop_length
-        self.n_mels = n_mels
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            sample_rate=sample_rate,
+            n_fft=n_fft,
+            hop_length=hop_length,
+            n_mels=n_mels,
+            fmin=fmin,
+            fmax=fmax,
+            on_error=on_error,
+            memory=memory,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
@@ -138,41 +152,42 @@ class MFCCSegmenter(TrackExtractor):
         AudioError
             If the track has no whole segment.
         """
-        segments = self._read_segments(audio)
-        if not segments:
+        blocks = [
+            compute_mfccs(block, hop_length=self.hop_length, n_mfcc=self.n_mfcc, **self._bands)
+            for block in self._read_segments(audio)
+        ]
+        if not blocks:
             duration = len(audio.read()) / self.sample_rate
             raise AudioError(
                 audio.name,
                 f"{duration:.2f} s of audio is too short for one segment of "
                 f"{self.segment_duration:g} s",
             )
-        return compute_mfccs(segments, hop_length=self.hop_length, **self._spectrum)
+        return np.concatenate(blocks)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
         whole = clone(self).set_params(n_segments=None, placement="start")
         return whole, self.segment_duration
 
-    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
-        warn_of_silent_bands(**self._spectrum)  # once a call, and not once a track
-        return super()._extract_all(paths, report)
-
-    @property
-    def _spectrum(self) -> dict[str, int]:
-        names = ("sample_rate", "n_mfcc", "n_fft", "n_mels")
-        return {name: getattr(self, name) for name in names}
-
-    def _read_segments(self, audio: AudioFile) -> list[np.ndarray]:
+    def _read_segments(self, audio: AudioFile) -> Iterator[list[np.ndarray]]:
+        """Read the segments of a track, those of about 30 seconds at a time."""
         length = self._segment_length
         if self.placement == "start":
-            y = audio.read(0, None if self.n_segments is None else self.n_segments * length)
-            return [y[start : start + length] for start in self._starts(len(y))]
-        starts = self._starts(audio.n_samples)
-        segments = [audio.read(start, start + length) for start in starts]
-        if not audio.ended_early:
-            return segments
-        # The header promised more than there is: place them in what there is.
-        y = audio.read()
-        return [y[start : start + length] for start in self._starts(len(y))]
+            n = max(1, round(_BLOCK_SECONDS / self.segment_duration))
+            for first in itertools.count(0, n):
+                stop = first + n if self.n_segments is None else min(first + n, self.n_segments)
+                y = audio.read(first * length, stop * length)
+                if starts := self._starts(len(y)):
+                    yield [y[start : start + length] for start in starts]
+                if len(y) < n * length or stop == self.n_segments:
+                    return
+        segments = [audio.read(start, start + length) for start in self._starts(audio.n_samples)]
+        if audio.ended_early:
+            # The header promised more than there is: place them in what there is.
+            y = audio.read()
+            segments = [y[start : start + length] for start in self._starts(len(y))]
+        if segments:
+            yield segments
 
     def _starts(self, n_samples: int) -> list[int]:
         return segment_starts(

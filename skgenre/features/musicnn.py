@@ -8,6 +8,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile
@@ -160,6 +161,9 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
                 f"{needed:.2f} s",
             )
         return found[:, None]
+
+    def consecutive(self) -> tuple[TrackExtractor, float]:
+        return clone(self).set_params(patches=None), N_FRAMES * HOP_LENGTH / SAMPLE_RATE
 
     def _embed(self, audio: AudioFile, n_samples: int) -> np.ndarray:
         network = _published(self.weights)

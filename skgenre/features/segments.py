@@ -1,8 +1,15 @@
-"""Where the segments of a track lie."""
+"""Where the segments and windows of a track lie."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+from ..audio import AudioError, AudioFile
+
+#: Shortest track in seconds that is a window.
+SHORTEST = 3.0
 
 
 def n_segment_frames(segment_length: int, hop_length: int) -> int:
@@ -72,3 +79,43 @@ def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
     """
     n = max(1, (n_samples + window_length // 2) // window_length)
     return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]
+
+
+def read_windows(
+    audio: AudioFile, window: float, n_windows: int | None = None, shortest: float = SHORTEST
+) -> Iterator[np.ndarray]:
+    """Read a track a window at a time.
+
+    Parameters
+    ----------
+    audio : AudioFile
+    window : float
+        Length of a window in seconds; see :func:`windows` for shorter tracks and last windows.
+    n_windows : int or None, default=None
+        The most windows to take, from the start; None takes all.
+    shortest : float, default=SHORTEST
+        Least length of a track in seconds.
+
+    Yields
+    ------
+    y : float32 ndarray of shape (n_samples,)
+        Samples of one window.
+
+    Raises
+    ------
+    AudioError
+        If the track is shorter than `shortest`.
+    """
+    length = round(window * audio.sample_rate)
+    for start, stop in windows(audio.n_samples, length)[:n_windows]:
+        y = audio.read(start, stop)
+        # The header may promise more than there is: what counts is what was read.
+        if start == 0 and len(y) < round(shortest * audio.sample_rate):
+            raise AudioError(
+                audio.name,
+                f"{len(y) / audio.sample_rate:.2f} s of audio is too short; at least "
+                f"{shortest:.3g} s are needed",
+            )
+        if start > 0 and len(y) < length / 2:
+            return
+        yield y

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._warnings import warn
 from ..audio import LARGEST_SAMPLE
-from .filters import band_blocks, mel_filters
+from .filters import band_blocks, check_band_limits, mel_filters
 from .segments import n_segment_frames
 
 #: Decibels below a segment's loudest mel band at which its spectrum is cut off.
@@ -40,6 +40,8 @@ def mfcc(
     n_fft: int = 2048,
     hop_length: int = 512,
     n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
 ) -> np.ndarray:
     """Mel-frequency cepstral coefficients of one segment.
 
@@ -55,6 +57,9 @@ def mfcc(
         Length of a frame and step from one to the next, in samples.
     n_mels : int, default=128
         Number of mel bands.
+    fmin, fmax : float, default=0.0, None
+        Where the lowest mel band begins and the highest ends, in Hz; None for `fmax` is half of
+        `sample_rate`.
 
     Returns
     -------
@@ -66,7 +71,8 @@ def mfcc(
     TypeError
         If `y` holds integers.
     ValueError
-        If `y` is not one-dimensional, empty, not finite, or absurdly large, or sizes are below 1.
+        If `y` is not one-dimensional, empty, not finite, or absurdly large, sizes are below 1,
+        or the bands have no width or reach above half of `sample_rate`.
 
     Warns
     -----
@@ -88,6 +94,8 @@ def mfcc(
         n_fft=n_fft,
         hop_length=hop_length,
         n_mels=n_mels,
+        fmin=fmin,
+        fmax=fmax,
     )[0]
 
 
@@ -99,6 +107,8 @@ def segment_mfcc(
     n_fft: int = 2048,
     hop_length: int = 512,
     n_mels: int = 128,
+    fmin: float = 0.0,
+    fmax: float | None = None,
 ) -> np.ndarray:
     """MFCCs of several segments, each computed on its own.
 
@@ -106,7 +116,7 @@ def segment_mfcc(
     ----------
     segments : sequence of float ndarray of shape (n_samples,)
         Mono samples, where full scale is 1, of lengths that give the same number of frames.
-    sample_rate, n_mfcc, n_fft, hop_length, n_mels
+    sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
         See :func:`mfcc`.
 
     Returns
@@ -118,8 +128,8 @@ def segment_mfcc(
     TypeError
         If a segment holds integers.
     ValueError
-        For sizes below 1, more coefficients than mel bands, segments of different lengths, or
-        samples that :func:`mfcc` refuses.
+        For more coefficients than mel bands, segments of different lengths, or arguments that
+        :func:`mfcc` refuses.
 
     Warns
     -----
@@ -141,12 +151,13 @@ def segment_mfcc(
             f"n_mfcc={n_mfcc} is more than n_mels={n_mels}; there are as many coefficients as "
             "mel bands at the most"
         )
+    check_band_limits(sample_rate, fmin, fmax)
     segments = [check_samples(y, f"segment {i}") for i, y in enumerate(segments)]
     frames = sorted({n_segment_frames(len(y), hop_length) for y in segments})
     if len(frames) > 1:
         raise ValueError(f"The segments give different numbers of frames: {frames}")
-    warn_of_silent_bands(sample_rate, n_mfcc, n_fft, n_mels)
-    return compute_mfccs(segments, **sizes)
+    warn_of_silent_bands(sample_rate, n_fft, n_mels, fmin, fmax)
+    return compute_mfccs(segments, **sizes, fmin=fmin, fmax=fmax)
 
 
 def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
@@ -185,21 +196,17 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
     return np.ascontiguousarray(y, dtype=np.float32)
 
 
-def compute_mfccs(segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> np.ndarray:
+def compute_mfccs(
+    segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
+) -> np.ndarray:
     """Compute the MFCCs of segments of equal numbers of frames that need no check."""
     n_frames = n_segment_frames(len(segments[0]), hop_length) if len(segments) else 0
     out = np.empty((len(segments), n_frames, n_mfcc), np.float32)
-    rows = _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels)
-    for target, coefficients in zip(out, rows, strict=True):
-        target[:] = coefficients
+    _, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels, fmin, fmax)
+    powers = band_powers(segments, [bands], n_fft=n_fft, hop_length=hop_length)
+    for target, [power] in zip(out, powers, strict=True):
+        target[:] = to_decibels(power) @ dct
     return out
-
-
-def _mfccs(segments, sample_rate, n_mfcc, n_fft, hop_length, n_mels) -> Iterator[np.ndarray]:
-    """Compute one segment at a time."""
-    _, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels)
-    for [level] in band_powers(segments, [bands], n_fft=n_fft, hop_length=hop_length):
-        yield to_decibels(level) @ dct
 
 
 def band_powers(
@@ -283,31 +290,41 @@ def sum_bands(spectrum: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
     return out
 
 
-def to_decibels(level: np.ndarray) -> np.ndarray:
-    """Turn powers into dB, in place, cut off :data:`TOP_DB` below the highest."""
+def to_decibels(level: np.ndarray, top_db: float = TOP_DB) -> np.ndarray:
+    """Turn powers into dB, in place, cut off `top_db` below the highest."""
     np.maximum(level, AMIN, out=level)
     # NumPy computes natural logarithms several at a time, and those of base 10 one by one.
     np.log(level, out=level)
     level *= np.float32(10 / np.log(10))
-    return np.maximum(level, level.max() - TOP_DB, out=level)
+    return np.maximum(level, level.max() - top_db, out=level)
 
 
 @lru_cache(maxsize=16)
-def constants(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int):
+def constants(
+    sample_rate: int,
+    n_mfcc: int,
+    n_fft: int,
+    n_mels: int,
+    fmin: float = 0.0,
+    fmax: float | None = None,
+):
     """Window, mel bands, and DCT-II basis; read-only.
 
-    The bands come some at a time, as ``(parts, bands, weights)`` with the real and imaginary parts
-    that they span: most of the whole matrix would be zeros. The basis is in float64 since float32
-    sums of 128 levels near -100 dB are off by 1e-3.
+    The basis is in float64 since float32 sums of 128 levels near -100 dB are off by 1e-3.
     """
     window = hann(n_fft)
-    mel = mel_filters(sample_rate, n_fft, n_mels)
-    bands = band_blocks(mel)
+    bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
     # The DCT of Makhoul (1980) with an orthonormal basis.
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
     dct = np.ascontiguousarray(dct.T)
     dct.flags.writeable = False
     return window, bands, dct
+
+
+@lru_cache(maxsize=16)
+def mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> tuple:
+    """Mel bands for :func:`band_powers`, without the zeros that most of the matrix is."""
+    return band_blocks(mel_filters(sample_rate, n_fft, n_mels, fmin, fmax))
 
 
 @lru_cache(maxsize=16)
@@ -318,9 +335,11 @@ def hann(n_fft: int) -> np.ndarray:
     return window
 
 
-def warn_of_silent_bands(sample_rate: int, n_mfcc: int, n_fft: int, n_mels: int) -> None:
-    """Warn of mel bands without a bin; at each call, which :func:`constants` would not."""
-    _, bands, _ = constants(sample_rate, n_mfcc, n_fft, n_mels)
+def warn_of_silent_bands(
+    sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
+) -> None:
+    """Warn of mel bands without a bin; at each call, which :func:`mel_bands` would not."""
+    bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
     silent = sum(int((~weights.any(axis=0)).sum()) for _, _, weights in bands)
     if silent:
         warn(

@@ -42,8 +42,8 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     Parameters
     ----------
     extractor : TrackExtractor
-        What to compute, such as a :class:`MFCCSegmenter`. Its `n_segments` must be a number,
-        since the size of the store is fixed.
+        What to compute, such as a :class:`MFCCSegmenter`. Its `n_segments` or `n_windows` must be
+        a number, since the size of the store is fixed.
     X : list, array or Series of paths, or a DataFrame of one column
         The tracks. File objects have no name by which to find them again.
     folder : str or pathlib.Path
@@ -58,7 +58,7 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     ------
     ValueError
         If the folder holds other tracks, or was made with other parameters, files or versions of
-        libraries; if another process is writing it; or if `n_segments` is None.
+        libraries; if another process is writing it; or if `n_segments` or `n_windows` is None.
     OSError
         If the disk is full. What was written is kept, and the next call goes on there.
     UnreadableTracksError
@@ -81,7 +81,7 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     if None in extractor.track_shape:
         raise ValueError(
             f"a track_shape of {extractor.track_shape} has no fixed size to store; set a number of "
-            "segments, as n_segments=10"
+            "segments, as n_segments=10, or of windows, as n_windows=1"
         )
     for path in paths:
         if not isinstance(path, str | os.PathLike):

@@ -44,6 +44,7 @@ TRUSTED = (
     "skgenre.networks.classifiers.LSTMClassifier",
     "skgenre.features.descriptors.TrackDescriptors",
     "skgenre.features.gtzan.TrackFeatures",
+    "skgenre.features.mel.MelSegmenter",
     "skgenre.features.mfcc.MFCCSegmenter",
     "skgenre.features.musicnn.MusicnnEmbedder",
     "skgenre.preprocessing.SegmentScaler",
