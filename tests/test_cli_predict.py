@@ -209,7 +209,7 @@ def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
     writers.CSV(timeline=False).write(track)
     text = capsysbinary.readouterr().out.decode()
     [row] = csv.DictReader(io.StringIO(text, newline=""))
-    assert row == {"path": f"'{begin}cmd", "genre": f"'{begin}1", "probability": "0.5"}
+    assert row == {"path": f"'{begin}cmd", "genre": f"'{begin}1", "probability": "0.5", "unsure": ""}
 
 
 # ---------------------------------------------------------------- errors
