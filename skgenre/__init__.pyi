@@ -32,6 +32,7 @@ from .networks import (
     ANNClassifier as ANNClassifier,
     CNNClassifier as CNNClassifier,
     LSTMClassifier as LSTMClassifier,
+    MelCNNClassifier as MelCNNClassifier,
     SegmentClassifier as SegmentClassifier,
 )
 from .persistence import (

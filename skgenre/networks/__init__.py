@@ -2,5 +2,12 @@
 
 from .base import SegmentClassifier
 from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier
+from .mel import MelCNNClassifier
 
-__all__ = ["ANNClassifier", "CNNClassifier", "LSTMClassifier", "SegmentClassifier"]
+__all__ = [
+    "ANNClassifier",
+    "CNNClassifier",
+    "LSTMClassifier",
+    "MelCNNClassifier",
+    "SegmentClassifier",
+]

@@ -23,11 +23,12 @@ from .._sklearn import (
 from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask
 from .batches import Segments
 from .callbacks import WithCallbacks, make_callbacks
-from .fitting import check_two_classes, join_histories, weigh_tracks
+from .fitting import check_two_classes, join_histories, weigh_tracks, with_output
 from .holdout import hold_out, warn_of_forgotten_groups
-from .layers import Architecture, Dense, Layer
+from .layers import Architecture, Layer
 from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
+from .recipe import Augmentation, Recipe
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -181,8 +182,16 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         """
         raise TypeError(
             f"{type(self).__name__} has no layers: override hidden_layers(input_shape), or use "
-            "ANNClassifier, CNNClassifier or LSTMClassifier"
+            "ANNClassifier, CNNClassifier, LSTMClassifier or MelCNNClassifier"
         )
+
+    def _recipe(self) -> Recipe:
+        """Loss and optimiser."""
+        return Recipe()
+
+    def _augmentation(self) -> Augmentation:
+        """What is done to training segments."""
+        return Augmentation()
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
@@ -295,7 +304,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 f"y holds {new}, which are not among the classes of the first call, "
                 f"{fitted.classes_}"
             )
-        fitted._fit(X, y, sample_weight, epochs=1, resume=resume, keep_state=True)
+        fitted._fit(
+            X, y, sample_weight, epochs=1, resume=resume, keep_state=True, constant_rate=True
+        )
         self.__dict__ = fitted.__dict__
         return self
 
@@ -308,6 +319,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         epochs,
         resume,
         keep_state,
+        constant_rate=False,
         validation_fraction=None,
         early_stopping=False,
         groups=None,
@@ -331,7 +343,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 seed=random_state.randint(np.iinfo(np.int32).max),
             )
 
-        architecture = self._architecture(X.shape[2:], len(self.classes_))
+        hidden = self.hidden_layers(X.shape[2:])
+        architecture = with_output(hidden, X.shape[2:], len(self.classes_), type(self).__name__)
         if resume and architecture != self.architecture_:
             raise ValueError(
                 "The network of the earlier fit cannot be trained further: the shape of X or a "
@@ -348,13 +361,15 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
 
         trained = train(
             architecture,
-            Segments.of(X, mask, training, y, weight),
+            Segments.of(X, mask, training, y, weight, self._augmentation()),
             None if validation is None else Segments.of(X, mask, validation, y, weight),
             # With the epochs before, or else an int would shuffle each further call alike.
             seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
+            recipe=self._recipe(),
+            constant_rate=constant_rate,
             patience=self.n_iter_no_change if early_stopping else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,
@@ -379,16 +394,6 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             y[tracks], weight[tracks], len(self.classes_)
         )
         self.class_prior_ = self._class_weights_seen / self._class_weights_seen.sum()
-
-    def _architecture(self, input_shape, n_classes: int) -> Architecture:
-        layers = self.hidden_layers(tuple(input_shape))
-        architecture = Architecture(tuple(input_shape), (*layers, Dense(n_classes, "softmax")))
-        if architecture.shapes[-1] != (n_classes,):
-            raise ValueError(
-                f"The layers of {type(self).__name__} end in shape {architecture.shapes[-2]}; "
-                "put a Flatten layer last, or an LSTM that does not return sequences."
-            )
-        return architecture
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

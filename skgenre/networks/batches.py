@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tensor import spread
+from .recipe import Augmentation
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,8 @@ class Segments:
         Its class.
     weight : float32 ndarray of shape (n,)
         Its weight in the loss; they have mean 1.
+    augmentation : Augmentation
+        Crops and changes the segments of permuted batches.
     """
 
     X: np.ndarray
@@ -31,9 +34,10 @@ class Segments:
     segment: np.ndarray
     y: np.ndarray
     weight: np.ndarray
+    augmentation: Augmentation = Augmentation()
 
     @classmethod
-    def of(cls, X, mask, tracks, y, weight) -> Segments:
+    def of(cls, X, mask, tracks, y, weight, augmentation=Augmentation()) -> Segments:
         """Spread tracks of a tensor into their segments.
 
         Parameters
@@ -43,17 +47,21 @@ class Segments:
             See :func:`skgenre.tensor.spread`.
         y : ndarray of shape (n_tracks,)
             Class of every track.
+        augmentation : Augmentation
+            See the class.
         """
         track, segment, shared = spread(mask, tracks, weight)
-        return cls(X, track, segment, y[track].astype(np.int32), shared.astype(np.float32))
+        return cls(X, track, segment, y[track].astype(np.int32), shared.astype(np.float32), augmentation)
 
     def __len__(self) -> int:
         return len(self.track)
 
     def batches(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple]:
-        """Yield ``(x, y, weight)`` of one epoch, permuted if there is an `rng`."""
+        """Yield ``(x, y, weight)`` of one epoch, permuted and augmented if there is an `rng`."""
         order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]
-            x = self.X[self.track[batch], self.segment[batch]]
-            yield x.astype(np.float32, copy=False), self.y[batch], self.weight[batch]
+            x = self.X[self.track[batch], self.segment[batch]].astype(np.float32, copy=False)
+            if rng is not None:
+                x = self.augmentation(x, rng)
+            yield x, self.y[batch], self.weight[batch]

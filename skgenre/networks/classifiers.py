@@ -13,7 +13,7 @@ from .base import AT_LEAST_1, SegmentClassifier
 from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 
-def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
+def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
     """Validate a parameter that is a sequence of sizes, one a layer."""
     iterable = np.iterable(sizes) and not isinstance(sizes, str)
     integral: Any = Integral  # mypy does not take int for one of them
@@ -24,7 +24,7 @@ def _sizes(name: str, sizes: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in sizes)
 
 
-_DROPOUT = Interval(Real, 0, 1, closed="left")
+DROPOUT = Interval(Real, 0, 1, closed="left")
 
 
 class ANNClassifier(SegmentClassifier):
@@ -73,7 +73,7 @@ class ANNClassifier(SegmentClassifier):
     _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
         "hidden_units": ["array-like"],
-        "dropout": [_DROPOUT],
+        "dropout": [DROPOUT],
         "l2": [Interval(Real, 0, None, closed="left")],
     }
 
@@ -115,7 +115,7 @@ class ANNClassifier(SegmentClassifier):
         self.l2 = l2
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        units = _sizes("hidden_units", self.hidden_units)
+        units = check_sizes("hidden_units", self.hidden_units)
         return ann_layers(units, float(self.dropout), float(self.l2))
 
 
@@ -158,7 +158,7 @@ class CNNClassifier(SegmentClassifier):
         **SegmentClassifier._parameter_constraints,
         "filters": ["array-like"],
         "dense_units": [AT_LEAST_1],
-        "dropout": [_DROPOUT],
+        "dropout": [DROPOUT],
     }
 
     def __init__(
@@ -199,7 +199,7 @@ class CNNClassifier(SegmentClassifier):
         self.dropout = dropout
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        filters = _sizes("filters", self.filters)
+        filters = check_sizes("filters", self.filters)
         return cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
 
 
@@ -236,7 +236,7 @@ class LSTMClassifier(SegmentClassifier):
         **SegmentClassifier._parameter_constraints,
         "units": ["array-like"],
         "dense_units": [AT_LEAST_1],
-        "dropout": [_DROPOUT],
+        "dropout": [DROPOUT],
     }
 
     def __init__(
@@ -277,5 +277,5 @@ class LSTMClassifier(SegmentClassifier):
         self.dropout = dropout
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        units = _sizes("units", self.units)
+        units = check_sizes("units", self.units)
         return lstm_layers(units, int(self.dense_units), float(self.dropout))

@@ -1,14 +1,15 @@
-"""What a fit does around the training: classes, tracks and their weights, the history."""
+"""What a fit does around the training: classes, tracks, weights, the output, the history."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from .._warnings import warn
 from ..tensor import list_tracks
+from .layers import Architecture, Dense, Layer
 
 
 def weigh_tracks(
@@ -85,6 +86,19 @@ def check_two_classes(name: str, classes: np.ndarray) -> None:
         raise ValueError(
             f"{name} holds only one class, {classes.tolist()[0]!r}: a classifier needs at least two"
         )
+
+
+def with_output(
+    hidden: Sequence[Layer], input_shape: tuple[int, ...], n_classes: int, name: str
+) -> Architecture:
+    """Put a softmax over the classes behind the hidden layers of the classifier `name`."""
+    architecture = Architecture(input_shape, (*hidden, Dense(n_classes, "softmax")))
+    if architecture.shapes[-1] != (n_classes,):
+        raise ValueError(
+            f"The layers of {name} end in shape {architecture.shapes[-2]}; put a Flatten or "
+            "TimePooling layer last, or an LSTM that does not return sequences."
+        )
+    return architecture
 
 
 def join_histories(

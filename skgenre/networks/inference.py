@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,7 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     """Turn layers into operations, fewer and cheaper ones of the same result.
 
     - Dropout does nothing.
-    - A batch normalisation in front of a kernel becomes part of the kernel.
+    - A batch normalisation right behind a kernel or in front of one becomes part of it.
     - A kernel, its bias and its activation are three operations. A maximum pooling moves in
       front of bias and ReLU, which never fall where their input rises: so they see the
       maxima alone, a quarter of the values.
@@ -79,29 +79,38 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     )
     for i, (layer, arrays, shape) in enumerate(layers):
         following = [type(layer) for layer, _, _ in layers[i + 1 : i + 3]]
+        kind = operations[-1].kind if operations else None
         if isinstance(layer, L.BatchNormalization):
             affine = _scale_and_shift(layer, arrays)
-            if _reaches_kernel(following):
+            if kind == "bias":
+                operations[-2:] = _follow(*operations[-2:], *affine)
+            elif _reaches_kernel(following):
                 scale_and_shift = affine
             else:
                 operations.append(_Operation("affine", layer, shape, affine))
         elif isinstance(layer, L.Conv2D | L.Dense):
-            kernel, bias = arrays
+            kernel, bias = arrays if len(arrays) == 2 else (*arrays, np.float32([0]))
             if scale_and_shift:
                 kernel, bias = _absorb(*scale_and_shift, kernel, bias)
                 scale_and_shift = None
             output = layer.output_shape(shape)
-            rest = [
+            operations += [
+                _Operation(type(layer).__name__, layer, shape, [kernel]),
                 _Operation("bias", layer, output, [bias]),
-                _Operation(layer.activation, layer, output),
             ]
-            operations += [_Operation(type(layer).__name__, layer, shape, [kernel]), *rest]
+            if layer.activation != "linear":
+                operations.append(_Operation(layer.activation, layer, output))
+        elif isinstance(layer, L.Activation):
+            # In place only what is a buffer of ours, and not the input.
+            in_place = kind == "bias"
+            operations.append(
+                _Operation(layer.activation if in_place else "Activation", layer, shape)
+            )
         elif isinstance(layer, L.MaxPooling2D):
-            pool = _Operation("MaxPooling2D", layer, shape)
-            after = len(operations)
-            if operations and operations[-1].kind == "relu":
-                after -= 2
-            operations.insert(after, pool)
+            before = len(operations)
+            while before and operations[before - 1].kind in ("bias", "relu"):
+                before -= 1
+            operations.insert(before, _Operation("MaxPooling2D", layer, shape))
         else:
             operations.append(_Operation(type(layer).__name__, layer, shape, arrays))
     return operations
@@ -121,11 +130,21 @@ def _scale_and_shift(
     return scale, beta - mean * scale
 
 
+def _follow(
+    kernel: _Operation, bias: _Operation, scale: np.ndarray, shift: np.ndarray
+) -> list[_Operation]:
+    """Kernel and bias that also scale and shift the channels of their output."""
+    return [
+        replace(kernel, arrays=[kernel.arrays[0] * scale]),
+        replace(bias, arrays=[bias.arrays[0] * scale + shift]),
+    ]
+
+
 def _absorb(scale: np.ndarray, shift: np.ndarray, kernel: np.ndarray, bias: np.ndarray):
     """Kernel and bias that also scale and shift the channels of their input."""
     # Channels come last, so flattened inputs repeat them.
     scale, shift = (np.resize(values, kernel.shape[-2])[:, None] for values in (scale, shift))
-    return kernel * scale, bias + (kernel * shift).reshape(-1, len(bias)).sum(axis=0)
+    return kernel * scale, bias + (kernel * shift).reshape(-1, kernel.shape[-1]).sum(axis=0)
 
 
 # ---------------------------------------------------------------- second pass: emit
@@ -151,9 +170,11 @@ def _conv2d(operation: _Operation, n: int) -> Step:
     by_position = layer.kernel_size[1] * shape[-1] >= width
     buffer = np.empty(positions + under if by_position else under + positions, np.float32)
     out = np.empty((*positions, units), np.float32)
+    pad = _padding(layer, shape, n)
 
     def forward(x):
-        windows = sliding_window_view(x, layer.kernel_size, axis=(1, 2))  # n, h, w, c, kh, kw
+        windows = sliding_window_view(pad(x), layer.kernel_size, axis=(1, 2))
+        windows = windows[:, :: layer.strides, :: layer.strides]  # n, h, w, c, kh, kw
         if by_position:
             rows = buffer[: len(x)]
             np.copyto(rows, windows.transpose(0, 1, 2, 4, 5, 3))
@@ -167,6 +188,27 @@ def _conv2d(operation: _Operation, n: int) -> Step:
         return y
 
     return forward
+
+
+def _padding(layer: L.Conv2D, shape: L.Shape, n: int) -> Step:
+    """Pad with zeros by TensorFlow's rule for the layer."""
+    if layer.padding == "valid":
+        return lambda x: x
+    total = [
+        max(0, (n_out - 1) * layer.strides + size - n_in)
+        for n_out, size, n_in in zip(
+            layer.output_shape(shape), layer.kernel_size, shape, strict=False
+        )
+    ]
+    padded = np.zeros((n, shape[0] + total[0], shape[1] + total[1], shape[2]), np.float32)
+    top, left = total[0] // 2, total[1] // 2
+    inside = padded[:, top : top + shape[0], left : left + shape[1]]
+
+    def pad(x):
+        inside[: len(x)] = x
+        return padded[: len(x)]
+
+    return pad
 
 
 def _max_pooling2d(operation: _Operation, n: int) -> Step:
@@ -196,6 +238,19 @@ def _max_pool(x: np.ndarray, axis: int, size: int, stride: int, out, values) -> 
         np.take(x, starts + k, axis, values, mode="clip")
         np.maximum(out, values, out=out)
     return out
+
+
+def _time_pooling(operation: _Operation, n: int) -> Step:
+    def forward(x):
+        x = x.mean(axis=2)
+        return np.concatenate([x.mean(axis=1), x.max(axis=1)], axis=1)
+
+    return forward
+
+
+def _activation(operation: _Operation, n: int) -> Step:
+    function = _EMITTERS[operation.layer.activation](operation, n)
+    return lambda x: function(x.copy())
 
 
 def _bias(operation: _Operation, n: int) -> Step:
@@ -281,6 +336,8 @@ _EMITTERS: dict[str, Callable[[_Operation, int], Step]] = {
     "Dense": _dense,
     "Conv2D": _conv2d,
     "MaxPooling2D": _max_pooling2d,
+    "TimePooling": _time_pooling,
+    "Activation": _activation,
     "LSTM": _lstm,
     "bias": _bias,
     "affine": _affine,

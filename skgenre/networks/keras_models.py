@@ -45,10 +45,17 @@ def build_trainable(architecture: L.Architecture) -> keras.Model:
 
 def _build(architecture: L.Architecture, kinds: dict) -> keras.Model:
     with float32():
-        model = keras.Sequential([keras.Input(architecture.input_shape, dtype="float32")])
+        model = keras.Sequential([keras.Input(open_shape(architecture), dtype="float32")])
         for layer in architecture.layers:
             model.add(kinds[type(layer)](layer))
     return model
+
+
+def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
+    """Shape of a segment in Keras, with None for a number of frames that is free."""
+    if architecture.takes_any_frames:
+        return (None, *architecture.input_shape[1:])
+    return architecture.input_shape
 
 
 @contextlib.contextmanager
@@ -73,6 +80,14 @@ def _lstm_layer(kind: type[keras.layers.LSTM]) -> Callable[[L.LSTM], keras.layer
     )
 
 
+def _time_pooling() -> keras.Model:
+    """Make :class:`.layers.TimePooling` of Keras' own operations, so that a model can be saved."""
+    x = keras.Input((None, None, None), dtype="float32")
+    by_frame = keras.ops.mean(x, axis=2)
+    statistics = [keras.ops.mean(by_frame, axis=1), keras.ops.max(by_frame, axis=1)]
+    return keras.Model(x, keras.ops.concatenate(statistics, axis=1))
+
+
 # Initialisers are constant, and generators seeded, since unseeded ones draw from Python's
 # global generator; the values come with every fit.
 _PLAIN = {"kernel_initializer": "zeros"}
@@ -87,12 +102,22 @@ _KERAS = {
         **_PLAIN,
     ),
     L.Conv2D: lambda layer: keras.layers.Conv2D(
-        layer.units, layer.kernel_size, activation=layer.activation, **_PLAIN
+        layer.units,
+        layer.kernel_size,
+        strides=layer.strides,
+        padding=layer.padding,
+        activation=layer.activation,
+        use_bias=layer.use_bias,
+        **_PLAIN,
     ),
+    L.Activation: lambda layer: keras.layers.Activation(layer.activation),
     L.MaxPooling2D: lambda layer: keras.layers.MaxPooling2D(
         layer.pool_size, strides=layer.strides, padding="same"
     ),
-    L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(epsilon=layer.epsilon),
+    L.TimePooling: lambda layer: _time_pooling(),
+    L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(
+        momentum=layer.momentum, epsilon=layer.epsilon
+    ),
     L.LSTM: _lstm_layer(keras.layers.LSTM),
 }
 

@@ -18,6 +18,7 @@ from typing import ClassVar
 Shape = tuple[int, ...]
 
 ACTIVATIONS = ("linear", "relu", "softmax")
+PADDINGS = ("valid", "same")
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,31 @@ class Layer:
         return ()
 
 
+def _check_activation(activation: str) -> None:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation={activation!r} is not known; use one of {list(ACTIVATIONS)}")
+
+
+def _same_size(size: int, strides: int) -> int:
+    """Number of positions at which a window padded as Keras' ``"same"`` lies."""
+    return -(-size // strides)
+
+
 @dataclass(frozen=True)
 class Reshape(Layer):
-    """Give the values of a segment another shape, in the same order."""
+    """Give the values of a segment another shape, in the same order.
+
+    One size may be -1, as in NumPy: whatever is left, such as any number of frames.
+    """
 
     target_shape: Shape
 
     def output_shape(self, shape: Shape) -> Shape:
-        if math.prod(self.target_shape) != math.prod(shape):
+        size, known = math.prod(shape), math.prod(n for n in self.target_shape if n != -1)
+        target = tuple(size // known if n == -1 and known else n for n in self.target_shape)
+        if math.prod(target) != size:
             raise ValueError(f"cannot reshape {shape} into {self.target_shape}")
-        return tuple(self.target_shape)
+        return target
 
 
 @dataclass(frozen=True)
@@ -81,10 +97,7 @@ class _Activated(Layer):
     activation: str = "linear"
 
     def __post_init__(self):
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation={self.activation!r} is not known; use one of {list(ACTIVATIONS)}"
-            )
+        _check_activation(self.activation)
         if self.units < 1:
             raise ValueError(f"units={self.units} must be at least 1")
 
@@ -106,23 +119,52 @@ class Dense(_Activated):
 
 
 @dataclass(frozen=True)
+class Activation(Layer):
+    """An activation alone, as behind a batch normalisation."""
+
+    activation: str = "relu"
+
+    def __post_init__(self):
+        _check_activation(self.activation)
+
+
+@dataclass(frozen=True)
 class Conv2D(_Activated):
-    """Convolution without padding, stride 1, over (frames, coefficients, channels)."""
+    """Convolution over (frames, coefficients, channels).
+
+    ``padding="same"`` pads with zeros to one output for each `strides` inputs; of an odd number
+    of zeros the one more comes last, as in Keras.
+    """
 
     kernel_size: tuple[int, int] = (3, 3)
+    strides: int = 1
+    padding: str = "valid"
+    use_bias: bool = True
     n_axes: ClassVar[int | None] = 3
 
+    def __post_init__(self):
+        super().__post_init__()
+        if self.padding not in PADDINGS:
+            raise ValueError(f"padding={self.padding!r} is not known; use one of {list(PADDINGS)}")
+        if min(*self.kernel_size, self.strides) < 1:
+            raise ValueError(
+                f"kernel_size={self.kernel_size} and strides={self.strides} must be at least 1"
+            )
+
     def output_shape(self, shape: Shape) -> Shape:
-        height, width = (n - k + 1 for n, k in zip(shape, self.kernel_size, strict=False))
+        if self.padding == "same":
+            height, width = (_same_size(n, self.strides) for n in shape[:2])
+            return (height, width, self.units)
+        height, width = (
+            (n - k) // self.strides + 1 for n, k in zip(shape, self.kernel_size, strict=False)
+        )
         if min(height, width) < 1:
             raise ValueError(f"a kernel of {self.kernel_size} does not fit into {shape[:2]}")
         return (height, width, self.units)
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
-        return (
-            Weight("kernel", (*self.kernel_size, shape[-1], self.units), "glorot_uniform"),
-            Weight("bias", (self.units,), "zeros"),
-        )
+        kernel = Weight("kernel", (*self.kernel_size, shape[-1], self.units), "glorot_uniform")
+        return (kernel, Weight("bias", (self.units,), "zeros")) if self.use_bias else (kernel,)
 
 
 @dataclass(frozen=True)
@@ -134,14 +176,37 @@ class MaxPooling2D(Layer):
     n_axes: ClassVar[int | None] = 3
 
     def output_shape(self, shape: Shape) -> Shape:
-        return (-(-shape[0] // self.strides), -(-shape[1] // self.strides), shape[2])
+        height, width = (_same_size(n, self.strides) for n in shape[:2])
+        return (height, width, shape[2])
+
+
+@dataclass(frozen=True)
+class TimePooling(Layer):
+    """Mean over the coefficients, then mean and maximum over the frames, for each channel.
+
+    Maps (frames, coefficients, channels) to twice the channels, means first. A network that has
+    no layer before it that depends on the number of frames predicts on any number of them.
+    """
+
+    n_axes: ClassVar[int | None] = 3
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (2 * shape[2],)
 
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer):
-    """Normalise each channel; Keras' momentum (0.99) and epsilon (0.001)."""
+    """Normalise each channel; Keras' epsilon (0.001).
 
+    The running means move by ``1 - momentum`` of the way each step.
+    """
+
+    momentum: float = 0.99
     epsilon: ClassVar[float] = 1e-3
+
+    def __post_init__(self):
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum={self.momentum} must be at least 0 and below 1")
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         n = (shape[-1],)
@@ -178,7 +243,10 @@ class LSTM(Layer):
 
 LAYERS: dict[str, type[Layer]] = {
     cls.__name__: cls
-    for cls in (Reshape, Flatten, Dropout, Dense, Conv2D, MaxPooling2D, BatchNormalization, LSTM)
+    for cls in (
+        *(Reshape, Flatten, Dropout, Dense, Activation, BatchNormalization),
+        *(Conv2D, MaxPooling2D, TimePooling, LSTM),
+    )
 }
 
 
@@ -230,6 +298,20 @@ class Architecture:
             layer.weights(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)
         )
 
+    @cached_property
+    def takes_any_frames(self) -> bool:
+        """Whether it pools over time, and nothing in it depends on the number of frames."""
+        if not any(isinstance(layer, TimePooling) for layer in self.layers):
+            return False
+        try:
+            return self.with_frames(self.input_shape[0] + 1).weights == self.weights
+        except ValueError:
+            return False
+
+    def with_frames(self, n_frames: int) -> Architecture:
+        """Make the same layers for segments of another number of frames."""
+        return Architecture((n_frames, *self.input_shape[1:]), self.layers)
+
     def count_parameters(self, *, trainable_only: bool = False) -> int:
         """Count the numbers in all weights."""
         return sum(
@@ -275,4 +357,25 @@ def lstm_layers(units: Sequence[int], dense_units: int, dropout: float) -> list[
     """Hidden layers of the published recurrent network."""
     last = len(units) - 1
     layers: list[Layer] = [LSTM(n, return_sequences=i < last) for i, n in enumerate(units)]
+    return [*layers, Dense(dense_units, "relu"), Dropout(dropout)]
+
+
+def mel_cnn_layers(
+    input_shape: Shape, filters: Sequence[int], dense_units: int, dropout: float
+) -> list[Layer]:
+    """Hidden layers of a convolutional network over log-mel spectrograms of any length.
+
+    After the VGG networks of Simonyan and Zisserman (2015): small kernels and pools by 2, here
+    with batch normalisation. The first kernel is 5 x 5 at every second place, others are 3 x 3.
+    """
+    layers: list[Layer] = [Reshape((-1, input_shape[1], 1))]
+    for i, n_filters in enumerate(filters):
+        size, strides = (3, 1) if i else (5, 2)
+        layers += [MaxPooling2D()] if i else []
+        layers += [
+            Conv2D(n_filters, "linear", (size, size), strides, "same", use_bias=False),
+            BatchNormalization(0.9),
+            Activation("relu"),
+        ]
+    layers += [TimePooling(), BatchNormalization(0.9), Dropout(dropout)]
     return [*layers, Dense(dense_units, "relu"), Dropout(dropout)]

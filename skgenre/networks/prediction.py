@@ -34,7 +34,8 @@ class Prediction:
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Frames and coefficients as in `fit`; the number of segments is free.
+            Frames and coefficients as in `fit`; the number of segments is free, and that of
+            frames where the network pools over time.
 
         Returns
         -------
@@ -46,11 +47,14 @@ class Prediction:
     def _predict_segments_proba(self, X) -> tuple[np.ndarray, np.ndarray]:
         check_is_fitted(self, "weights_")
         X = as_tensor(check_tensor(self, X, reset=False))
-        if X.shape[2:] != self.architecture_.input_shape:
-            raise ValueError(
-                f"X has segments of {X.shape[2]} frames, but {type(self).__name__} was fitted on "
-                f"{self.architecture_.input_shape[0]}."
-            )
+        architecture = self.architecture_
+        if X.shape[2:] != architecture.input_shape:
+            if not architecture.takes_any_frames:
+                raise ValueError(
+                    f"X has segments of {X.shape[2]} frames, but {type(self).__name__} was fitted "
+                    f"on {architecture.input_shape[0]}."
+                )
+            architecture = architecture.with_frames(X.shape[2])
         mask = segment_mask(X)
         proba = np.full((*mask.shape, len(self.classes_)), np.nan)
         tracks, segments = np.nonzero(mask)
@@ -58,7 +62,7 @@ class Prediction:
         for start in range(0, len(tracks), step):
             where = tracks[start : start + step], segments[start : start + step]
             proba[where] = inference.predict_proba(
-                self.architecture_, self.weights_, X[where].astype(np.float32, copy=False)
+                architecture, self.weights_, X[where].astype(np.float32, copy=False)
             )
         return proba, mask
 
@@ -68,7 +72,8 @@ class Prediction:
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Frames and coefficients as in `fit`; the number of segments is free.
+            Frames and coefficients as in `fit`; the number of segments is free, and that of
+            frames where the network pools over time.
 
         Returns
         -------

@@ -22,7 +22,16 @@ from scikeras.wrappers import KerasClassifier
 
 from . import layers as L
 from .batches import Segments
-from .keras_models import assign, build_keras, build_trainable, float32, weight_variables
+from .keras_models import (
+    assign,
+    build_keras,
+    build_trainable,
+    float32,
+    open_shape,
+    weight_variables,
+)
+from .optimisation import WarmupCosine, make_loss, make_optimizer
+from .recipe import Recipe
 from .weights import initial_weights
 
 #: Steps in one call of the compiled function: an epoch is 1.3 to 1.65 times as fast as at 1,
@@ -47,17 +56,17 @@ class _Source:
     """A ``tf.data`` data set whose content changes from fit to fit and whose type does not.
 
     Functions traced for it once serve every later fit: weights are always there, and the
-    size of a batch is open.
+    size of a batch is open, as are the frames of networks that take any number of them.
     """
 
     _content: tuple[Any, ...]
 
-    def __init__(self, input_shape: L.Shape):
+    def __init__(self, architecture: L.Architecture):
         self.clear()
         self._dataset = tf.data.Dataset.from_generator(
             lambda: self._content[0].batches(*self._content[1:]),
             output_signature=(
-                tf.TensorSpec((None, *input_shape), tf.float32),
+                tf.TensorSpec((None, *open_shape(architecture)), tf.float32),
                 tf.TensorSpec((None,), tf.int32),
                 tf.TensorSpec((None,), tf.float32),
             ),
@@ -79,18 +88,18 @@ class _Network:
     A plain one is all Keras' own, for users' callbacks to see and to save.
     """
 
-    def __init__(self, architecture: L.Architecture, plain: bool):
+    def __init__(self, architecture: L.Architecture, recipe: Recipe, plain: bool):
         self.model = build_keras(architecture) if plain else build_trainable(architecture)
         self.model.compile(
-            optimizer=keras.optimizers.Adam(),
-            loss="sparse_categorical_crossentropy",
+            optimizer=make_optimizer(recipe),
+            loss=make_loss(recipe),
             metrics=["accuracy"],
             steps_per_execution=1 if plain else STEPS_PER_EXECUTION,
             jit_compile=False,
         )
         self.model.optimizer.build(self.model.trainable_variables)
-        self.training = _Source(architecture.input_shape)
-        self.validation = _Source(architecture.input_shape)
+        self.training = _Source(architecture)
+        self.validation = _Source(architecture)
 
     @property
     def _state_variables(self) -> list:
@@ -101,8 +110,11 @@ class _Network:
             v for v in self.model.non_trainable_variables if id(v) not in weights
         ]
 
-    def reset(self, weights, state, learning_rate: float, rng: np.random.Generator) -> None:
-        """Make every variable what a new network's would be, or what `state` says."""
+    def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
+        """Make every variable what a new network's would be, or what `state` says.
+
+        A scheduled learning rate falls to 0 over `n_steps` from now on; 0 keeps it constant.
+        """
         assign(weight_variables(self.model), weights)
         if state is None:
             state = [
@@ -110,7 +122,11 @@ class _Network:
                 for v in self._state_variables
             ]
         assign(self._state_variables, state)
-        self.model.optimizer.learning_rate.assign(learning_rate)
+        schedule = self.model.optimizer._learning_rate
+        if isinstance(schedule, WarmupCosine):
+            schedule.assign(learning_rate, int(self.model.optimizer.iterations), n_steps)
+        else:
+            self.model.optimizer.learning_rate.assign(learning_rate)
 
     def weights(self) -> list[np.ndarray]:
         return [v.value.numpy() for v in weight_variables(self.model)]
@@ -131,14 +147,16 @@ class _Pool:
         self._idle: OrderedDict[tuple, list[_Network]] = OrderedDict()
 
     @contextlib.contextmanager
-    def borrow(self, architecture: L.Architecture, plain: bool) -> Iterator[_Network]:
+    def borrow(
+        self, architecture: L.Architecture, recipe: Recipe, plain: bool
+    ) -> Iterator[_Network]:
         """Borrow a network alone; it is dropped if it is plain or an error escapes."""
         # Floats that compiling reads from Keras' global configuration belong to the key.
-        key = (architecture, plain, keras.config.floatx(), keras.config.epsilon())
+        key = (architecture, recipe, plain, keras.config.floatx(), keras.config.epsilon())
         with self._lock:
             idle = self._idle.get(key)
             network = idle.pop() if idle else None
-        network = network or _Network(architecture, plain)
+        network = network or _Network(architecture, recipe, plain)
         yield network
         network.training.clear()
         network.validation.clear()
@@ -204,6 +222,8 @@ def train(
     epochs: int,
     batch_size: int,
     learning_rate: float,
+    recipe: Recipe = Recipe(),
+    constant_rate: bool = False,
     patience: int | None = None,
     weights: Sequence[np.ndarray] | None = None,
     state: Sequence[np.ndarray] | None = None,
@@ -218,7 +238,11 @@ def train(
     training, validation : Segments
         What to learn from, and what to measure on after each epoch if not None.
     seed : sequence of int
-        Seeds first weights, dropout and shuffling.
+        Seeds first weights, dropout, shuffling and augmentation.
+    recipe : Recipe
+        Loss and optimiser.
+    constant_rate : bool, default=False
+        Keep the learning rate of a recipe that schedules it: more epochs are to come.
     patience : int, default=None
         Stop after so many epochs without a better validation loss, and go back to the best
         weights.
@@ -240,10 +264,11 @@ def train(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    with float32(), _POOL.borrow(architecture, plain) as network:
+    with float32(), _POOL.borrow(architecture, recipe, plain) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
-        network.reset(weights, state, learning_rate, rng)
+        n_steps = 0 if constant_rate else epochs * -(-len(training) // batch_size)
+        network.reset(weights, state, learning_rate, n_steps, rng)
         classifier = _PooledKerasClassifier(
             model=lambda: network.model, epochs=epochs, callbacks=callbacks, verbose=verbose
         )

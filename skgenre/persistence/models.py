@@ -42,6 +42,7 @@ TRUSTED = (
     "skgenre.networks.classifiers.ANNClassifier",
     "skgenre.networks.classifiers.CNNClassifier",
     "skgenre.networks.classifiers.LSTMClassifier",
+    "skgenre.networks.mel.MelCNNClassifier",
     "skgenre.features.descriptors.TrackDescriptors",
     "skgenre.features.gtzan.TrackFeatures",
     "skgenre.features.mel.MelSegmenter",
@@ -283,14 +284,15 @@ def _make_layer(layer: str, **sizes) -> Layer:
         raise ValueError(f"unknown layer {layer!r}; the known ones are {sorted(LAYERS)}")
     for name, value in sizes.items():
         if isinstance(value, list):
-            sizes[name] = _integers(value)
+            # In the shape that a Reshape makes, -1 stands for what is left.
+            sizes[name] = _integers(value, also=-1 if layer == "Reshape" else 1)
         elif not isinstance(value, int | float | str):
             raise TypeError(f"{name}={value!r} of a {layer} layer is neither number nor word")
     return LAYERS[layer](**sizes)
 
 
-def _integers(values) -> tuple[int, ...]:
-    if not all(isinstance(n, int) and 0 < n < 2**31 for n in values):
+def _integers(values, also: int = 1) -> tuple[int, ...]:
+    if not all(isinstance(n, int) and (0 < n < 2**31 or n == also) for n in values):
         raise ValueError(f"{values!r} must be integers above 0")
     return tuple(values)
 
