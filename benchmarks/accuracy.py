@@ -8,7 +8,6 @@ and tested on those of the second, and printed only.
 
 import argparse
 import hashlib
-import json
 import os
 import time
 from pathlib import Path
@@ -105,7 +104,12 @@ def models():
         if name == "blend":
             continue  # the mean of two others' probabilities
         seeds = MODEL_SEEDS if name in RANDOM else (0,)
-        yield name, genre_pipeline(name)[0], lambda s, n=name: genre_pipeline(n, random_state=s)[1:], seeds
+        yield (
+            name,
+            genre_pipeline(name)[0],
+            lambda s, n=name: genre_pipeline(n, random_state=s)[1:],
+            seeds,
+        )
     for name, front, make in variants():
         seeds = MODEL_SEEDS if front in RANDOM else (0,)
         yield name, genre_pipeline(front)[0], make, seeds
@@ -210,7 +214,9 @@ def fold_accuracy(proba, tracks, y):
     labels = np.searchsorted(np.unique(y), y)
     hit = proba.argmax(axis=-1) == labels
     per_seed = [
-        np.mean([hit[i, FOLD_SEEDS.index(int(f[0])), test].mean() for f, _, test in splits(tracks, y)])
+        np.mean(
+            [hit[i, FOLD_SEEDS.index(int(f[0])), test].mean() for f, _, test in splits(tracks, y)]
+        )
         for i in range(len(hit))
     ]
     return np.mean(per_seed), np.ptp(per_seed)
@@ -288,7 +294,9 @@ def transfer(train, test, cache):
 
 def widened(X, n):
     """Tensor of `n` segments a track, the last missing."""
-    return np.pad(X, [(0, 0), (0, n - X.shape[1]), *[(0, 0)] * (X.ndim - 2)], constant_values=np.nan)
+    return np.pad(
+        X, [(0, 0), (0, n - X.shape[1]), *[(0, 0)] * (X.ndim - 2)], constant_values=np.nan
+    )
 
 
 def main():

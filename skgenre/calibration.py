@@ -271,5 +271,7 @@ def _threshold(proba: np.ndarray, labels: np.ndarray, target: float) -> float | 
     accuracy = right.cumsum() / np.arange(1, len(right) + 1)
     # Only behind the last of equal probabilities, which are all on one side.
     last = np.append(np.diff(highest[order]) != 0, True)
-    [enough] = np.nonzero(last & (accuracy >= target) & (np.arange(len(right)) >= _FEWEST_TRACKS - 1))
+    [enough] = np.nonzero(
+        last & (accuracy >= target) & (np.arange(len(right)) >= _FEWEST_TRACKS - 1)
+    )
     return float(highest[order][enough[-1]]) if len(enough) else None

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -17,10 +22,10 @@ from sklearn.preprocessing import PowerTransformer, QuantileTransformer, Standar
 from sklearn.svm import SVC
 
 from .calibration import GroupCalibratedClassifier
-from .features import MFCCSegmenter, TrackDescriptors
-from .networks import ANNClassifier, CNNClassifier, LSTMClassifier
+from .features import MelSegmenter, MFCCSegmenter, MusicnnEmbedder, TrackDescriptors
+from .networks import ANNClassifier, CNNClassifier, LSTMClassifier, MelCNNClassifier
 from .persistence import load
-from .preprocessing import SegmentSummary
+from .preprocessing import SegmentScaler, SegmentSummary
 from .voting import SegmentVotingClassifier
 
 #: The model that comes with the package; ``benchmarks/starter_model.py`` makes it.
@@ -127,6 +132,26 @@ def _descriptors(front: dict, random_state) -> Pipeline:
     return make_pipeline(TrackDescriptors(**front), model)
 
 
+def _mel(front: dict, random_state) -> Pipeline:
+    return make_pipeline(
+        MelSegmenter(**front), SegmentScaler(), MelCNNClassifier(random_state=random_state)
+    )
+
+
+def _blend(front: dict, random_state) -> VotingClassifier:
+    members = [
+        ("mel", _mel(front, random_state)),
+        ("descriptors", _descriptors(front, random_state)),
+    ]
+    return VotingClassifier(members, voting="soft")
+
+
+def _musicnn(front: dict, random_state) -> Pipeline:
+    logistic = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+    model = GroupCalibratedClassifier(SegmentVotingClassifier(logistic))
+    return make_pipeline(MusicnnEmbedder(**front), model)
+
+
 def _segmenter(front: dict) -> MFCCSegmenter:
     """Ten segments spread over each track: clips are taken whole, and songs are not their intros."""
     return MFCCSegmenter(placement="spread", **front)
@@ -142,17 +167,32 @@ _PUBLISHED = {
 }
 
 #: Presets whose front end is their own.
-_PIPELINES = {"descriptors": _descriptors}
+_PIPELINES: dict[str, Callable] = {
+    "descriptors": _descriptors,
+    "mel": _mel,
+    "blend": _blend,
+    "musicnn": _musicnn,
+}
 
 #: Names of the presets, the default first.
 PRESETS = (*_PIPELINES, *_PUBLISHED, *_BASELINES)
 
-_LDA = "groupcalibratedclassifier__estimator__estimator__lineardiscriminantanalysis"
+_VOTING = "groupcalibratedclassifier__estimator"
+_LDA = f"{_VOTING}__estimator__lineardiscriminantanalysis"
 
 _GRIDS: dict[str, dict[str, list]] = {
     "descriptors": {
         f"{_LDA}__shrinkage": ["auto", 0.3],
         "trackdescriptors__window": [10.0, 30.0],
+    },
+    "mel": {
+        "melcnnclassifier__filters": [(16, 32, 48, 64), (24, 48, 72, 96)],
+        "melcnnclassifier__dropout": [0.2, 0.4],
+    },
+    "blend": {"weights": [(1, 1), (1, 2), (2, 1)]},
+    "musicnn": {
+        f"{_VOTING}__estimator__logisticregression__C": [0.001, 0.01, 0.1],
+        f"{_VOTING}__aggregation": ["mean", "geometric"],
     },
     "ann": {
         "annclassifier__hidden_units": [(256, 64), (512, 256, 64)],
@@ -181,7 +221,7 @@ def genre_pipeline(
     memory: Any = None,
     n_jobs: int | None = None,
     random_state: Any = None,
-) -> Pipeline:
+) -> Pipeline | VotingClassifier:
     """Make a pipeline from audio files to genres.
 
     Parameters
@@ -189,6 +229,10 @@ def genre_pipeline(
     name : str, default="descriptors"
         - ``"descriptors"``: :class:`TrackDescriptors` of windows of 30 seconds, their quantiles,
           linear discriminants with Ledoit and Wolf's shrinkage, calibrated probabilities;
+        - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of the same windows;
+        - ``"blend"``: the mean of the probabilities of these two;
+        - ``"musicnn"``: logistic regression on the embeddings of :class:`MusicnnEmbedder`, which
+          needs the package musicnn;
         - ``"ann"``, ``"cnn"``, ``"lstm"``: the networks of the published system on MFCCs;
         - or a classical model of :func:`make_baseline`, on summaries of the same MFCCs.
     memory : str, path-like or joblib.Memory, default=None
@@ -200,7 +244,7 @@ def genre_pipeline(
 
     Returns
     -------
-    pipeline : Pipeline
+    pipeline : Pipeline, or VotingClassifier of two for ``"blend"``
         It takes a list of paths. Songs are taken from end to end; files that cannot be used are
         left out of training with a warning.
 

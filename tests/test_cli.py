@@ -196,7 +196,10 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         (("train", tmp_path / "one", *out), "one genre only, 'jazz'; a second folder beside it"),
         (("train", folder, *out, "--preset", "cmn"), "no preset 'cmn'"),
         (("train", folder, *out, "--preset", "cmn"), "did you mean 'cnn'?"),
-        (("train", folder, *out, "--epochs", 3), "--epochs is for networks, and descriptors is none"),
+        (
+            ("train", folder, *out, "--epochs", 3),
+            "--epochs is for networks, and descriptors is none",
+        ),
         (("train", folder, "-o", tmp_path / "no" / "m"), "there is no folder"),
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),

@@ -14,11 +14,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_allclose
-from sklearn.base import BaseEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from skgenre import MFCCSegmenter, SegmentSummary, TrackFeatures, make_baseline, save
+from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
 from skgenre.audio import AudioFile, files, load_audio
 from skgenre.cli import errors, main, terminal, tracks, writers
 from skgenre.timeline import parts
@@ -209,7 +208,12 @@ def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
     writers.CSV(timeline=False).write(track)
     text = capsysbinary.readouterr().out.decode()
     [row] = csv.DictReader(io.StringIO(text, newline=""))
-    assert row == {"path": f"'{begin}cmd", "genre": f"'{begin}1", "probability": "0.5", "unsure": ""}
+    assert row == {
+        "path": f"'{begin}cmd",
+        "genre": f"'{begin}1",
+        "probability": "0.5",
+        "unsure": "",
+    }
 
 
 # ---------------------------------------------------------------- errors

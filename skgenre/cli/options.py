@@ -42,7 +42,10 @@ seed_option = click.option(
 )
 
 # Named here, the default first, and not read from the library, so that help needs none of it; a test compares.
-PRESETS = ["descriptors", "ann", "cnn", "lstm", "knn", "svm", "logistic", "lda", "forest", "boosting"]
+PRESETS = [
+    *("descriptors", "mel", "blend", "musicnn", "ann", "cnn", "lstm"),
+    *("knn", "svm", "logistic", "lda", "forest", "boosting"),
+]
 
 
 def audio_files(sources: tuple[str, ...]) -> list[str]:

@@ -70,7 +70,13 @@ class CSV:
     """
 
     def __init__(self, timeline: bool):
-        self._columns = ["path", *(["start", "stop"] if timeline else []), "genre", "probability", "unsure"]
+        self._columns = [
+            "path",
+            *(["start", "stop"] if timeline else []),
+            "genre",
+            "probability",
+            "unsure",
+        ]
         self._row(self._columns)
 
     def write(self, track: dict) -> None:

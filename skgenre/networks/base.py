@@ -25,7 +25,7 @@ from .batches import Segments
 from .callbacks import WithCallbacks, make_callbacks
 from .fitting import check_two_classes, join_histories, weigh_tracks, with_output
 from .holdout import hold_out, warn_of_forgotten_groups
-from .layers import Architecture, Layer
+from .layers import Layer
 from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
 from .recipe import Augmentation, Recipe

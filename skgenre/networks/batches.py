@@ -51,7 +51,9 @@ class Segments:
             See the class.
         """
         track, segment, shared = spread(mask, tracks, weight)
-        return cls(X, track, segment, y[track].astype(np.int32), shared.astype(np.float32), augmentation)
+        return cls(
+            X, track, segment, y[track].astype(np.int32), shared.astype(np.float32), augmentation
+        )
 
     def __len__(self) -> int:
         return len(self.track)
