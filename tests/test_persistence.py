@@ -363,7 +363,8 @@ def test_memory_of_the_file_is_refused(network, path):
 
     def schema(tree):
         segmenter = tree["content"]["content"]["steps"]["content"][0]["content"][1]
-        segmenter["content"]["content"]["memory"]["content"] = text
+        memory = segmenter["content"]["content"]["memory"]
+        memory.update(content=text, __id__=1)  # no longer the None of other parameters
 
     rewrite(path, schema=schema)
     with pytest.raises(ModelFileError, match="a folder of its own as memory"):
