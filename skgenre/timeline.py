@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 
 from ._warnings import warn
 from .audio import AudioError, AudioFile
-from .features import GTZAN_FEATURES, MFCCSegmenter, TrackFeatures
+from .features import MFCCSegmenter, TrackFeatures
 
 #: Seconds of a part for models of whole-track features: what GTZAN's tables were made of. So much
 #: is read at once, too.
@@ -128,7 +128,9 @@ def _windows(features: TrackFeatures, path) -> Iterator[tuple[np.ndarray, np.nda
     length = round(_PART * rate)
 
     def row(n: int, y: np.ndarray):
-        X = pd.DataFrame([whole.extract_track(_Samples(audio, y))], columns=list(GTZAN_FEATURES))
+        X: Any = whole.extract_track(_Samples(audio, y))[None]
+        if X.ndim == 2:
+            X = pd.DataFrame(X, columns=whole.get_feature_names_out())
         start = n * length / rate
         return np.array([start]), np.array([start + len(y) / rate]), X
 

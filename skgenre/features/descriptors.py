@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile
+from ..audio import AudioFile
 from .extractor import TrackExtractor
 from .filters import band_blocks, chroma_filters
-from .segments import windows
+from .segments import SHORTEST, read_windows
 from .spectra import band_powers, constants, to_decibels
 
 SAMPLE_RATE = 22050
@@ -21,9 +21,6 @@ N_FFT = 2048
 HOP_LENGTH = 512
 N_MELS = 128
 N_MFCC = 20
-
-#: Shortest track in seconds.
-SHORTEST = 3.0
 
 #: Frames of a window of the fluctuation pattern, 5.9 s, and from one to the next.
 _MODULATION_FRAMES, _MODULATION_HOP = 256, 128
@@ -311,21 +308,7 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         AudioError
             If the track is shorter than 3 s.
         """
-        length = round(self.window * SAMPLE_RATE)
-        rows = []
-        for start, stop in windows(audio.n_samples, length)[: self.n_windows]:
-            y = audio.read(start, stop)
-            # The header may promise more than there is: what counts is what was read.
-            enough = SHORTEST * SAMPLE_RATE if start == 0 else length / 2
-            if len(y) < enough:
-                break
-            rows.append(self._describe(y))
-        if not rows:
-            raise AudioError(
-                audio.name,
-                f"{len(y) / SAMPLE_RATE:.2f} s of audio is too short for descriptors; they need "
-                f"{SHORTEST:g} s",
-            )
+        rows = [self._describe(y) for y in read_windows(audio, self.window, self.n_windows)]
         return np.stack(rows)[:, None]
 
     def _describe(self, y: np.ndarray) -> np.ndarray:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+
+from ..audio import AudioError, AudioFile
+
+#: Seconds of the shortest track that windows are made of.
+SHORTEST = 3.0
 
 
 def n_segment_frames(segment_length: int, hop_length: int) -> int:
@@ -72,3 +79,38 @@ def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
     """
     n = max(1, (n_samples + window_length // 2) // window_length)
     return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]
+
+
+def read_windows(audio: AudioFile, window: float, n_windows: int | None) -> Iterator[np.ndarray]:
+    """Read the windows of a track, one at a time.
+
+    Parameters
+    ----------
+    audio : AudioFile
+    window : float
+        Seconds of a window.
+    n_windows : int or None
+        The most to read, from the start; None reads all.
+
+    Yields
+    ------
+    y : float32 ndarray of shape (n_samples,)
+
+    Raises
+    ------
+    AudioError
+        If the track is shorter than :data:`SHORTEST`.
+    """
+    length = round(window * audio.sample_rate)
+    for start, stop in windows(audio.n_samples, length)[:n_windows]:
+        y = audio.read(start, stop)
+        # The header may promise more than there is: what counts is what was read.
+        if start > 0 and len(y) < length / 2:
+            return
+        if start == 0 and len(y) < SHORTEST * audio.sample_rate:
+            raise AudioError(
+                audio.name,
+                f"{len(y) / audio.sample_rate:.2f} s of audio is too short for a window, which "
+                f"needs {SHORTEST:g} s",
+            )
+        yield y
