@@ -1,64 +1,87 @@
 """Train the model that comes with the package, and write it into ``skgenre/data``.
 
-``make starter GTZAN=<folder>`` runs it on ``features_30_sec.csv``. Of the baselines that make a
-file of a few kilobytes it is the one that does best on the validation part of the fault-filtered
-partition (see the documentation's figures on GTZAN); it is trained on the training and validation
-parts, and its accuracy on the test part is written into the file.
+``make starter GTZAN=<folder>`` runs it on ``features_30_sec.csv``. Its columns are those that need
+neither the harmonic-percussive separation nor the tempo, so that a song takes a fraction of a
+second. Of the baselines that make a file of a few kilobytes it is the one with the lowest log loss
+in folds by artist of the training and validation parts of the fault-filtered partition: it is the
+probabilities that are averaged over a song's windows, and shown. The test part chooses nothing; the
+accuracy on it is written into the file.
 """
 
 import argparse
 from pathlib import Path
 
-from sklearn.compose import make_column_transformer
+import numpy as np
+from sklearn.metrics import log_loss
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 import skgenre
-from skgenre import TrackFeatures, filtered_split, make_baseline, save
+from skgenre import (
+    SegmentVotingClassifier,
+    TrackFeatures,
+    filtered_split,
+    make_baseline,
+    pieces_to_tracks,
+    save,
+)
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.pipelines import STARTER
 
+#: Columns that cost most of the time.
+COSTLY = ("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var", "tempo")
 #: Columns that change with the volume at which a track was transferred.
-LEVELS = [
-    *("rms_mean", "rms_var", "mfcc1_mean"),
-    *("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var"),
-]
+LEVELS = ("rms_mean", "rms_var", "mfcc1_mean")
 #: What a file may have.
 MOST_BYTES = 32_000
 
 
+def without(*left_out):
+    return [name for name in GTZAN_FEATURES if name not in left_out]
+
+
 def candidates():
-    kept = [name for name in GTZAN_FEATURES if name not in LEVELS]
-    for name in ("knn", "svm", "logistic", "lda"):
-        yield f"{name}, all columns", make_baseline(name, random_state=0)
-        without = make_column_transformer(("passthrough", kept))
-        yield f"{name}, without levels", make_pipeline(without, make_baseline(name))
+    for columns, which in ((without(*COSTLY), ""), (without(*COSTLY, *LEVELS), ", without levels")):
+        for name in ("knn", "logistic", "lda"):
+            features = TrackFeatures(columns=columns, window=30, on_error="warn")
+            model = SegmentVotingClassifier(make_baseline(name))
+            yield f"{name} on {len(columns)} columns{which}", make_pipeline(features, model)
+
+
+def by_artist(model, X, y, artists):
+    """Log loss and accuracy in ten folds by artist, means of three draws."""
+    figures = []
+    for seed in range(3):
+        folds = StratifiedGroupKFold(10, shuffle=True, random_state=seed)
+        proba = cross_val_predict(model, X, y, groups=artists, cv=folds, method="predict_proba")
+        hits = np.unique(y)[proba.argmax(axis=1)] == y
+        figures.append((log_loss(y, proba), hits.mean()))
+    return np.mean(figures, axis=0)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     table = load_gtzan_features(parser.parse_args().folder / "features_30_sec.csv")
+    [(train, test)] = filtered_split(table.track_ids, train=("train", "valid"))
+    y, artists = table.target, table.groups
     best = None
-    for name, model in candidates():
-        [(train, valid)] = filtered_split(table.track_ids, test=("valid",))
-        model.fit(table.data.iloc[train], table.target[train])
-        score = model.score(table.data.iloc[valid], table.target[valid])
-        save(model, STARTER)
+    for name, pipeline in candidates():
+        features, model = pipeline.named_steps.values()
+        X, _ = pieces_to_tracks(table.data[features.columns], table.track_ids)
+        model.fit(X[train], y[train])
+        save(pipeline, STARTER)
         size = STARTER.stat().st_size
-        print(f"{name}: {score:.3f} on the validation part, {size} bytes")
-        if size <= MOST_BYTES and (best is None or score > best[0]):
-            best = score, name, model
-    score, name, model = best
-    [(train, test)] = filtered_split(table.track_ids, train=("train", "valid")).split(table.data)
-    model.fit(table.data.iloc[train], table.target[train])
-    accuracy = model.score(table.data.iloc[test], table.target[test])
-    pipeline = make_pipeline(
-        TrackFeatures(on_error="warn").set_output(transform="pandas"), *dict(model.steps).values()
-    )
+        loss, accuracy = by_artist(model, X[train], y[train], artists[train])
+        print(f"{name}: log loss {loss:.3f}, accuracy {accuracy:.3f}, {size} bytes", flush=True)
+        if size <= MOST_BYTES and (best is None or loss < best[0]):
+            best = loss, name, pipeline, model.score(X[test], y[test])
+    _, name, pipeline, accuracy = best
     description = (
-        f"The model that comes with skgenre: {name}, trained on {len(train)} tracks of GTZAN's "
-        f"ten genres. Right for {accuracy:.0%} of {len(test)} tracks by artists it had not heard "
+        f"The model that comes with skgenre: {name} of GTZAN's 30-second table, trained on "
+        f"{len(train)} tracks of ten genres; a song's probabilities are the means of those of its "
+        f"30-second windows. Right for {accuracy:.0%} of {len(test)} tracks by unseen artists "
         "(GTZAN's fault-filtered test part; guessing: 10%)."
     )
     save(pipeline, STARTER, description=description)

@@ -130,5 +130,5 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
     stop = np.minimum(start + seconds, duration)
     X = segments[:, None]  # each as a track of its own
     if len(pipeline[0].track_shape) == 1:  # the model takes a table
-        X = pd.DataFrame(segments[:, 0], columns=front.get_feature_names_out())
+        X = pd.DataFrame(segments[:, 0], columns=pipeline[0].get_feature_names_out())
     return start, stop, pipeline[1:].predict_proba(X)

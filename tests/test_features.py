@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.ndimage
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
+    SegmentVotingClassifier,
     TrackFeatures,
     UnreadableTracksError,
     load_audio,
@@ -21,9 +23,13 @@ from skgenre import (
 )
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
-from skgenre.features.harmonic import _median_of_lines, _running_median
+from skgenre.features.chroma import peaks, tuning
+from skgenre.features.filters import chroma_filters
+from skgenre.features.harmonic import _median_of_lines, _running_median, overlap_add
+from skgenre.features.spectra import stft_blocks
+from skgenre.features.tempo import tempo
 
-from .conftest import make_sound, write_sound
+from .conftest import make_sound, run_python, write_sound
 
 SAMPLE_RATE = 22050
 
@@ -126,6 +132,157 @@ def test_running_median_is_numpys_and_scipys(n, size):
             assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("n", [2048, 40_000])
+def test_transform_and_its_inverse_are_librosas(n):
+    y = make_sound(n / SAMPLE_RATE).astype(np.float32)
+    found = np.concatenate([block for _, block in stft_blocks(y, n_fft=2048, hop_length=512)])
+    assert_allclose(found, librosa.stft(y).T, rtol=1e-5, atol=1e-6)
+    assert_allclose(overlap_add(found, 2048, 512)[:n], y, atol=1e-6)
+
+
+@pytest.mark.parametrize("offset", [-0.5, 0.0, 0.13, 0.49])
+def test_chroma_filters_are_librosas(offset):
+    expected = librosa.filters.chroma(sr=SAMPLE_RATE, n_fft=2048, tuning=offset)
+    assert_allclose(chroma_filters(SAMPLE_RATE, 2048, offset), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("semitones", [-0.4, 0.0, 0.23])
+def test_tuning_is_librosas(semitones):
+    t = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
+    chord = sum(
+        np.sin(2 * np.pi * 440 * 2 ** ((k + semitones) / 12) * t) for k in (-5, 0, 4, 7, 16)
+    )
+    power = np.square(np.abs(librosa.stft(chord.astype(np.float32))))
+    found = tuning(*peaks(power.T, SAMPLE_RATE, 2048))
+    assert found == pytest.approx(librosa.estimate_tuning(S=power, sr=SAMPLE_RATE))
+    assert found == pytest.approx(semitones, abs=0.03)
+
+
+@pytest.mark.parametrize("seconds", [1, 20])
+@pytest.mark.parametrize("beats", [70, 120, 150])
+def test_tempo_is_librosas(seconds, beats):
+    t = np.arange(seconds * SAMPLE_RATE // 512) * 512 / SAMPLE_RATE
+    onset = np.exp(-20 * (t % (60 / beats))) + 0.3 * np.random.default_rng(0).random(len(t))
+    [expected] = librosa.feature.tempo(onset_envelope=onset, sr=SAMPLE_RATE)
+    assert tempo(onset, SAMPLE_RATE, 512) == pytest.approx(expected)
+
+
+# ---------------------------------------------------------------- some of the columns
+
+#: The rest needs neither the harmonic-percussive separation nor the tempo.
+COSTLY = ("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var", "tempo")
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        *([name] for name in COSTLY),
+        *([name] for name in ("chroma_stft_var", "rms_mean", "zero_crossing_rate_var")),
+        ["mfcc20_var", "rolloff_mean", "mfcc1_mean"],
+        ["spectral_bandwidth_mean", "spectral_centroid_var"],
+        [name for name in GTZAN_FEATURES if name not in COSTLY],
+        GTZAN_FEATURES[::-1],
+    ],
+    ids=lambda columns: f"{columns[0]} of {len(columns)}",
+)
+def test_columns_do_not_depend_on_the_others(columns):
+    y = make_sound(4.0)
+    every = dict(zip(GTZAN_FEATURES, track_features(y), strict=True))
+    assert dict(zip(columns, track_features(y, columns), strict=True)) == {
+        name: every[name] for name in columns
+    }
+
+
+def test_columns_come_in_the_order_given(tracks):
+    columns = np.array(["mfcc2_mean", "rms_var", "chroma_stft_mean"])
+    features = TrackFeatures(columns=columns).set_output(transform="pandas")
+    assert features.get_feature_names_out().tolist() == columns.tolist()
+    table = features.transform(tracks.data[:2])
+    assert table.columns.tolist() == columns.tolist()
+    assert_array_equal(table, track_table(tracks.data[:2])[columns])
+
+
+def track_table(paths):
+    return TrackFeatures().set_output(transform="pandas").transform(paths)
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["tempo", "mfcc_1_mean"], r"'mfcc_1_mean', which.*did you mean 'mfcc1_mean'"),
+        (["mfcc1_mean", "tempo", "mfcc1_mean"], r"'mfcc1_mean' more than once"),
+        ([], "is empty"),
+        ([3], "has 3, which"),
+    ],
+)
+def test_columns_that_do_not_exist(columns, message):
+    with pytest.raises(ValueError, match=message):
+        TrackFeatures(columns=columns).fit(["a.wav"])
+    with pytest.raises(ValueError, match=message):
+        track_features(make_sound(1.0), columns)
+
+
+IMPORTS = """
+import sys
+from skgenre import TrackFeatures
+from skgenre.features import GTZAN_FEATURES
+columns = [name for name in GTZAN_FEATURES if not name.startswith(("harmony", "perceptr"))]
+for window in (None, 3):
+    TrackFeatures(columns=columns, window=window).transform([sys.argv[1]])
+print({"librosa", "numba"} & set(sys.modules))
+TrackFeatures(columns=["harmony_var"]).transform([sys.argv[1]])
+print({"librosa", "numba"} & set(sys.modules))
+"""
+
+
+def test_what_columns_import(tracks):
+    assert run_python(IMPORTS, tracks.data[0]).splitlines() == ["set()", "{'numba'}"]
+
+
+# ---------------------------------------------------------------- windows
+
+SOME = ("mfcc1_mean", "spectral_centroid_mean", "tempo")
+
+
+def test_windows_are_rows_of_a_tensor(tmp_path):
+    y = make_sound(10.0).astype(np.float32)
+    long = write_sound(tmp_path / "long.wav", y, subtype="FLOAT")
+    short = write_sound(tmp_path / "short.wav", y[: 5 * SAMPLE_RATE], subtype="FLOAT")
+    X = TrackFeatures(columns=SOME, window=4).transform([long, short])
+    assert X.shape == (2, 3, 1, 3)
+    assert X.dtype == np.float32
+    ends = [(0, 4), (4, 8), (8, 10)]  # the last is half a window
+    expected = [track_features(y[a * SAMPLE_RATE : b * SAMPLE_RATE], SOME) for a, b in ends]
+    assert_array_equal(X[0, :, 0], np.float32(expected))
+    assert_array_equal(X[1, 0], X[0, 0])
+    assert np.isnan(X[1, 1:]).all()
+    first = TrackFeatures(columns=SOME, window=4, n_windows=1, max_duration=1)
+    assert_array_equal(first.transform([long]), X[:1, :1])
+
+
+def test_tracks_too_short_for_windows(tmp_path):
+    path = write_sound(tmp_path / "a.wav", make_sound(2.9))
+    with pytest.raises(UnreadableTracksError, match=r"2\.90 s of audio is too short.*needs 3 s"):
+        TrackFeatures(window=30).transform([path])
+    with pytest.warns(UserWarning, match="cannot be used"):
+        assert np.isnan(TrackFeatures(window=30, on_error="warn").transform([path])).all()
+
+
+def test_windows_stay_arrays_where_tables_are_asked_for(tracks):
+    model = make_pipeline(TrackFeatures(columns=SOME, window=3), SegmentVotingClassifier())
+    with sklearn.config_context(transform_output="pandas"):
+        model.fit(tracks.data[::3], tracks.target[::3])
+        assert model.score(tracks.data[::3], tracks.target[::3]) > 0.5
+    assert TrackFeatures(columns=SOME).set_output(transform="pandas").set_params(
+        window=3
+    ).transform(tracks.data[:1]).shape[2:] == (1, 3)
+
+
+def test_windows_that_are_counted_have_a_length():
+    with pytest.raises(ValueError, match=r"n_windows=2 has no windows.*window=30"):
+        TrackFeatures(n_windows=2).fit(["a.wav"])
+
+
 # ---------------------------------------------------------------- the transformer
 
 
@@ -196,7 +353,12 @@ def test_file_objects_and_other_rates(tmp_path):
 
 @pytest.mark.parametrize(
     ("kwargs", "message"),
-    [({"max_duration": 0}, "max_duration"), ({"on_error": "skip"}, "on_error")],
+    [
+        ({"max_duration": 0}, "max_duration"),
+        ({"on_error": "skip"}, "on_error"),
+        ({"window": 2.9}, "window"),
+        ({"columns": "tempo"}, "columns"),
+    ],
 )
 def test_bad_parameters(kwargs, message):
     with pytest.raises(ValueError, match=f"The '{message}' parameter of TrackFeatures"):

@@ -1,8 +1,9 @@
 """Audio files -> arrays: front ends on one base, and stores."""
 
+from .columns import GTZAN_FEATURES, track_features
 from .descriptors import TrackDescriptors
 from .extractor import TrackExtractor, UnreadableTracksError
-from .gtzan import GTZAN_FEATURES, TrackFeatures, track_features
+from .gtzan import TrackFeatures
 from .mel import MelSegmenter
 from .mfcc import MFCCSegmenter
 from .musicnn import MusicnnEmbedder

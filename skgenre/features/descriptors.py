@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioFile
@@ -312,9 +311,6 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         """
         rows = [self._describe(y) for y in read_windows(audio, self.window, self.n_windows)]
         return np.stack(rows)[:, None]
-
-    def consecutive(self) -> tuple[TrackExtractor, float]:
-        return clone(self).set_params(n_windows=None), self.window
 
     def _describe(self, y: np.ndarray) -> np.ndarray:
         window = _Window(y)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import HasMethods, StrOptions, _fit_context
@@ -247,8 +247,17 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         extractor : TrackExtractor
         seconds : float
             From the start of a segment to that of the next.
+
+        Raises
+        ------
+        TypeError
+            If the front end has no parameters ``window`` and ``n_windows``, and no such method of
+            its own.
         """
-        raise TypeError(f"{type(self).__name__} has no segments over time, for a timeline")
+        window: Any = getattr(self, "window", None)
+        if window is None:
+            raise TypeError(f"{type(self).__name__} has no windows, and so no timeline")
+        return clone(self).set_params(n_windows=None), window
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:

@@ -67,13 +67,21 @@ def check_band_limits(sample_rate: int, fmin: float, fmax: float | None) -> None
         )
 
 
-def chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
+def chroma_filters(sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.ndarray:
     """Weights of the bins of a spectrum in each of the twelve pitch classes, C first.
 
     A bin counts for each pitch class by a Gaussian of their distance on the circle of an octave,
     as wide as the bin, and for all by a Gaussian of two octaves around 880 Hz (D. P. W. Ellis,
-    "Chroma feature analysis and synthesis", 2007). Tuned to 440 Hz. The same as
-    ``librosa.filters.chroma``.
+    "Chroma feature analysis and synthesis", 2007). The same as ``librosa.filters.chroma``.
+
+    Parameters
+    ----------
+    sample_rate : int
+        In Hz.
+    n_fft : int
+        Length of a frame in samples.
+    tuning : float, default=0.0
+        Semitones by which the music is tuned above A = 440 Hz.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def chroma_filters(sample_rate: int, n_fft: int) -> np.ndarray:
     """
     frequencies = np.arange(1, n_fft) * (sample_rate / n_fft)
     # Semitones above A0 of every bin; the bin of 0 Hz lies an octave and a half below the next.
-    semitones = 12 * np.log2(frequencies / 27.5)
+    semitones = 12 * np.log2(frequencies / 27.5) - tuning
     semitones = np.concatenate([[semitones[0] - 18], semitones])
     width = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
     distance = (semitones - np.arange(12)[:, None] + 6) % 12 - 6

@@ -6,16 +6,111 @@ D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 201
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+import scipy.fft
+
+from .spectra import hann
 
 #: Bins or frames that the median filters span.
 _SIZE = 31
 
 #: Frames beside a block that its medians depend on.
-HALO = _SIZE // 2
+_HALO = _SIZE // 2
+
+#: Frames that are separated at once, at least.
+_BLOCK_FRAMES = 256
+
+#: So that threads that begin at once compile the filter once.
+_COMPILING = threading.Lock()
+
+
+class Separation:
+    """Moments of the harmonic and the percussive part of a signal.
+
+    Its spectra come in blocks, and no more of them are kept than the medians span.
+
+    Parameters
+    ----------
+    y : float32 ndarray of shape (n_samples,)
+    n_fft, hop_length : int
+        Of the spectra, in samples; a frame has a whole and even number of hops.
+
+    Attributes
+    ----------
+    harmonic, percussive : Moments
+        Of the two signals, once all spectra are added.
+    """
+
+    def __init__(self, y: np.ndarray, n_fft: int, hop_length: int):
+        self.harmonic, self.percussive = Moments(), Moments()
+        self._y, self._n_fft, self._hop_length = y, n_fft, hop_length
+        self._n_frames = 1 + len(y) // hop_length
+        #: Frames before and after one that overlap the samples from its centre to the next.
+        self._around = n_fft // (2 * hop_length)
+        #: Spectra of frames `_begin` to `_end`; samples before the centre of `_first` are counted.
+        self._blocks: list[np.ndarray] = []
+        self._begin = self._first = self._end = 0
+
+    def add(self, spectrum: np.ndarray) -> None:
+        """Add the spectra of the next frames.
+
+        Parameters
+        ----------
+        spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1)
+        """
+        self._blocks.append(spectrum)
+        self._end += len(spectrum)
+        last = self._end - self._around - _HALO
+        if self._end == self._n_frames:
+            self._separate(self._end)
+        elif last >= self._first + _BLOCK_FRAMES:
+            self._separate(last)
+
+    def _separate(self, last: int) -> None:
+        """Count the samples up to the centre of frame `last`, or to the end."""
+        spectra = np.concatenate(self._blocks)
+        around = max(0, self._first - self._around)
+        rows = slice(around - self._begin, last + self._around - self._begin)
+        mask = harmonic_mask(np.abs(spectra))[rows]
+        signal = overlap_add(spectra[rows] * mask, self._n_fft, self._hop_length)
+        y = self._y[self._first * self._hop_length : last * self._hop_length]
+        harmonic = signal[(self._first - around) * self._hop_length :][: len(y)]
+        self.harmonic.add(harmonic)
+        # The two parts' masks add up to 1, so the signals add up to the whole.
+        self.percussive.add(y - harmonic)
+        begin = max(0, last - self._around - _HALO)
+        self._blocks = [spectra[begin - self._begin :]]
+        self._begin, self._first = begin, last
+
+
+def overlap_add(spectrum: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
+    """Signal of some spectra, from the centre of the first: ``librosa.istft``.
+
+    Parameters
+    ----------
+    spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1)
+    n_fft, hop_length : int
+        In samples; a frame has a whole and even number of hops.
+
+    Returns
+    -------
+    y : float32 ndarray of shape (n_samples,)
+        To the end of the last frame.
+    """
+    window = hann(n_fft)
+    frames = scipy.fft.irfft(spectrum, n_fft, overwrite_x=True) * window
+    n, n_hops = len(frames), n_fft // hop_length
+    total = np.zeros((n + n_hops - 1, hop_length), np.float32)
+    weight = np.zeros_like(total)
+    hops = np.square(window).reshape(n_hops, hop_length)
+    for i, parts in enumerate(np.split(frames, n_hops, axis=1)):
+        total[i : i + n] += parts
+        weight[i : i + n] += hops[i]
+    return (total[n_hops // 2 :] / weight[n_hops // 2 :]).ravel()
 
 
 def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
@@ -24,13 +119,14 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     magnitude : float32 ndarray of shape (n_frames, n_bins)
-        With :data:`HALO` frames more than are of use, but at the ends of the signal.
+        With half the filter's span more than are of use, but at the ends of the signal.
 
     Returns
     -------
     mask : float32 ndarray of shape (n_frames, n_bins)
     """
-    median = _running_median()
+    with _COMPILING:
+        median = _running_median()
     harmonic = median(np.ascontiguousarray(magnitude.T), _SIZE).T
     percussive = median(magnitude, _SIZE)
     # Relative to the larger, so that squares do not underflow.

@@ -6,12 +6,10 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 
 from .._sklearn import Interval
 from ..audio import AudioFile
 from .bands import MelExtractor
-from .extractor import TrackExtractor
 from .segments import SHORTEST, check_hop, n_segment_frames, read_windows
 from .spectra import band_powers, mel_bands, to_decibels
 
@@ -154,9 +152,6 @@ class MelSegmenter(MelExtractor):
         powers = band_powers(signals, [bands], n_fft=self.n_fft, hop_length=self.hop_length)
         # Decibels of all windows at once: repeated frames change nothing of the maximum.
         return to_decibels(np.stack([self._fill(power) for [power] in powers]), self.top_db)
-
-    def consecutive(self) -> tuple[TrackExtractor, float]:
-        return clone(self).set_params(n_windows=None), self.window
 
     def _fill(self, power: np.ndarray) -> np.ndarray:
         """Average frames, and repeat them until the window is full."""

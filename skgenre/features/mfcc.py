@@ -166,6 +166,7 @@ class MFCCSegmenter(MelExtractor):
         return np.concatenate(blocks)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
+        """Return a copy that takes all segments in order, and their length in seconds."""
         whole = clone(self).set_params(n_segments=None, placement="start")
         return whole, self.segment_duration
 

@@ -31,6 +31,9 @@ AMIN = 1e-10
 #: Fewer are as fast alone, but threads then wait for each other at the interpreter.
 _BLOCK_FRAMES = 132
 
+#: Frames of a block of a whole signal's transform, in float64: as many as fit the cache.
+_STFT_FRAMES = 32
+
 
 def mfcc(
     y: np.ndarray,
@@ -247,13 +250,40 @@ def band_powers(
         for start in range(0, n_frames, _BLOCK_FRAMES):
             n = min(_BLOCK_FRAMES, n_frames - start)
             np.multiply(frames[start : start + n], window, out=windowed[:n])
-            # Real and imaginary parts have the same weight, so their squares are not added before.
             squares = rfft(windowed[:n]).view(np.float32)
             np.square(squares, out=squares)
             for bank, power in zip(banks, powers, strict=True):
-                for parts, bands, weights in bank:
-                    np.matmul(squares[:, parts], weights, out=power[start : start + n, bands])
+                sum_bands(squares, bank, power[start : start + n])
         yield powers
+
+
+def stft_blocks(
+    y: np.ndarray, *, n_fft: int, hop_length: int
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Short-time Fourier transform of a signal, some frames at a time: ``librosa.stft``.
+
+    Frames are centred on multiples of the hop, with zeros beyond the ends, and a periodic Hann
+    window. Computed in float64, so that bins far below the loudest of a frame are right too.
+
+    Parameters
+    ----------
+    y : float32 ndarray of shape (n_samples,)
+    n_fft, hop_length : int
+        In samples.
+
+    Yields
+    ------
+    rows : slice
+        Of the frames.
+    spectrum : complex64 ndarray of shape (n_frames_of_block, n_fft // 2 + 1)
+        C-contiguous.
+    """
+    window = _hann(n_fft)
+    frames = sliding_window_view(np.pad(y, n_fft // 2), n_fft)[::hop_length]
+    n_frames = n_segment_frames(len(y), hop_length)
+    for start in range(0, n_frames, _STFT_FRAMES):
+        rows = slice(start, min(n_frames, start + _STFT_FRAMES))
+        yield rows, scipy.fft.rfft(frames[rows] * window).astype(np.complex64)
 
 
 @cache
@@ -266,27 +296,25 @@ def _rfft() -> Callable[[np.ndarray], np.ndarray]:
     return partial(ducc0.fft.r2c, axes=(1,))
 
 
-def sum_bands(spectrum: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
-    """Sum the power of a spectrum over mel bands.
+def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
+    """Sum the power of a spectrum over the bands of a filter bank.
 
     Parameters
     ----------
-    spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1), C-contiguous
-        Overwritten.
+    squares : float32 ndarray of shape (n_frames, n_fft + 2)
+        Of the real and imaginary parts in turn. They have the same weight, so that they need not be
+        added before.
     bands : tuple
-        From :func:`constants`.
-    out : float32 ndarray of shape (n_frames, n_mels)
+        From :func:`band_blocks`.
+    out : float32 ndarray of shape (n_frames, n_bands)
         Where to put the sums.
 
     Returns
     -------
     out : ndarray
     """
-    # Real and imaginary parts have the same weight, so their squares need not be added before.
-    squares = spectrum.view(np.float32)
-    np.square(squares, out=squares)
-    for parts, mels, weights in bands:
-        np.matmul(squares[:, parts], weights, out=out[:, mels])
+    for parts, columns, weights in bands:
+        np.matmul(squares[:, parts], weights, out=out[:, columns])
     return out
 
 
@@ -330,9 +358,13 @@ def mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: floa
 @lru_cache(maxsize=16)
 def hann(n_fft: int) -> np.ndarray:
     """Periodic Hann window; read-only."""
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+    window = _hann(n_fft).astype(np.float32)
     window.flags.writeable = False
     return window
+
+
+def _hann(n_fft: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
 
 def warn_of_silent_bands(

@@ -1,0 +1,298 @@
+"""The 57 columns of GTZAN's feature tables, from samples.
+
+The tables that circulate hold means and variances of what librosa computes with its defaults. Here
+only what the columns asked for need is computed, from one transform, some frames at a time. The
+values are those of librosa 0.11.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import ClassVar
+
+import numpy as np
+
+from .chroma import Chroma
+from .harmonic import Separation
+from .spectra import check_samples, constants, stft_blocks, sum_bands, to_decibels
+from .tempo import tempo
+
+#: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
+GTZAN_FEATURES = (
+    *(
+        f"{name}_{statistic}"
+        for name in (
+            "chroma_stft",
+            "rms",
+            "spectral_centroid",
+            "spectral_bandwidth",
+            "rolloff",
+            "zero_crossing_rate",
+            "harmony",
+            "perceptr",
+        )
+        for statistic in ("mean", "var")
+    ),
+    "tempo",
+    *(f"mfcc{i}_{statistic}" for i in range(1, 21) for statistic in ("mean", "var")),
+)
+
+#: What the tables were computed with; other values would give other columns.
+SAMPLE_RATE = 22050
+N_FFT = 2048
+HOP_LENGTH = 512
+N_MFCC = 20
+N_MELS = 128
+
+#: Frames whose samples are summed at once.
+_BLOCK_FRAMES = 256
+
+#: Share of a frame's magnitude that lies below its roll-off frequency.
+_ROLLOFF = 0.85
+
+
+def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.ndarray:
+    """Compute the 57 features of GTZAN's tables, of one track.
+
+    Parameters
+    ----------
+    y : float ndarray of shape (n_samples,)
+        Mono samples at 22,050 Hz, the rate of the tables, where full scale is 1.
+    columns : iterable of str, default=None
+        Some of :data:`skgenre.features.GTZAN_FEATURES`. None computes all.
+
+    Returns
+    -------
+    features : float64 ndarray of shape (n_columns,)
+        In the order of `columns`, or named, in this order, by
+        :data:`skgenre.features.GTZAN_FEATURES`: mean and variance over
+        time of chroma, RMS level, spectral centroid, bandwidth and roll-off (Hz), zero-crossing
+        rate, the harmonic and the percussive signal; the tempo in beats a minute; mean and
+        variance of 20 MFCCs.
+
+    Raises
+    ------
+    TypeError
+        If `y` holds integers.
+    ValueError
+        If `y` is not one-dimensional, shorter than a frame of 2,048 samples, not finite, or
+        absurdly large; or if `columns` are unknown, repeated or none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import track_features
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(66150) / 22050)
+    >>> track_features(y).shape
+    (57,)
+    >>> track_features(y, ["spectral_centroid_mean"]).round(-1)
+    array([440.])
+    """
+    names = check_columns(columns)
+    return compute_columns(check_samples(y, shortest=N_FFT), names)
+
+
+def check_columns(columns: Iterable[str] | None) -> list[str]:
+    """Validate names of columns; None are all.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown or repeated, or there is none.
+    """
+    if columns is None:
+        return list(GTZAN_FEATURES)
+    names = [columns] if isinstance(columns, str) else list(columns)
+    for i, name in enumerate(names):
+        if name not in GTZAN_FEATURES:
+            near = get_close_matches(str(name), GTZAN_FEATURES, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"columns has {name!r}, which GTZAN's tables do not have{hint}")
+        if name in names[:i]:
+            raise ValueError(f"columns has {name!r} more than once")
+    if not names:
+        raise ValueError("columns is empty; name at least one, or use None for all")
+    return names
+
+
+def compute_columns(y: np.ndarray, columns: Sequence[str]) -> np.ndarray:
+    """As :func:`track_features`, of samples and columns that need no check."""
+    series = {_series(name) for name in columns}
+    values: dict[str, float] = {}
+    for name, compute in (("rms", _rms), ("zero_crossing_rate", _zero_crossing_rate)):
+        if name in series:
+            values |= _statistics(name, compute(y))
+    parts = [part(y, series & part.series) for part in _PARTS if series & part.series]
+    if parts:
+        for rows, spectrum in stft_blocks(y, n_fft=N_FFT, hop_length=HOP_LENGTH):
+            for part in parts:
+                part.add(rows, spectrum)
+    for part in parts:
+        values |= part.values()
+    return np.array([values[name] for name in columns])
+
+
+def _series(column: str) -> str:
+    """Name of what is computed over time for a column."""
+    if column.startswith("mfcc"):
+        return "mfcc"
+    return column.removesuffix("_mean").removesuffix("_var")
+
+
+def _statistics(name: str, x: np.ndarray) -> dict[str, float]:
+    return {f"{name}_mean": x.mean(dtype=float), f"{name}_var": x.var(dtype=float)}
+
+
+# ---------------------------------------------------------------- of the samples
+
+
+def _rms(y: np.ndarray) -> np.ndarray:
+    def squares(first: int, last: int) -> np.ndarray:
+        return np.square(y[first:last], dtype=float)
+
+    return np.sqrt(_frame_sums(squares, len(y)) / N_FFT)
+
+
+def _zero_crossing_rate(y: np.ndarray) -> np.ndarray:
+    def crossings(first: int, last: int) -> np.ndarray:
+        # As librosa: values this near to 0 count as positive. The first sample has none before it.
+        negative = y[max(0, first - 1) : last] < -1e-10
+        found = negative[1:] != negative[:-1]
+        return found if first else np.concatenate([[False], found])
+
+    # A frame's first sample has none before it: frames are one sample shorter at the start.
+    return _frame_sums(crossings, len(y), skip=1) / N_FFT
+
+
+def _frame_sums(values: Callable[[int, int], np.ndarray], n: int, skip: int = 0) -> np.ndarray:
+    """Sum values of samples over each centred frame, of which the first `skip` are left out."""
+    sums = []
+    n_frames = 1 + n // HOP_LENGTH
+    for first in range(0, n_frames, _BLOCK_FRAMES):
+        last = min(n_frames, first + _BLOCK_FRAMES)
+        start = np.arange(first, last) * HOP_LENGTH - N_FFT // 2
+        begin, end = max(0, start[0]), min(n, start[-1] + N_FFT)
+        cumulative = np.concatenate([[0], np.cumsum(values(begin, end))])
+        last_of = np.minimum(start + N_FFT, end) - begin
+        sums.append(cumulative[last_of] - cumulative[np.clip(start + skip, begin, end) - begin])
+    return np.concatenate(sums)
+
+
+# ---------------------------------------------------------------- of the spectra
+
+
+class _Part(ABC):
+    """Some series that are computed together, from spectra that come in blocks."""
+
+    #: Names of the series.
+    series: ClassVar[frozenset[str]]
+
+    def __init__(self, y: np.ndarray, wanted: set[str]):
+        self.y, self.wanted = y, wanted
+        self.n_frames = 1 + len(y) // HOP_LENGTH
+
+    @abstractmethod
+    def add(self, rows: slice, spectrum: np.ndarray) -> None:
+        """Count in the spectra of some frames, which are to stay as they are."""
+
+    @abstractmethod
+    def values(self) -> dict[str, float]:
+        """Compute the columns, at the end."""
+
+
+class _Chroma(_Part):
+    series = frozenset({"chroma_stft"})
+
+    def __init__(self, y, wanted):
+        super().__init__(y, wanted)
+        self._chroma = Chroma(self.n_frames, SAMPLE_RATE, N_FFT)
+
+    def add(self, rows, spectrum):
+        self._chroma.add(rows, np.square(np.abs(spectrum)))
+
+    def values(self):
+        return _statistics("chroma_stft", self._chroma.compute())
+
+
+class _Shape(_Part):
+    """Centroid, bandwidth and roll-off of each frame, in Hz; 0 of silence."""
+
+    series = frozenset({"spectral_centroid", "spectral_bandwidth", "rolloff"})
+
+    def __init__(self, y, wanted):
+        super().__init__(y, wanted)
+        self._over_time = {name: np.empty(self.n_frames) for name in self.series}
+        self._frequency = np.arange(N_FFT // 2 + 1) * (SAMPLE_RATE / N_FFT)
+        self._powers = self._frequency[:, None] ** np.arange(3)
+
+    def add(self, rows, spectrum):
+        magnitude = np.abs(spectrum)
+        if self.wanted & {"spectral_centroid", "spectral_bandwidth"}:
+            moments = magnitude @ self._powers
+            total = np.where(moments[:, 0] < np.finfo(np.float32).tiny, 1, moments[:, 0])
+            centroid = moments[:, 1] / total
+            variance = moments[:, 2] / total - centroid**2
+            self._over_time["spectral_centroid"][rows] = centroid
+            self._over_time["spectral_bandwidth"][rows] = np.sqrt(np.maximum(variance, 0))
+        if "rolloff" in self.wanted:
+            cumulative = np.cumsum(magnitude, axis=1)
+            below = cumulative < _ROLLOFF * cumulative[:, -1:]
+            self._over_time["rolloff"][rows] = self._frequency[below.sum(axis=1)]
+
+    def values(self):
+        values = {}
+        for name in self.wanted:
+            values |= _statistics(name, self._over_time[name])
+        return values
+
+
+class _Levels(_Part):
+    """What is computed from the levels of the mel bands."""
+
+    series = frozenset({"mfcc", "tempo"})
+
+    def __init__(self, y, wanted):
+        super().__init__(y, wanted)
+        _, self._bands, self._dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
+        self._levels = np.empty((self.n_frames, N_MELS), np.float32)
+
+    def add(self, rows, spectrum):
+        squares = np.square(spectrum.view(np.float32))
+        sum_bands(squares, self._bands, self._levels[rows])
+
+    def values(self):
+        values = {}
+        levels = to_decibels(self._levels)
+        if "mfcc" in self.wanted:
+            coefficients = levels @ self._dct
+            for i, column in enumerate(coefficients.T, start=1):
+                values |= _statistics(f"mfcc{i}", column)
+        if "tempo" in self.wanted:
+            onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
+            # An onset counts where its frame begins; the difference is to the frame before.
+            onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
+            values["tempo"] = tempo(onset, SAMPLE_RATE, HOP_LENGTH)
+        return values
+
+
+class _Separated(_Part):
+    series = frozenset({"harmony", "perceptr"})
+
+    def __init__(self, y, wanted):
+        super().__init__(y, wanted)
+        self._separation = Separation(y, N_FFT, HOP_LENGTH)
+
+    def add(self, rows, spectrum):
+        self._separation.add(spectrum)
+
+    def values(self):
+        found = {"harmony": self._separation.harmonic, "perceptr": self._separation.percussive}
+        values = {}
+        for name, moments in found.items():
+            values |= {f"{name}_mean": moments.mean, f"{name}_var": moments.variance}
+        return values
+
+
+_PARTS: tuple[type[_Part], ...] = (_Chroma, _Shape, _Levels, _Separated)
