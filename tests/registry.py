@@ -70,7 +70,7 @@ CHECKED = [
     ANNClassifier(hidden_units=(16,), **_QUICK),
     CNNClassifier(filters=(8,), dense_units=16, **_QUICK),
     LSTMClassifier(units=(8,), dense_units=16, **_QUICK),
-    MelCNNClassifier(filters=(8,), dense_units=16, **_QUICK),
+    MelCNNClassifier(filters=(8, 8), dense_units=16, **_QUICK),
     *TRANSFORMERS.values(),
 ]
 

