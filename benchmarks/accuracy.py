@@ -42,15 +42,12 @@ RANDOM = ("mel", "ann", "cnn", "lstm", "forest")
 N_DRAWS = 10_000
 
 
-class Shifted(TransformerMixin, BaseEstimator):
-    """The mean of each coefficient taken away, and all divided by one number, or neither."""
-
-    def __init__(self, divide=False):
-        self.divide = divide
+class OneNumber(TransformerMixin, BaseEstimator):
+    """Coefficients centred, and all divided by one number."""
 
     def fit(self, X, y=None):
         self.mean_ = np.nanmean(X, axis=(0, 1, 2))
-        self.scale_ = np.nanstd(X - self.mean_) if self.divide else 1.0
+        self.scale_ = np.nanstd(X - self.mean_)
         return self
 
     def transform(self, X):
@@ -85,16 +82,16 @@ def variants():
     )
     for name in ("ann", "cnn", "lstm"):
         for words, scaler in (
+            ("as they are", "passthrough"),
             ("each coefficient scaled", SegmentScaler()),
-            ("centred", Shifted()),
-            ("centred, divided by one number", Shifted(divide=True)),
+            ("divided by one number", OneNumber()),
         ):
             yield (
                 f"{name}, {words}",
                 name,
-                lambda seed, name=name, scaler=scaler: make_pipeline(
-                    clone(scaler), genre_pipeline(name, random_state=seed)[-1]
-                ),
+                lambda seed, name=name, scaler=scaler: genre_pipeline(
+                    name, random_state=seed
+                ).set_params(segmentscaler=scaler)[1:],
             )
 
 

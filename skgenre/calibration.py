@@ -225,7 +225,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
 
 def _with_segments(X) -> np.ndarray:
-    """Indices of the tracks that have a segment; of all, if `X` is no tensor."""
+    """Find the tracks that have a segment: all, if `X` is no tensor."""
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return np.flatnonzero(segment_mask(as_tensor(X)).any(axis=1))
     return np.arange(len(X) if hasattr(X, "__len__") else X.shape[0])

@@ -11,6 +11,7 @@ from skgenre import (
     ANNClassifier,
     CNNClassifier,
     LSTMClassifier,
+    MelCNNClassifier,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
@@ -32,6 +33,16 @@ NETWORKS = {
     ),
     "lstm": LSTMClassifier(
         units=(8,), dense_units=8, dropout=0.1, epochs=12, learning_rate=0.03, random_state=0
+    ),
+    "mel": MelCNNClassifier(
+        filters=(8, 8),
+        dense_units=8,
+        dropout=0.1,
+        crop_frames=6,
+        epochs=20,
+        batch_size=8,
+        learning_rate=0.03,
+        random_state=0,
     ),
 }
 TRANSFORMERS = {"scaler": SegmentScaler(), "summary": SegmentSummary()}
@@ -59,6 +70,7 @@ CHECKED = [
     ANNClassifier(hidden_units=(16,), **_QUICK),
     CNNClassifier(filters=(8,), dense_units=16, **_QUICK),
     LSTMClassifier(units=(8,), dense_units=16, **_QUICK),
+    MelCNNClassifier(filters=(8, 8), dense_units=16, **_QUICK),
     *TRANSFORMERS.values(),
 ]
 
@@ -68,5 +80,5 @@ _MINIBATCHES = (
 )
 EXPECTED_FAILURES = {
     name: {"check_sample_weight_equivalence_on_dense_data": _MINIBATCHES}
-    for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier")
+    for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier", "MelCNNClassifier")
 }

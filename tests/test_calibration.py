@@ -105,14 +105,15 @@ def test_a_genre_of_one_artist_leaves_probabilities_as_they_are():
     clf = GroupCalibratedClassifier(LinearDiscriminantAnalysis())
     with pytest.warns(UserWarning, match="tracks of one group only"):
         clf.fit(X, y, groups=artists)
-    assert clf.temperature_ == 1 and clf.threshold_ is None
+    assert clf.temperature_ == 1
+    assert clf.threshold_ is None
 
 
 def test_tensors_of_tracks_keep_their_segments_and_one_warning():
     X, y = make_tensor(30, seed=0)
     X[4] = np.nan
     inner = SegmentVotingClassifier(LinearDiscriminantAnalysis())
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="1 of 30 tracks") as caught:
         clf = GroupCalibratedClassifier(inner).fit(X, y, groups=np.arange(30) // 2)
     assert len(caught) == 1  # of the last fit alone
     segments = clf.predict_segments_proba(X[5:])

@@ -36,6 +36,30 @@ def random_architecture(rng):
     )
 
 
+def random_pooling_architecture(rng):
+    """A network for any number of frames: padded and strided kernels, pooling over time."""
+    frames, coefficients = (int(n) for n in rng.integers(1, 30, 2))
+    layers = [L.Reshape((-1, coefficients, 1))]
+    if rng.integers(2):
+        layers.append(L.Activation("relu"))
+    for _ in range(rng.integers(1, 4)):
+        units, strides, *kernel = (int(n) for n in rng.integers(1, 6, 4))
+        layers.append(
+            L.Conv2D(
+                units,
+                rng.choice(["relu", "linear"]),
+                tuple(kernel),
+                strides,
+                "same",
+                rng.random() < 0.5,
+            )
+        )
+        middle = [L.BatchNormalization(0.9), L.Activation("relu"), L.MaxPooling2D(), L.Dropout(0.5)]
+        layers += [middle[i] for i in rng.permutation(4)[: rng.integers(5)]]
+    layers += [L.TimePooling(), L.BatchNormalization(), L.Dense(4, "relu")]
+    return L.Architecture((frames, coefficients), (*layers, L.Dense(3, "softmax")))
+
+
 def random_weights(architecture, rng):
     return [
         (
@@ -65,6 +89,44 @@ def test_equals_keras(seed):
     np.testing.assert_allclose(proba.sum(axis=1), 1, atol=1e-12)
 
 
+@pytest.mark.parametrize("seed", range(14))
+def test_equals_keras_on_any_number_of_frames(seed):
+    rng = np.random.default_rng(seed)
+    architecture = random_pooling_architecture(rng)
+    assert architecture.takes_any_frames
+    weights = random_weights(architecture, rng)
+    X = rng.normal(0, 3, (20, rng.integers(1, 60), architecture.input_shape[1])).astype(np.float32)
+    proba = inference.predict_proba(architecture.with_frames(X.shape[1]), weights, X)
+    np.testing.assert_allclose(proba, keras_proba(architecture, weights, X), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "kernel", "strides"), [(9, 3, 2), (8, 5, 2), (4, 4, 3), (7, 2, 2)]
+)
+def test_strides_without_padding(size, kernel, strides):
+    conv = L.Conv2D(3, "relu", (kernel, 1), strides)
+    architecture = L.Architecture(
+        (size, 5), (L.Reshape((size, 5, 1)), conv, L.Flatten(), L.Dense(2, "softmax"))
+    )
+    weights = random_weights(architecture, np.random.default_rng(0))
+    X = np.random.default_rng(1).normal(size=(6, size, 5)).astype(np.float32)
+    proba = inference.predict_proba(architecture, weights, X)
+    np.testing.assert_allclose(proba, keras_proba(architecture, weights, X), atol=1e-5)
+
+
+def test_a_normalisation_between_kernel_and_relu_costs_nothing():
+    architecture = L.Architecture(
+        (12, 8), (*L.mel_cnn_layers((12, 8), (4, 4), 3, 0.4), L.Dense(2, "softmax"))
+    )
+    operations = inference._fuse(
+        architecture, random_weights(architecture, np.random.default_rng(0))
+    )
+    assert [operation.kind for operation in operations] == [
+        *("Reshape", "Conv2D", "MaxPooling2D", "bias", "relu", "Conv2D", "bias", "relu"),
+        *("TimePooling", "Dense", "bias", "relu", "Dense", "bias", "softmax"),
+    ]
+
+
 def test_extreme_inputs_neither_overflow_nor_warn():
     architecture = L.Architecture((5, 3), (L.LSTM(4), L.Dense(3, "softmax")))
     weights = random_weights(architecture, np.random.default_rng(0))
@@ -81,8 +143,8 @@ def test_no_segments():
 
 def test_input_is_not_modified():
     rng = np.random.default_rng(5)
-    for _ in range(8):
-        architecture = random_architecture(rng)
+    for i in range(16):
+        architecture = (random_architecture, random_pooling_architecture)[i % 2](rng)
         X = rng.normal(size=(3, *architecture.input_shape)).astype(np.float32)
         X.flags.writeable = False
         weights = random_weights(architecture, rng)

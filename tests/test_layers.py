@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier, layers as L
+from skgenre import ANNClassifier, CNNClassifier, LSTMClassifier, MelCNNClassifier, layers as L
 
 PUBLISHED = [
     (ANNClassifier(), 1_014_218, 1_014_218),
@@ -51,8 +51,39 @@ def test_shapes_of_the_published_cnn():
     )
 
 
+def test_shapes_of_the_mel_cnn():
+    network = architecture(MelCNNClassifier(), (646, 64), 3)
+    after_blocks = [
+        shape
+        for layer, shape in zip(network.layers, network.shapes[1:], strict=True)
+        if isinstance(layer, L.Activation | L.TimePooling)
+    ]
+    assert after_blocks == [(323, 32, 16), (162, 16, 32), (81, 8, 48), (41, 4, 64), (128,)]
+    assert network.count_parameters() == 56_083
+    assert network.count_parameters(trainable_only=True) == 55_507
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (L.Reshape((-1, 4, 1)), L.TimePooling(), True),
+        (L.Reshape((8, 4, 1)), L.TimePooling(), False),
+        (L.Reshape((4, -1, 1)), L.TimePooling(), True),
+        (L.Reshape((-1, 4, 1)), L.Flatten(), False),
+    ],
+)
+def test_networks_that_pool_over_time_take_any_number_of_frames(first, last, expected):
+    network = L.Architecture((8, 4), (first, L.Conv2D(2), last, L.Dense(3)))
+    assert network.takes_any_frames is expected
+
+
+def test_a_network_whose_weights_depend_on_the_frames_does_not_take_any_number():
+    layers = (L.Reshape((4, 1, -1)), L.Conv2D(2, kernel_size=(1, 1)), L.TimePooling())
+    assert not L.Architecture((8, 4), layers).takes_any_frames
+
+
 @pytest.mark.parametrize("input_shape", [(1, 1), (1, 2), (2, 1), (1, 40), (3, 3), (5, 2)])
-@pytest.mark.parametrize("classifier", [c for c, _, _ in PUBLISHED])
+@pytest.mark.parametrize("classifier", [*(c for c, _, _ in PUBLISHED), MelCNNClassifier()])
 def test_networks_shrink_to_small_inputs(classifier, input_shape):
     assert architecture(classifier, input_shape).shapes[-1] == (10,)
 
@@ -60,10 +91,12 @@ def test_networks_shrink_to_small_inputs(classifier, input_shape):
 @pytest.mark.parametrize(
     ("layers", "error", "message"),
     [
-        (["dense"], TypeError, r"unknown layer 'dense'; the known layers are \['BatchNorm"),
+        (["dense"], TypeError, r"unknown layer 'dense'; the known layers are \['Activation"),
         ([L.Conv2D(3)], ValueError, r"layer 0.* takes 3 axes .* gets shape \(8, 4\)"),
         ([L.Flatten(), L.LSTM(3)], ValueError, r"layer 1.* takes 2 axes .* Reshape"),
         ([L.Reshape((3, 3))], ValueError, r"cannot reshape \(8, 4\) into \(3, 3\)"),
+        ([L.Reshape((-1, 3))], ValueError, r"cannot reshape \(8, 4\) into \(-1, 3\)"),
+        ([L.Reshape((-1, 0))], ValueError, r"cannot reshape \(8, 4\) into \(-1, 0\)"),
         ([L.Reshape((8, 4, 1)), L.Conv2D(3, kernel_size=(2, 5))], ValueError, "does not fit"),
     ],
 )
@@ -78,6 +111,10 @@ def test_layers_that_do_not_fit(layers, error, message):
         (lambda: L.Dense(3, "gelu"), r"activation='gelu' is not known; use one of \['linear'"),
         (lambda: L.Dense(0), "units=0 must be at least 1"),
         (lambda: L.LSTM(-1), "units=-1 must be at least 1"),
+        (lambda: L.Activation("gelu"), r"activation='gelu' is not known; use one of \['linear'"),
+        (lambda: L.Conv2D(3, padding="full"), r"padding='full' is not known; use one of \['valid'"),
+        (lambda: L.Conv2D(3, strides=0), r"strides=0 must be at least 1"),
+        (lambda: L.BatchNormalization(1.0), "momentum=1.0 must be at least 0 and below 1"),
     ],
 )
 def test_bad_layers(make, message):

@@ -59,15 +59,19 @@ class Computed(TrackExtractor):
 
     @property
     def track_shape(self):
+        """Shape of a track's array."""
         return self.extractor.track_shape
 
     def extract_track(self, audio):
+        """Compute the array of one track."""
         return self.extractor.extract_track(audio)
 
     def fit(self, X, y=None):
+        """Do nothing."""
         return self
 
     def transform(self, X):
+        """Look up the features of paths."""
         return _safe_indexing(self.features, [self.index[path] for path in X])
 
     def __sklearn_clone__(self):

@@ -41,7 +41,8 @@ seed_option = click.option(
     help="For random numbers.",
 )
 
-# Named here, the default first, and not read from the library, so that help needs none of it; a test compares.
+# Named here, the default first, and not read from the library, so that help needs none of it; a
+# test compares.
 PRESETS = [
     *("descriptors", "mel", "blend", "musicnn", "ann", "cnn", "lstm"),
     *("knn", "svm", "logistic", "lda", "forest", "boosting"),

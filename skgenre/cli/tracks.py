@@ -76,7 +76,7 @@ def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | 
 
 
 def _prediction(classes, proba) -> dict:
-    """The most probable genre, its probability, and those of all."""
+    """Return the most probable genre, its probability, and those of all."""
     by_genre = {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
     return {
         "genre": str(classes[np.argmax(proba)]),

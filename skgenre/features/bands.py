@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._sklearn import Interval
-from .extractor import Report, TrackExtractor
+from .extractor import TrackExtractor
 from .filters import check_band_limits
+from .report import Report
 from .spectra import warn_of_silent_bands
 
 

@@ -24,7 +24,8 @@ from sklearn.utils import Bunch
 from .._files import replace_file
 from .._paths import expand
 from .cache import class_key, content_hash, stamp, versions
-from .extractor import Report, TrackExtractor, check_paths
+from .extractor import TrackExtractor, check_paths
+from .report import Report
 
 _FORMAT = 2
 #: What of a manifest the array depends on; the rest is where files lie, and how far it is.

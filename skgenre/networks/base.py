@@ -28,7 +28,7 @@ from .holdout import hold_out, warn_of_forgotten_groups
 from .layers import Layer
 from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
-from .recipe import Augmentation, Recipe
+from .recipe import NO_AUGMENTATION, PUBLISHED, Augmentation, Recipe
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -186,12 +186,12 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         )
 
     def _recipe(self) -> Recipe:
-        """Loss and optimiser."""
-        return Recipe()
+        """Choose loss and optimiser."""
+        return PUBLISHED
 
     def _augmentation(self) -> Augmentation:
-        """What is done to training segments."""
-        return Augmentation()
+        """Choose what is done to training segments."""
+        return NO_AUGMENTATION
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
@@ -249,8 +249,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             X,
             y,
             sample_weight,
-            epochs=self.epochs,
             resume=resume,
+            epochs=self.epochs,
             validation_fraction=fraction,
             early_stopping=self.early_stopping,
             groups=groups,
@@ -304,9 +304,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 f"y holds {new}, which are not among the classes of the first call, "
                 f"{fitted.classes_}"
             )
-        fitted._fit(
-            X, y, sample_weight, epochs=1, resume=resume, keep_state=True, constant_rate=True
-        )
+        fitted._fit(X, y, sample_weight, resume=resume, keep_state=True)
         self.__dict__ = fitted.__dict__
         return self
 
@@ -316,15 +314,14 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         y,
         sample_weight,
         *,
-        epochs,
         resume,
         keep_state,
-        constant_rate=False,
+        epochs=None,
         validation_fraction=None,
         early_stopping=False,
         groups=None,
     ) -> None:
-        """Train from new weights or, to `resume`, from those of the earlier call."""
+        """Train anew or, to `resume`, on; without `epochs` for one of an unknown number."""
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
         )
@@ -369,7 +366,6 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             recipe=self._recipe(),
-            constant_rate=constant_rate,
             patience=self.n_iter_no_change if early_stopping else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,

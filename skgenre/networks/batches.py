@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..tensor import spread
-from .recipe import Augmentation
+from .recipe import NO_AUGMENTATION, Augmentation
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Segments:
     segment: np.ndarray
     y: np.ndarray
     weight: np.ndarray
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = NO_AUGMENTATION
 
     @classmethod
-    def of(cls, X, mask, tracks, y, weight, augmentation=Augmentation()) -> Segments:
+    def of(cls, X, mask, tracks, y, weight, augmentation=NO_AUGMENTATION) -> Segments:
         """Spread tracks of a tensor into their segments.
 
         Parameters

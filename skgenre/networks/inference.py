@@ -79,17 +79,17 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     )
     for i, (layer, arrays, shape) in enumerate(layers):
         following = [type(layer) for layer, _, _ in layers[i + 1 : i + 3]]
-        kind = operations[-1].kind if operations else None
+        last = [operation.kind for operation in operations[-2:]]
         if isinstance(layer, L.BatchNormalization):
             affine = _scale_and_shift(layer, arrays)
-            if kind == "bias":
-                operations[-2:] = _follow(*operations[-2:], *affine)
+            if last in (["Conv2D", "bias"], ["Dense", "bias"]):
+                operations[-2:] = _follow(operations[-2], operations[-1], *affine)
             elif _reaches_kernel(following):
                 scale_and_shift = affine
             else:
                 operations.append(_Operation("affine", layer, shape, affine))
         elif isinstance(layer, L.Conv2D | L.Dense):
-            kernel, bias = arrays if len(arrays) == 2 else (*arrays, np.float32([0]))
+            kernel, bias = [*arrays, np.zeros(1, np.float32)][:2]
             if scale_and_shift:
                 kernel, bias = _absorb(*scale_and_shift, kernel, bias)
                 scale_and_shift = None
@@ -102,7 +102,7 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
                 operations.append(_Operation(layer.activation, layer, output))
         elif isinstance(layer, L.Activation):
             # In place only what is a buffer of ours, and not the input.
-            in_place = kind == "bias"
+            in_place = last[-1:] == ["bias"]
             operations.append(
                 _Operation(layer.activation if in_place else "Activation", layer, shape)
             )

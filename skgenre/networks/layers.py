@@ -53,7 +53,7 @@ def _check_activation(activation: str) -> None:
 
 
 def _same_size(size: int, strides: int) -> int:
-    """Number of positions at which a window padded as Keras' ``"same"`` lies."""
+    """Count the positions of a window that is padded as Keras' ``"same"``."""
     return -(-size // strides)
 
 

@@ -67,7 +67,7 @@ class MelCNNClassifier(SegmentClassifier):
 
     Notes
     -----
-    At the defaults, on 64 bands and three genres, it has 56,083 parameters, 55,635 of them
+    At the defaults, on 64 bands and three genres, it has 56,083 parameters, 55,507 of them
     trainable. Its layers are those of VGG networks (Simonyan and Zisserman, 2015), its masks those
     of SpecAugment (Park et al., 2019), its optimiser and learning rate those of Loshchilov and
     Hutter (2017, 2019).

@@ -32,6 +32,10 @@ class Recipe:
     scheduled: bool = False
 
 
+#: Of the published networks.
+PUBLISHED = Recipe()
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """How training segments are cropped and changed, anew in each epoch.
@@ -62,7 +66,7 @@ class Augmentation:
         -------
         x : float32 ndarray of shape (n_segments, n_cropped_frames, n_coefficients)
         """
-        if self == Augmentation():
+        if self == NO_AUGMENTATION:
             return x
         n, n_frames, n_coefficients = x.shape
         length = min(self.crop_frames or n_frames, n_frames)
@@ -77,9 +81,13 @@ class Augmentation:
         return x
 
 
+#: Takes segments as they are.
+NO_AUGMENTATION = Augmentation()
+
+
 def _draw_mask(size: int, longest: float, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a run of places to mask in each of `n` rows, at most `longest` of the `size` places."""
-    width = rng.uniform(0, longest * size, (n, 1))
-    start = rng.uniform(0, size - width)
+    width = rng.integers(0, int(longest * size), (n, 1), endpoint=True)
+    start = rng.integers(0, size - width, endpoint=True)
     place = np.arange(size)
     return (place >= start) & (place < start + width)

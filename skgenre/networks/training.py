@@ -31,7 +31,7 @@ from .keras_models import (
     weight_variables,
 )
 from .optimisation import WarmupCosine, make_loss, make_optimizer
-from .recipe import Recipe
+from .recipe import PUBLISHED, Recipe
 from .weights import initial_weights
 
 #: Steps in one call of the compiled function: an epoch is 1.3 to 1.65 times as fast as at 1,
@@ -219,11 +219,10 @@ def train(
     validation: Segments | None,
     *,
     seed: Sequence[int],
-    epochs: int,
+    epochs: int | None,
     batch_size: int,
     learning_rate: float,
-    recipe: Recipe = Recipe(),
-    constant_rate: bool = False,
+    recipe: Recipe = PUBLISHED,
     patience: int | None = None,
     weights: Sequence[np.ndarray] | None = None,
     state: Sequence[np.ndarray] | None = None,
@@ -239,10 +238,11 @@ def train(
         What to learn from, and what to measure on after each epoch if not None.
     seed : sequence of int
         Seeds first weights, dropout, shuffling and augmentation.
+    epochs : int or None
+        None is one epoch of a number that is not known, so that a scheduled learning rate stays
+        as it is.
     recipe : Recipe
         Loss and optimiser.
-    constant_rate : bool, default=False
-        Keep the learning rate of a recipe that schedules it: more epochs are to come.
     patience : int, default=None
         Stop after so many epochs without a better validation loss, and go back to the best
         weights.
@@ -267,10 +267,10 @@ def train(
     with float32(), _POOL.borrow(architecture, recipe, plain) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
-        n_steps = 0 if constant_rate else epochs * -(-len(training) // batch_size)
+        n_steps = (epochs or 0) * -(-len(training) // batch_size)
         network.reset(weights, state, learning_rate, n_steps, rng)
         classifier = _PooledKerasClassifier(
-            model=lambda: network.model, epochs=epochs, callbacks=callbacks, verbose=verbose
+            model=lambda: network.model, epochs=epochs or 1, callbacks=callbacks, verbose=verbose
         )
         classifier.fit(
             network.training.holding(training, batch_size, rng),
