@@ -61,9 +61,12 @@ docs: $(VENV)/installed
 checks: $(VENV)/installed
 	$(BIN)/python docs/scikit_learn_checks.py
 
-# Rewrites the figures of the documentation that are measured on GTZAN=<folder>.
+# Rewrites the figures of the documentation that are measured on GTZAN=<folder>, and those of the
+# presets on genre folders of its tracks, TRACKS=<folder>; minutes, hours on few cores.
+TRACKS ?= $(GTZAN)/genres_original
 figures: $(VENV)/installed
 	$(BIN)/python benchmarks/gtzan_tables.py $(GTZAN)
+	$(BIN)/python benchmarks/accuracy.py $(TRACKS)
 
 # Trains the model that comes with the package, on GTZAN=<folder>.
 starter: $(VENV)/installed

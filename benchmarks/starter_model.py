@@ -4,8 +4,8 @@
 neither the harmonic-percussive separation nor the tempo, so that a song takes a fraction of a
 second. Of the baselines that make a file of a few kilobytes it is the one with the lowest log loss
 in folds by artist of the training and validation parts of the fault-filtered partition: it is the
-probabilities that are averaged over a song's windows, and shown. The test part chooses nothing; the
-accuracy on it is written into the file.
+probabilities that are averaged over a song's windows, and shown. It is calibrated on such folds.
+The test part chooses nothing; the accuracy on it is written into the file.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 import skgenre
 from skgenre import (
+    GroupCalibratedClassifier,
     SegmentVotingClassifier,
     TrackFeatures,
     filtered_split,
@@ -45,7 +46,8 @@ def candidates():
     for columns, which in ((without(*COSTLY), ""), (without(*COSTLY, *LEVELS), ", without levels")):
         for name in ("knn", "logistic", "lda"):
             features = TrackFeatures(columns=columns, window=30, on_error="warn")
-            model = SegmentVotingClassifier(make_baseline(name))
+            voting = SegmentVotingClassifier(make_baseline(name))
+            model = GroupCalibratedClassifier(voting, cv=10)
             yield f"{name} on {len(columns)} columns{which}", make_pipeline(features, model)
 
 
@@ -70,14 +72,25 @@ def main():
     for name, pipeline in candidates():
         features, model = pipeline.named_steps.values()
         X, _ = pieces_to_tracks(table.data[features.columns], table.track_ids)
-        model.fit(X[train], y[train])
+        model.fit(X[train], y[train], groups=artists[train])
         save(pipeline, STARTER)
         size = STARTER.stat().st_size
-        loss, accuracy = by_artist(model, X[train], y[train], artists[train])
+        loss, accuracy = by_artist(model.estimator, X[train], y[train], artists[train])
         print(f"{name}: log loss {loss:.3f}, accuracy {accuracy:.3f}, {size} bytes", flush=True)
         if size <= MOST_BYTES and (best is None or loss < best[0]):
-            best = loss, name, pipeline, model.score(X[test], y[test])
-    _, name, pipeline, accuracy = best
+            best = loss, name, pipeline, X[test]
+    _, name, pipeline, X_test = best
+    model = pipeline[-1]
+    accuracy = model.score(X_test, y[test])
+    loss, loss_before = (
+        log_loss(y[test], m.predict_proba(X_test)) for m in (model, model.estimator_)
+    )
+    print(f"Test part: log loss {loss:.3f}, not calibrated {loss_before:.3f}")
+    if model.threshold_ is not None:
+        sure = model.predict_proba(X_test).max(axis=1) >= model.threshold_
+        right = model.score(X_test[sure], y[test][sure])
+        share = f"{sure.mean():.0%} have a probability from {model.threshold_:.2f}"
+        print(f"{share}, of which {right:.0%} are right")
     description = (
         f"The model that comes with skgenre: {name} of GTZAN's 30-second table, trained on "
         f"{len(train)} tracks of ten genres; a song's probabilities are the means of those of its "

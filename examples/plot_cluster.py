@@ -23,7 +23,7 @@ if __name__ == "__main__":
         tracks = make_tracks(6, genres=2, duration=7, random_state=0, folder=folder)
         pipe = make_pipeline(
             MFCCSegmenter(memory=f"{folder}/cache"),  # on a disk that all machines share
-            SegmentScaler(),
+            SegmentScaler(with_std=False),
             ANNClassifier(hidden_units=(32,), epochs=5, random_state=0),
         )
         search = GridSearchCV(

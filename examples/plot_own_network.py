@@ -62,7 +62,7 @@ X = MFCCSegmenter().transform(tracks.data)
 # It is a scikit-learn estimator like the others.
 
 search = GridSearchCV(
-    make_pipeline(SegmentScaler(), CRNNClassifier(epochs=10, random_state=0)),
+    make_pipeline(SegmentScaler(with_std=False), CRNNClassifier(epochs=10, random_state=0)),
     {"crnnclassifier__units": [16, 32]},
     cv=3,
 )

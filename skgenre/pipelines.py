@@ -158,7 +158,7 @@ def _segmenter(front: dict) -> MFCCSegmenter:
 
 
 #: The published networks, on MFCCs that are centred and not divided: unit variance would give the
-#: high coefficients the weight of the low ones, which costs accuracy on unseen artists. With the few
+#: high coefficients the weight of the low ones, and costs accuracy on unseen artists. With the few
 #: tracks that a folder has, batches of 32 would be too few steps for the CNN's running means to
 #: settle.
 _PUBLISHED = {

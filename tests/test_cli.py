@@ -63,6 +63,14 @@ def test_extract_makes_the_store_that_the_library_makes(folder, tmp_path, run):
     assert_array_equal(same.data, store.data)
 
 
+def test_extract_other_features(folder, tmp_path, run):
+    args = ("extract", folder, "-o", tmp_path / "store", "--features", "descriptors")
+    assert run(*args, "--segments", 2).exit_code == 0
+    assert load_store(tmp_path / "store").data.shape == (4, 2, 1, 659)
+    result = run(*args, "--placement", "spread")
+    assert "--placement=spread is for mfcc" in result.stderr
+
+
 def test_extract_leaves_out_what_cannot_be_read_unless_strict(folder, tmp_path, run):
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"junk")
@@ -141,6 +149,53 @@ def test_evaluate_keeps_artists_together(music, model, tmp_path, run):
     result = run("evaluate", music, "--model", model)
     score = load(model).score(tracks.data, tracks.target)
     assert result.stdout == f"{model}: right for {score:.1%} of 18 tracks\n"
+
+
+def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
+    (tmp_path / "disco").symlink_to(music / "disco")
+    (tmp_path / "metal").mkdir()
+    for path in (music / "metal").rglob("*.wav"):
+        (tmp_path / "metal" / path.name).hardlink_to(path)
+    # Enough for a segment of 3 seconds at most, and for no window.
+    write_sound(tmp_path / "metal" / "short.wav", make_sound(2.99))
+    with pytest.warns(UserWarning, match="1 of 13 tracks"):
+        result = run("evaluate", tmp_path, "--preset", "descriptors", "--preset", "knn")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert all("12 of 13 tracks" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_a_blend_can_be_trained_saved_and_asked(music, tmp_path, run):
+    path = tmp_path / "blend.skgenre"
+    result = run("train", music, "-o", path, "--preset", "blend", "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    track = load_folder(music).data[0]
+    result = run("predict", track, "--model", path, "--timeline", "--format", "jsonl")
+    answer = json.loads(result.stdout)
+    assert answer["timeline"][0]["stop"] == 7
+    assert answer["probability"] == pytest.approx(answer["timeline"][0]["probability"], abs=1e-3)
+    model = load(path)
+    assert [member[0].memory for member in model.estimators_] == [None, None]
+
+
+def test_predict_says_unsure_below_the_model_s_threshold(music, model, tmp_path, run):
+    fitted = load(model)
+    paths = load_folder(music).data[:3]
+    _, middle, highest = np.sort(fitted.predict_proba(paths).max(axis=1))
+    fitted[-1].threshold_ = float(middle + highest) / 2
+    save(fitted, tmp_path / "m.skgenre")
+    args = ("predict", *paths, "--model", tmp_path / "m.skgenre", "--format")
+    rows = [json.loads(line) for line in run(*args, "jsonl").stdout.splitlines()]
+    assert sorted(row["unsure"] for row in rows) == [False, True, True]
+    cells = list(csv.DictReader(io.StringIO(run(*args, "csv").stdout)))
+    assert [cell["unsure"] == "true" for cell in cells] == [row["unsure"] for row in rows]
+    assert [cell["genre"] for cell in cells] == [row["genre"] for row in rows]
+    lines = run(*args, "table").stdout.splitlines()
+    for row, line in zip(rows, lines[1:4], strict=True):
+        best = f"{row['genre']} {row['probability']:.2f}"
+        assert (f"unsure  {' ' * 4}  {best}, " in line) == row["unsure"]
+    assert "unsure 2" in lines[-1]
 
 
 def test_predict_without_a_model_of_ones_own(music, run):

@@ -24,40 +24,52 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int) -> i
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
 @click.option("-o", "--output", required=True, help="Folder of the store; made if missing.")
 @click.option(
+    "--features",
+    type=click.Choice(["mfcc", "mel", "descriptors", "musicnn"]),
+    default="mfcc",
+    show_default=True,
+    help="MFCCs of segments of 3 seconds, log-mel spectra or descriptors of windows of 30, or "
+    "embeddings of musicnn's patches of 3.",
+)
+@click.option(
     "--segments",
     type=int,
     default=10,
     show_default=True,
     callback=_check_segments,
-    help="The most segments to take of a track.",
+    help="The most segments, windows or patches to take of a track.",
 )
 @click.option(
     "--placement",
     type=click.Choice(["start", "spread"]),
     default="start",
     show_default=True,
-    help="Take segments from the start, or spread over the whole track.",
+    help="Take segments from the start, or spread over the whole track; of mfcc only.",
 )
 @strict_option
 @jobs_option
-def extract(sources, output, segments, placement, strict, jobs) -> None:
-    """Compute the MFCC segments of audio files into a store.
+def extract(sources, output, features, segments, placement, strict, jobs) -> None:
+    """Compute features of audio files into a store.
 
     Begun stores go on where they ended. skgenre.load_store opens a finished one. Ends with 1 if no
     file can be used.
     """
     import numpy as np
 
-    from ..features import MFCCSegmenter, extract_store
+    from .. import features as front_ends
 
-    segmenter = MFCCSegmenter(
-        n_segments=segments,
-        placement=placement,
-        on_error="raise" if strict else "warn",
-        n_jobs=jobs,
-        verbose=int(on_a_terminal()),
+    make = {
+        "mfcc": lambda: front_ends.MFCCSegmenter(n_segments=segments, placement=placement),
+        "mel": lambda: front_ends.MelSegmenter(n_windows=segments),
+        "descriptors": lambda: front_ends.TrackDescriptors(n_windows=segments),
+        "musicnn": lambda: front_ends.MusicnnEmbedder(patches=segments),
+    }
+    if placement != "start" and features != "mfcc":
+        raise ValueError(f"--placement={placement} is for mfcc; {features} takes whole tracks")
+    extractor = make[features]().set_params(
+        on_error="raise" if strict else "warn", n_jobs=jobs, verbose=int(on_a_terminal())
     )
-    store = extract_store(segmenter, audio_files(sources), output)
+    store = front_ends.extract_store(extractor, audio_files(sources), output)
     n = len(store.data)
     # A track that cannot be used has no first segment.
     n_used = n - int(np.isnan(store.data[:, 0, 0, 0]).sum())
