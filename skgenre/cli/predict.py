@@ -38,7 +38,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     """
     from ..persistence import describe
     from ..pipelines import STARTER
-    from .models import load_model, set_front_ends
+    from .models import confident_from, load_model, set_front_ends
     from .tracks import Progress, predictions, short_names
     from .writers import make_writer
 
@@ -55,7 +55,13 @@ def predict(sources, model, form, timeline, jobs) -> None:
     if on_a_terminal():
         click.echo(one_line(describe(model or STARTER)["description"]), err=True)
     form = form or ("table" if sys.stdout.isatty() else "csv")
-    writer = make_writer(form, short_names(paths, sources), pipeline.classes_, timeline=timeline)
+    writer = make_writer(
+        form,
+        short_names(paths, sources),
+        pipeline.classes_,
+        timeline=timeline,
+        may_be_unsure=confident_from(pipeline) is not None,
+    )
     n_failed = 0
     with (
         Progress(paths, on_a_terminal()) as bar,

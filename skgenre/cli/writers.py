@@ -20,6 +20,9 @@ from .terminal import clock, pad, printable, shorten, width
 #: Columns that are left for a path on the narrowest terminals.
 _NARROWEST = 12
 
+#: Columns in which three names of genres with their probabilities have room.
+_TOP_THREE = 34
+
 #: How a cell begins that spreadsheets would run as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -27,11 +30,13 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
-def make_writer(form: str, names: dict[str, str], classes, *, timeline: bool):
+def make_writer(
+    form: str, names: dict[str, str], classes, *, timeline: bool, may_be_unsure: bool = False
+):
     """Make the writer of a format, with ``write(track)`` and ``finish(n_failed)``."""
     if form == "jsonl":
         return JSONLines()
-    return CSV(timeline) if form == "csv" else Table(names, classes)
+    return CSV(timeline) if form == "csv" else Table(names, classes, may_be_unsure)
 
 
 def _write(content: bytes) -> None:
@@ -113,15 +118,19 @@ class Table:
     names : dict of str to str
         Short name of each path.
     classes : array of str
+    may_be_unsure : bool
+        Whether to keep room for the three most probable genres.
     """
 
-    def __init__(self, names: dict[str, str], classes):
+    def __init__(self, names: dict[str, str], classes, may_be_unsure: bool = False):
         self._names = {path: printable(name) for path, name in names.items()}
         self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
+        columns = shutil.get_terminal_size().columns
         # Two spaces between columns, and "0.93" with the runner-up beside each genre.
-        rest = 2 * (self._genre + 8) + 1
-        room = max(_NARROWEST, shutil.get_terminal_size().columns - rest)
+        beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
+        room = max(_NARROWEST, columns - self._genre - 11 - beside)
         self._path = min(room, max(len("path"), *map(width, self._names.values())))
+        self._rest = columns - self._path - self._genre - 11
         self._counts: Counter[str] = Counter()
 
     def write(self, track: dict) -> None:
@@ -130,9 +139,9 @@ class Table:
             has_probability = "probability" in track
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
         self._counts["unsure" if track.get("unsure") else track["genre"]] += 1
-        self._line(self._names[track["path"]], *_cells(track))
+        self._line(self._names[track["path"]], *_cells(track, self._rest))
         for start, stop, part in merge(track.get("timeline", ())):
-            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part))
+            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part, self._rest))
 
     def _line(self, path: str, genre: str, probability: str, runner_up: str) -> None:
         path = pad(shorten(path, self._path), self._path)
@@ -148,12 +157,18 @@ class Table:
             _echo(f"\n{count(n_used, n)}{listed}{left_out(n_used, n)}")
 
 
-def _cells(row: dict) -> tuple[str, str, str]:
-    """Genre, its probability, and the runner-up with its own; or "unsure" and the top three."""
+def _cells(row: dict, room: int) -> tuple[str, str, str]:
+    """Genre, its probability, and the runner-up with its own.
+
+    Or "unsure", and of the three most probable genres as many as there is room for.
+    """
     genre = printable(row["genre"])
     if row.get("unsure"):
-        top = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
-        return "unsure", "", ", ".join(f"{printable(name)} {p:.2f}" for name, p in top)
+        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
+        top = [f"{printable(name)} {p:.2f}" for name, p in ranked]
+        while len(top) > 1 and width(", ".join(top)) > room:
+            top.pop()
+        return "unsure", "", ", ".join(top)
     if "probability" not in row:
         return genre, "", ""
     others = {name: p for name, p in row["probabilities"].items() if name != row["genre"]}

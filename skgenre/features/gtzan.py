@@ -161,7 +161,13 @@ class TrackFeatures(TrackExtractor):
         return compute_columns(y, columns)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy of windows, 30 seconds where there are none, and their length."""
+        """Return a copy of windows, 30 seconds where there are none, and their length.
+
+        Returns
+        -------
+        extractor : TrackExtractor
+        seconds : float
+        """
         window = self.window or 30.0
         return clone(self).set_params(window=window, n_windows=None), window
 

@@ -166,7 +166,13 @@ class MFCCSegmenter(MelExtractor):
         return np.concatenate(blocks)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy that takes all segments in order, and their length in seconds."""
+        """Return a copy that takes all segments in order, and their length in seconds.
+
+        Returns
+        -------
+        extractor : TrackExtractor
+        seconds : float
+        """
         whole = clone(self).set_params(n_segments=None, placement="start")
         return whole, self.segment_duration
 

@@ -163,7 +163,13 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
         return found[:, None]
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy that takes all segments in order, and their length in seconds."""
+        """Return a copy that takes all segments in order, and their length in seconds.
+
+        Returns
+        -------
+        extractor : TrackExtractor
+        seconds : float
+        """
         return clone(self).set_params(patches=None), N_FRAMES * HOP_LENGTH / SAMPLE_RATE
 
     def _embed(self, audio: AudioFile, n_samples: int) -> np.ndarray:
