@@ -13,6 +13,7 @@ from skgenre.networks.batches import Segments
 from skgenre.networks.optimisation import SmoothedCrossentropy, WarmupCosine
 from skgenre.networks.recipe import Augmentation, Recipe
 from skgenre.networks.weights import initial_weights
+from skgenre.persistence.models import _make_layer
 
 from .conftest import make_tensor
 from .registry import NETWORKS
@@ -203,3 +204,9 @@ def test_keras_saves_and_loads_its_models(data, tmp_path):
     expected = bare.predict(X, verbose=0)
     np.testing.assert_allclose(checkpoint.predict(X, verbose=0), expected, atol=1e-6)
     np.testing.assert_allclose(clf.predict_proba(X), expected, atol=1e-5)
+
+
+def test_a_size_of_a_model_file_is_left_open_only_where_it_may_be():
+    assert _make_layer("Reshape", target_shape=[-1, 4, 1]) == L.Reshape((-1, 4, 1))
+    with pytest.raises(ValueError, match="must be integers above 0"):
+        _make_layer("MaxPooling2D", pool_size=[-1, 2])

@@ -294,7 +294,8 @@ import skgenre
 for module in pkgutil.walk_packages(skgenre.__path__, "skgenre."):
     # The latter import TensorFlow, which takes seconds.
     if module.name not in (
-        "skgenre.__main__", "skgenre.networks.keras_models", "skgenre.networks.training"
+        "skgenre.__main__", "skgenre.networks.keras_models", "skgenre.networks.optimisation",
+        "skgenre.networks.training",
     ):
         importlib.import_module(module.name)
 from skgenre import MFCCSegmenter, extract_store
