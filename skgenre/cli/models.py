@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import sklearn
+from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -89,7 +90,10 @@ def fit_with_groups(model, tracks: Bunch) -> None:
 
 def restore_front_ends(model) -> None:
     """Put the front ends back into the pipelines of a fitted model, as for new tracks."""
-    for pipeline in path_pipelines(model):
+    pipelines = path_pipelines(model)
+    if isinstance(model, VotingClassifier):  # its members before they were fitted, too
+        pipelines = [*pipelines, *(member for _, member in model.estimators)]
+    for pipeline in pipelines:
         name, computed = pipeline.steps[0]
         extractor = computed.extractor.set_params(verbose=0, memory=None)
         pipeline.steps[0] = name, extractor

@@ -128,7 +128,7 @@ class Table:
         columns = shutil.get_terminal_size().columns
         # Two spaces between columns, and "0.93" with the runner-up beside each genre.
         beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
-        room = max(_NARROWEST, columns - self._genre - 11 - beside)
+        room = max(_NARROWEST, columns - self._genre - 12 - beside)
         self._path = min(room, max(len("path"), *map(width, self._names.values())))
         self._rest = columns - self._path - self._genre - 11
         self._counts: Counter[str] = Counter()

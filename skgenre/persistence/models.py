@@ -284,8 +284,9 @@ def _make_layer(layer: str, **sizes) -> Layer:
         raise ValueError(f"unknown layer {layer!r}; the known ones are {sorted(LAYERS)}")
     for name, value in sizes.items():
         if isinstance(value, list):
-            # In the shape that a Reshape makes, -1 stands for what is left.
-            sizes[name] = _integers(value, also=-1 if layer == "Reshape" else 1)
+            # In the shape that a Reshape makes, one -1 stands for what is left.
+            free = layer == "Reshape" and value.count(-1) == 1
+            sizes[name] = _integers(value, also=-1 if free else 1)
         elif not isinstance(value, int | float | str):
             raise TypeError(f"{name}={value!r} of a {layer} layer is neither number nor word")
     return LAYERS[layer](**sizes)
