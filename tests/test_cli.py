@@ -260,6 +260,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),
         (("evaluate", tmp_path / "one"), "one genre only"),
+        (("evaluate", folder), "descriptors cannot be trained on folds of these tracks: "),
         (("evaluate", folder, "--model", model), "does not know jazz, rock; it knows"),
         (("predict", tmp_path / "none"), "there is no file or folder"),
         (("predict", no_model, "--model", no_model), "is not a model file, or damaged"),

@@ -45,6 +45,8 @@ class Commands(click.Group):
         """Run a command."""
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
+            # Of the default preset on a few tracks; nothing that its user could do about it.
+            warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the total")
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

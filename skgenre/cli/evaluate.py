@@ -59,9 +59,14 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
     used = compute_features(list(models.values()), tracks)
     n_used = len(used.data)
     cv = grouped_folds(used, folds)
-    table = compare_models(
-        models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
-    )
+    try:
+        table = compare_models(
+            models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
+        )
+    except ValueError as error:  # such as scikit-learn's, of too few tracks in a fold
+        raise ValueError(
+            f"{', '.join(models)} cannot be trained on folds of these tracks: {error}"
+        ) from error
     by = "artist" if len(set(used.groups)) < n_used else "track (no artists known)"
     of = "tracks" if n_used == n else count(n_used, n)
     for row in table.itertuples():

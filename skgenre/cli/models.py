@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -81,9 +80,7 @@ class Computed(TrackExtractor):
 
 def fit_with_groups(model, tracks: Bunch) -> None:
     """Fit a model, and hand the tracks' groups to those of its parts that take them."""
-    with sklearn.config_context(enable_metadata_routing=True), warnings.catch_warnings():
-        # Of no concern to someone who has given a small folder.
-        warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the total")
+    with sklearn.config_context(enable_metadata_routing=True):
         taken = get_routing_for_object(model).consumes("fit", ["groups"])
         model.fit(tracks.data, tracks.target, **({"groups": tracks.groups} if taken else {}))
 

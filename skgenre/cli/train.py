@@ -48,7 +48,10 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
             raise ValueError(f"--epochs is for networks, and {preset} is none")
         model.set_params(**dict.fromkeys(names, epochs))
     used = compute_features([model], tracks)
-    fit_with_groups(model, used)
+    try:
+        fit_with_groups(model, used)
+    except ValueError as error:  # such as scikit-learn's, of too few tracks
+        raise ValueError(f"{preset} cannot be trained on these tracks: {error}") from error
     restore_front_ends(model)
     counts = Counter(used.target.tolist())
     listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)
