@@ -16,9 +16,10 @@ try:
 except ImportError:  # scikit-learn 1.6
     from sklearn.utils._estimator_html_repr import _VisualBlock
 
-# What `set_output` does, for transformers whose output is a table only some of the time.
 # Rows of whatever scikit-learn takes: arrays, lists, tables.
 from sklearn.utils import _safe_indexing
+
+# What `set_output` does, for transformers whose output is a table only some of the time.
 from sklearn.utils._set_output import _wrap_data_with_container
 
 # The rules of `partial_fit(classes=...)`.

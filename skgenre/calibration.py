@@ -9,14 +9,15 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.utils import indexable
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
+from sklearn.utils import get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._sklearn import HasMethods, Interval, _check_y, _fit_context, _safe_indexing
 from ._warnings import warn
+from .networks.holdout import warn_of_forgotten_groups
 from .tensor import as_tensor, segment_mask
 from .voting import SegmentVotingClassifier
 
@@ -39,9 +40,9 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     ----------
     estimator : classifier with ``predict_proba``, default=None
         It is cloned. None is a :class:`SegmentVotingClassifier`.
-    cv : int or splitter, default=5
-        Number of folds, at most that of the groups of the rarest class; or a scikit-learn
-        splitter.
+    cv : int, splitter or iterable of splits, default=5
+        Number of folds, at most that of the groups of the rarest class; or as elsewhere in
+        scikit-learn.
     target_accuracy : float, default=0.8
         Out-of-fold accuracy that predictions at or above ``threshold_`` reach.
 
@@ -55,8 +56,8 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         1 if no temperature lowers the log loss of folds that it was not fit to.
     threshold_ : float or None
         The lowest probability at or above which the predictions have `target_accuracy`, out of
-        fold; None if there is no such probability for at least 20 tracks, or if a class has
-        fewer than 5 groups.
+        fold; None if there is no such probability for at least 20 tracks, if a class has fewer
+        than 5 groups, or without groups.
     n_features_in_ : int
         As of `estimator_`, if it has one.
 
@@ -90,7 +91,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
-        "cv": [Interval(Integral, 2, None, closed="left"), HasMethods(["split"])],
+        "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
         "target_accuracy": [Interval(Real, 0, 1, closed="right")],
     }
 
@@ -110,55 +111,83 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         y : array-like of shape (n_tracks,)
             Class labels.
         groups : array-like of shape (n_tracks,), default=None
-            Artists, say. None takes every track for a group of its own.
+            Artists, say. None takes every track for a group of its own, and gives no
+            threshold. They are also handed to an `estimator` whose ``fit`` takes them.
 
         Returns
         -------
         self
 
+        Raises
+        ------
+        ValueError
+            If `cv` gives one fold.
+
         Warns
         -----
         UserWarning
-            If a class has one group only: then probabilities stay as they are.
+            If a class has one group only, or a fold cannot be trained on: then probabilities stay
+            as they are. If a search around it has groups that do not reach it.
         """
         X, y, groups = indexable(X, y, groups)
         y = _check_y(y, estimator=self)
         check_classification_targets(y)
+        if groups is None:
+            warn_of_forgotten_groups(type(self).__name__)
+        else:
+            groups = np.asarray(groups)
         estimator = SegmentVotingClassifier() if self.estimator is None else self.estimator
-        fitted = clone(estimator).fit(X, y)
+        everything = np.arange(len(y))
+        fitted = self._fit_clone(estimator, X, y, groups, everything)
         self.estimator_, self.classes_ = fitted, fitted.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted, name):
                 setattr(self, name, getattr(fitted, name))
         self.temperature_, self.threshold_ = 1.0, None
-        used = _with_segments(X)
-        groups = None if groups is None else np.asarray(groups)[used]
-        group = used if groups is None else groups
-        n_groups = min(len(np.unique(group[y[used] == label])) for label in self.classes_)
+        used = _with_segments(X, everything)
+        group = everything if groups is None else groups
+        n_groups = min(len(np.unique(group[used][y[used] == label])) for label in self.classes_)
         if n_groups < 2:
             warn(
                 "A class has tracks of one group only, so that probabilities cannot be "
                 "calibrated on groups that the classifier has not seen."
             )
             return self
-        log_proba, labels, fold = self._out_of_fold(
-            estimator, _safe_indexing(X, used), y[used], groups, n_groups
-        )
+        folds = self._folds(y[used], None if groups is None else groups[used], n_groups)
+        try:
+            log_proba, labels, fold = self._out_of_fold(estimator, X, y, groups, used, folds)
+        except ValueError as error:
+            warn(f"Probabilities are not calibrated: a fold cannot be trained on. {error}")
+            return self
         self.temperature_ = _temperature(log_proba, labels, fold)
-        if n_groups >= _FEWEST_GROUPS:
+        if groups is not None and n_groups >= _FEWEST_GROUPS:
             proba = softmax(log_proba / self.temperature_, axis=1)
             self.threshold_ = _threshold(proba, labels, self.target_accuracy)
         return self
 
-    def _out_of_fold(self, estimator, X, y, groups, n_groups):
-        """Log probabilities, labels and fold of the tracks whose class their fold was fit to."""
+    def _folds(self, y, groups, n_groups: int) -> list:
         cv = self.cv
         if isinstance(cv, Integral):
             cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(min(cv, n_groups))
+        folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, groups))
+        if len(folds) < 2:
+            raise ValueError(f"cv={self.cv} gives {len(folds)} fold; calibration needs at least 2")
+        return folds
+
+    def _fit_clone(self, estimator, X, y, groups, tracks):
+        params = {}
+        if groups is not None and has_fit_parameter(estimator, "groups"):
+            params["groups"] = groups[tracks]
+        if len(tracks) < len(y):
+            X, y = _safe_indexing(X, tracks), y[tracks]
+        return clone(estimator).fit(X, y, **params)
+
+    def _out_of_fold(self, estimator, X, y, groups, used, folds):
+        """Log probabilities, labels and fold of the tracks whose class their fold was fit to."""
         found = []
-        for i, (train, test) in enumerate(cv.split(np.zeros(len(y)), y, groups)):
-            model = clone(estimator).fit(_safe_indexing(X, train), y[train])
-            known = test[np.isin(y[test], model.classes_)]
+        for i, (train, test) in enumerate(folds):
+            model = self._fit_clone(estimator, X, y, groups, used[train])
+            known = used[test][np.isin(y[used[test]], model.classes_)]
             proba = np.zeros((len(known), len(self.classes_)))
             if len(known):
                 columns = np.searchsorted(self.classes_, model.classes_)
@@ -221,14 +250,16 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        estimator = SegmentVotingClassifier() if self.estimator is None else self.estimator
+        tags.input_tags.sparse = get_tags(estimator).input_tags.sparse
         return tags
 
 
-def _with_segments(X) -> np.ndarray:
-    """Find the tracks that have a segment: all, if `X` is no tensor."""
+def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
+    """Leave out tracks without a segment, if `X` is a tensor."""
     if isinstance(X, np.ndarray) and X.ndim > 2:
-        return np.flatnonzero(segment_mask(as_tensor(X)).any(axis=1))
-    return np.arange(len(X) if hasattr(X, "__len__") else X.shape[0])
+        return tracks[segment_mask(as_tensor(X)).any(axis=1)]
+    return tracks
 
 
 def _log(proba: np.ndarray) -> np.ndarray:
@@ -258,9 +289,9 @@ def _temperature(log_proba: np.ndarray, labels: np.ndarray, fold: np.ndarray) ->
         test = fold == i
         temperature = _best_temperature(log_proba[~test], labels[~test])
         losses[test] = _losses(log_proba[test], labels[test], temperature)
-    if losses.mean() >= _losses(log_proba, labels, 1.0).mean():
-        return 1.0
-    return _best_temperature(log_proba, labels)
+    if losses.mean() < _losses(log_proba, labels, 1.0).mean():
+        return _best_temperature(log_proba, labels)
+    return 1.0
 
 
 def _threshold(proba: np.ndarray, labels: np.ndarray, target: float) -> float | None:

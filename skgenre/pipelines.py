@@ -247,7 +247,7 @@ def genre_pipeline(
     -------
     pipeline : Pipeline, or VotingClassifier of two for ``"blend"``
         It takes a list of paths. Songs are taken from end to end; files that cannot be used are
-        left out of training with a warning.
+        left out of training with a warning, or filled with means by ``"knn"`` to ``"boosting"``.
 
     Raises
     ------
@@ -261,8 +261,14 @@ def genre_pipeline(
     Notes
     -----
     Accuracies on unseen artists are in the documentation, page "Figures measured on GTZAN".
-    ``"descriptors"`` is calibrated out of fold; hand it the artists, so that its folds keep them
-    together: ``pipeline.fit(paths, genres, groupcalibratedclassifier__groups=artists)``.
+    ``"descriptors"`` and ``"musicnn"`` are calibrated out of fold; hand them the artists, so that
+    their folds keep them together: ``pipeline.fit(paths, genres,
+    groupcalibratedclassifier__groups=artists)``, or with metadata routing
+    ``pipeline.fit(paths, genres, groups=artists)``, which also reaches the members of ``"blend"``.
+    Networks are not calibrated.
+
+    ``"descriptors"`` trains on every window of a track alike, since linear discriminants take no
+    weights: an hour counts as 120 clips. The others share a track's weight among its segments.
 
     Examples
     --------

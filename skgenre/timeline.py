@@ -83,7 +83,8 @@ def path_pipelines(model) -> list[Pipeline]:
     """
     members = [model]
     if isinstance(model, VotingClassifier):
-        members = getattr(model, "estimators_", [member for _, member in model.estimators])
+        members = [member for _, member in model.estimators if member != "drop"]
+        members = getattr(model, "estimators_", members)
     for member in members:
         if not (isinstance(member, Pipeline) and isinstance(member[0], TrackExtractor)):
             raise TypeError(
@@ -116,19 +117,27 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "The pipelines of the vote cut tracks into different parts; give their front ends "
             "equal windows"
         )
-    return starts[0], stops[0], np.average(probas, axis=0, weights=getattr(model, "weights", None))
+    weights = getattr(model, "weights", None)
+    if weights is not None:
+        members = zip(model.estimators, weights, strict=True)
+        weights = [weight for (_, member), weight in members if member != "drop"]
+    return starts[0], stops[0], np.average(probas, axis=0, weights=weights)
 
 
 def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     front, seconds = pipeline[0].consecutive()
     with AudioFile(path, front.sample_rate) as audio:
-        segments = front.extract_track(audio)
         duration = audio.n_samples / front.sample_rate
+        is_table = len(pipeline[0].track_shape) == 1
+        if is_table and duration <= seconds:  # shorter than a window may be
+            segments = pipeline[0].extract_track(audio)[None, None]
+        else:
+            segments = front.extract_track(audio)
         if audio.ended_early:
             warn(f"{audio.name} ends early (truncated?) and is used as far as it goes")
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     X = segments[:, None]  # each as a track of its own
-    if len(pipeline[0].track_shape) == 1:  # the model takes a table
+    if is_table:
         X = pd.DataFrame(segments[:, 0], columns=pipeline[0].get_feature_names_out())
     return start, stop, pipeline[1:].predict_proba(X)

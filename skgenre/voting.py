@@ -130,8 +130,13 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         # Scaled so that a track of weight 2 counts as the track twice.
         shared *= weight[track].sum() / len(track)
         estimator = clone(self._estimator())
-        params = self._fit_params(estimator, sample_weight, track, shared, fit_params)
-        estimator.fit(_rows(X[track, segment]), y[track], **params)
+        # Without metadata there is nothing to route, and weights go in as without routing.
+        routed = sklearn.get_config()["enable_metadata_routing"] and (
+            sample_weight is not None or bool(fit_params)
+        )
+        params = self._fit_params(estimator, sample_weight, track, shared, fit_params, routed)
+        with sklearn.config_context(enable_metadata_routing=routed):
+            estimator.fit(_rows(X[track, segment]), y[track], **params)
         self.estimator_ = estimator
         self.classes_ = estimator.classes_
         counts = np.bincount(np.searchsorted(classes, y[track]), shared)
@@ -151,9 +156,9 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             )
         return tracks
 
-    def _fit_params(self, estimator, sample_weight, track, shared, fit_params) -> dict:
+    def _fit_params(self, estimator, sample_weight, track, shared, fit_params, routed) -> dict:
         """Metadata of the estimator's fit, a value a row."""
-        if sklearn.get_config()["enable_metadata_routing"]:
+        if routed:
             if sample_weight is not None:
                 fit_params = {**fit_params, "sample_weight": sample_weight}
             routed = process_routing(self, "fit", **fit_params).estimator.fit

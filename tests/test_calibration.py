@@ -8,7 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit, StratifiedGroupKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skgenre import GroupCalibratedClassifier, SegmentVotingClassifier
@@ -107,6 +107,42 @@ def test_a_genre_of_one_artist_leaves_probabilities_as_they_are():
         clf.fit(X, y, groups=artists)
     assert clf.temperature_ == 1
     assert clf.threshold_ is None
+
+
+def test_without_groups_there_is_no_threshold():
+    X, y, _ = albums()
+    assert GroupCalibratedClassifier(LogisticRegression(C=0.01)).fit(X, y).threshold_ is None
+
+
+def test_folds_that_cannot_be_trained_on_leave_probabilities_as_they_are():
+    X, y = np.eye(4), [0, 1, 0, 1]  # a fold has as many tracks as classes, too few for LDA
+    with pytest.warns(UserWarning, match="not calibrated: a fold cannot be trained on"):
+        clf = GroupCalibratedClassifier(LinearDiscriminantAnalysis()).fit(X, y)
+    assert clf.temperature_ == 1
+    with pytest.raises(ValueError, match="gives 1 fold; calibration needs at least 2"):
+        GroupCalibratedClassifier(LogisticRegression(), cv=ShuffleSplit(1)).fit(X, y)
+
+
+def test_groups_reach_an_estimator_that_takes_them():
+    seen = []
+
+    class Grouped(LogisticRegression):
+        def fit(self, X, y, groups=None):
+            seen.append((len(X), groups))
+            return super().fit(X, y)
+
+    X, y, artists = albums()
+    GroupCalibratedClassifier(Grouped(), cv=2).fit(X, y, groups=artists)
+    assert [len(groups) for _, groups in seen] == [n for n, _ in seen]
+    assert set(seen[1][1]).isdisjoint(seen[2][1])
+
+
+def test_a_grouped_search_whose_groups_do_not_arrive_warns():
+    X, y, artists = albums()
+    clf = GroupCalibratedClassifier(LogisticRegression(C=0.01))
+    search = GridSearchCV(clf, {"cv": [3]}, cv=GroupKFold(2))
+    with pytest.warns(UserWarning, match="do not reach GroupCalibratedClassifier.fit"):
+        search.fit(X, y, groups=artists)
 
 
 def test_tensors_of_tracks_keep_their_segments_and_one_warning():

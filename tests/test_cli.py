@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner
 from numpy.testing import assert_array_equal
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
 
 from skgenre import (
     MFCCSegmenter,
+    TrackFeatures,
     describe,
     extract_store,
     genre_pipeline,
@@ -26,6 +28,7 @@ from skgenre import (
 )
 from skgenre.cli import main, options
 from skgenre.datasets import list_audio, load_folder, make_tracks
+from skgenre.features import GTZAN_FEATURES
 from skgenre.pipelines import PRESETS
 
 from .conftest import make_sound, run_python, write_sound
@@ -163,6 +166,19 @@ def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
     assert "1 of 13 tracks cannot be used" in result.stderr
     lines = result.stdout.splitlines()
     assert all("12 of 13 tracks" in line for line in lines)
+
+
+def test_front_ends_that_differ_late_are_computed_apart(music):
+    from skgenre.cli.models import compute_features
+
+    names = list(GTZAN_FEATURES[-40:])
+    columns = names[:38], [*names[:37], names[38]]  # their repr is the same
+    pipelines = [make_pipeline(TrackFeatures(columns=c), make_baseline("knn")) for c in columns]
+    tracks = load_folder(music)
+    compute_features(pipelines, tracks)
+    first, second = (pipeline[0].transform(tracks.data) for pipeline in pipelines)
+    assert_array_equal(first[:, :37], second[:, :37])
+    assert not np.isclose(first[:, 37], second[:, 37]).any()
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_layers_that_do_not_fit(layers, error, message):
         (lambda: L.LSTM(-1), "units=-1 must be at least 1"),
         (lambda: L.Activation("gelu"), r"activation='gelu' is not known; use one of \['linear'"),
         (lambda: L.Conv2D(3, padding="full"), r"padding='full' is not known; use one of \['valid'"),
-        (lambda: L.Conv2D(3, strides=0), r"strides=0 must be at least 1"),
+        (lambda: L.Conv2D(3, strides=0), r"strides=0 one, all at least 1"),
         (lambda: L.BatchNormalization(1.0), "momentum=1.0 must be at least 0 and below 1"),
     ],
 )

@@ -212,9 +212,20 @@ def test_a_timeline_of_a_table_s_model(tracks):
     assert timeline.stop == pytest.approx([4.2])
 
 
+def test_a_timeline_of_a_short_track_of_a_table_s_model(tracks, tmp_path):
+    path = write_sound(tmp_path / "a.wav", make_sound(2))
+    features = TrackFeatures(columns=["rms_mean", "mfcc1_mean"]).set_output(transform="pandas")
+    pipe = make_pipeline(features, make_baseline("logistic")).fit(tracks.data, tracks.target)
+    timeline = genre_timeline(pipe, path)
+    assert_allclose(timeline.proba, pipe.predict_proba([path]))
+    assert timeline.stop == pytest.approx([2])
+
+
 def test_a_timeline_of_a_vote_is_the_mean_of_its_members(network, tracks):
     summary = make_pipeline(clone(network[0]), SegmentSummary(), make_baseline("logistic"))
-    vote = VotingClassifier([("a", network), ("b", summary)], voting="soft", weights=[1, 2])
+    vote = VotingClassifier(
+        [("a", network), ("none", "drop"), ("b", summary)], voting="soft", weights=[1, 9, 2]
+    )
     vote.fit(tracks.data, tracks.target)
     timeline = genre_timeline(vote, tracks.data[0])
     first, second = (genre_timeline(m, tracks.data[0]).proba for m in vote.estimators_)

@@ -140,3 +140,11 @@ def test_a_pipeline_of_descriptors_goes_through_a_model_file(tracks, tmp_path):
     save(model, tmp_path / "model.skgenre")
     loaded = load(tmp_path / "model.skgenre")
     assert_array_equal(loaded.predict_proba(tracks.data), model.predict_proba(tracks.data))
+
+
+def test_a_track_s_weight_is_shared_with_and_without_routing(data):
+    X, y = data  # of tracks of different lengths
+    clf = SegmentVotingClassifier(make_pipeline(StandardScaler(), LogisticRegression()))
+    expected = clone(clf).fit(X, y).predict_proba(X)
+    with sklearn.config_context(enable_metadata_routing=True):
+        assert_array_equal(clf.fit(X, y).predict_proba(X), expected)

@@ -43,9 +43,11 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
 
     Presets are cross-validated on FOLDER, a folder of genre folders, with all tracks of an artist
     (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model predicts
-    the tracks; if it was trained on them the figure is of no worth. Files that cannot be used are
-    in no figure.
+    the tracks; if it was trained on them the figure says nothing about new ones. Files that cannot
+    be used are in no figure.
     """
+    import sklearn
+
     from ..evaluation import compare_models
     from .models import compute_features, make_model
 
@@ -54,18 +56,19 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
     if model:
         click.echo(printable(_evaluate_model(model, tracks, jobs)))
         return
-    # Made first, so that a name that is not one is said before the work.
+    # Made first, so that an unknown name is reported before the work.
     models = {name: make_model(name, jobs, cache, seed) for name in preset or PRESETS[:1]}
     used = compute_features(list(models.values()), tracks)
     n_used = len(used.data)
     cv = grouped_folds(used, folds)
     try:
-        table = compare_models(
-            models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
-        )
+        with sklearn.config_context(enable_metadata_routing=True):  # artists reach the models
+            table = compare_models(
+                models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
+            )
     except ValueError as error:  # such as scikit-learn's, of too few tracks in a fold
         raise ValueError(
-            f"{', '.join(models)} cannot be trained on folds of these tracks: {error}"
+            f"{', '.join(models)} cannot be trained on folds of these tracks: {error} Add tracks."
         ) from error
     by = "artist" if len(set(used.groups)) < n_used else "track (no artists known)"
     of = "tracks" if n_used == n else count(n_used, n)

@@ -11,8 +11,8 @@ from .terminal import printable
 _MOST_SEGMENTS = 28_800
 
 
-def _check_segments(ctx: click.Context, param: click.Parameter, value: int) -> int:
-    if not 1 <= value <= _MOST_SEGMENTS:
+def _check_segments(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    if value is not None and not 1 <= value <= _MOST_SEGMENTS:
         raise click.BadParameter(
             f"{value} is not in the range from 1 to {_MOST_SEGMENTS}, the segments of 24 hours. "
             "Each track takes the room of so many; give as many as your longest tracks have."
@@ -34,10 +34,9 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int) -> i
 @click.option(
     "--segments",
     type=int,
-    default=10,
-    show_default=True,
     callback=_check_segments,
-    help="The most segments, windows or patches to take of a track.",
+    help="The most segments, windows or patches to take of a track.  [default: 10 of 3 seconds, 1 "
+    "of 30]",
 )
 @click.option(
     "--placement",
@@ -58,6 +57,7 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
 
     from .. import features as front_ends
 
+    segments = segments or (1 if features in ("mel", "descriptors") else 10)
     make = {
         "mfcc": lambda: front_ends.MFCCSegmenter(n_segments=segments, placement=placement),
         "mel": lambda: front_ends.MelSegmenter(n_windows=segments),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import joblib
 import numpy as np
 import sklearn
 from sklearn.ensemble import VotingClassifier
@@ -79,9 +80,14 @@ class Computed(TrackExtractor):
 
 
 def fit_with_groups(model, tracks: Bunch) -> None:
-    """Fit a model, and hand the tracks' groups to those of its parts that take them."""
+    """Fit a model, and hand the tracks' groups to those of its parts that take them.
+
+    Where every track is a group of its own no artists are known, and nothing is handed on.
+    """
     with sklearn.config_context(enable_metadata_routing=True):
-        taken = get_routing_for_object(model).consumes("fit", ["groups"])
+        taken = len(set(tracks.groups)) < len(tracks.groups) and get_routing_for_object(
+            model
+        ).consumes("fit", ["groups"])
         model.fit(tracks.data, tracks.target, **({"groups": tracks.groups} if taken else {}))
 
 
@@ -115,11 +121,12 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
     ValueError
         If a genre has no such track.
     """
-    computed: dict[str, Computed] = {}
+    computed: dict[str | None, Computed] = {}
     used = np.ones(len(tracks.data), bool)
     for pipeline in [pipeline for model in models for pipeline in path_pipelines(model)]:
         name, extractor = pipeline.steps[0]
-        key = repr(extractor)
+        # Not its repr, which cuts long lists short.
+        key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:
             X = extractor.transform(tracks.data)
             # A track that cannot be used has no first segment, or no first feature.
@@ -135,7 +142,6 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
     )
     if missing := sorted(set(tracks.target_names) - set(left.target.tolist())):
         raise ValueError(
-            f"no track of {', '.join(missing)} can be used; add some that can, or take the "
-            "folder away"
+            f"no track of {', '.join(missing)} can be used; add some that can, or remove the folder"
         )
     return left

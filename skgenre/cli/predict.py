@@ -30,9 +30,9 @@ def predict(sources, model, form, timeline, jobs) -> None:
     a leading ', so that spreadsheets do not run it. A table shortens paths and joins parts of a
     timeline that are of one genre.
 
-    A table has "unsure" and the three most probable genres where a model knows that it is right too
-    seldom: below a probability that train determines on artists the model has not seen. In csv and
-    jsonl, unsure is true there.
+    A table shows "unsure" and the three most probable genres below the probability at which 80 % of
+    a model's predictions for unseen artists are right, if the model has one. In csv and jsonl,
+    unsure is true there.
 
     Ends with 1 if a file could not be used; the others are predicted all the same.
     """

@@ -52,9 +52,10 @@ def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | 
     try:
         track: dict = {"path": path}
         if hasattr(pipeline, "predict_proba"):
-            track |= _prediction(pipeline.classes_, pipeline.predict_proba([path])[0])
+            [proba] = pipeline.predict_proba([path])
+            track |= _prediction(pipeline.classes_, proba)
             if (threshold := confident_from(pipeline)) is not None:
-                track["unsure"] = track["probability"] < threshold
+                track["unsure"] = bool(proba.max() < threshold)
         else:
             track["genre"] = str(pipeline.predict([path])[0])
         if timeline:

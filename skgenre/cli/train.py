@@ -51,7 +51,9 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     try:
         fit_with_groups(model, used)
     except ValueError as error:  # such as scikit-learn's, of too few tracks
-        raise ValueError(f"{preset} cannot be trained on these tracks: {error}") from error
+        raise ValueError(
+            f"{preset} cannot be trained on these tracks: {error} Add tracks."
+        ) from error
     restore_front_ends(model)
     counts = Counter(used.target.tolist())
     listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)

@@ -190,7 +190,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             its own.
         """
         window: Any = getattr(self, "window", None)
-        if window is None:
+        if window is None or not hasattr(self, "n_windows"):
             raise TypeError(f"{type(self).__name__} has no windows, and so no timeline")
         return clone(self).set_params(n_windows=None), window
 

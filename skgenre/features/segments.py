@@ -21,8 +21,8 @@ def check_hop(segment_length: int, hop_length: int) -> None:
     """Raise a ValueError for a hop over a whole segment, whose samples would not matter."""
     if hop_length > segment_length:
         raise ValueError(
-            f"hop_length={hop_length} is more than the {segment_length} samples of a segment; use "
-            "a shorter hop or longer segments"
+            f"hop_length={hop_length} is more than the {segment_length} samples of a segment or "
+            "window; use a shorter hop or longer segments"
         )
 
 

@@ -120,7 +120,7 @@ def warn_of_forgotten_groups(name: str) -> None:
             if given is not None or frame.f_locals.get("groups") is not None:
                 warn(
                     f"The folds are drawn by groups, but the groups do not reach {name}.fit, and "
-                    "tracks of one group may be both trained on and held out. Call "
+                    "tracks of one group may be both trained on and held out in it. Call "
                     "sklearn.set_config(enable_metadata_routing=True) before, and they reach "
                     "both; cross_validate then takes them as params={'groups': groups}."
                 )

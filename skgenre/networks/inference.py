@@ -78,7 +78,7 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
         None  # of a normalisation whose kernel is still to come
     )
     for i, (layer, arrays, shape) in enumerate(layers):
-        following = [type(layer) for layer, _, _ in layers[i + 1 : i + 3]]
+        following = [layer for layer, _, _ in layers[i + 1 : i + 3]]
         last = [operation.kind for operation in operations[-2:]]
         if isinstance(layer, L.BatchNormalization):
             affine = _scale_and_shift(layer, arrays)
@@ -116,9 +116,15 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     return operations
 
 
-def _reaches_kernel(following: list[type[L.Layer]]) -> bool:
-    """Whether the next layers are a kernel, or a dense one behind a flattening."""
-    return following[:1] in ([L.Conv2D], [L.Dense]) or following == [L.Flatten, L.Dense]
+def _reaches_kernel(following: list[L.Layer]) -> bool:
+    """Whether the next layers are a kernel, or a dense one behind a flattening.
+
+    Not a convolution that pads: the zeros beyond its input are not shifted.
+    """
+    kinds = [type(layer) for layer in following]
+    if kinds[:1] == [L.Conv2D]:
+        return following[0].padding == "valid"  # type: ignore[attr-defined]
+    return kinds[:1] == [L.Dense] or kinds == [L.Flatten, L.Dense]
 
 
 def _scale_and_shift(

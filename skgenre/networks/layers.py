@@ -146,9 +146,11 @@ class Conv2D(_Activated):
         super().__post_init__()
         if self.padding not in PADDINGS:
             raise ValueError(f"padding={self.padding!r} is not known; use one of {list(PADDINGS)}")
-        if min(*self.kernel_size, self.strides) < 1:
+        sizes = [*self.kernel_size, self.strides]
+        if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
             raise ValueError(
-                f"kernel_size={self.kernel_size} and strides={self.strides} must be at least 1"
+                f"kernel_size={self.kernel_size} must be two integers and strides={self.strides} "
+                "one, all at least 1"
             )
 
     def output_shape(self, shape: Shape) -> Shape:

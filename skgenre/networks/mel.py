@@ -57,7 +57,8 @@ class MelCNNClassifier(SegmentClassifier):
     warm_start, random_state, verbose
         See :class:`SegmentClassifier`. ``random_state`` also seeds crops and their changes.
         Held-out tracks are measured whole. Early stopping does not change the learning rate's
-        course, which is set by `epochs`.
+        course, which is set by `epochs`; callbacks that set it, such as ``ReduceLROnPlateau``, are
+        refused by Keras.
 
     Attributes
     ----------
