@@ -34,14 +34,14 @@ def blocks(path):
 
 
 def lay_out(folder):
-    """A folder of genre folders, four artists each: of recordings 12 s where there are some."""
+    """A folder of genre folders, six artists each: of recordings 12 s where there are some."""
     gtzan = os.environ.get("SKGENRE_GTZAN")
     if not gtzan:
         tracks = make_tracks(
-            4,
+            6,
             genres=["classical", "disco", "metal"],
             duration=12,
-            artists_per_genre=4,
+            artists_per_genre=6,
             random_state=0,
             folder=folder.with_name("made"),
         )
@@ -57,7 +57,7 @@ def lay_out(folder):
     for path in (
         tracks.data[i]
         for genre in tracks.target_names
-        for i in firsts[tracks.target[firsts] == genre][:4]
+        for i in firsts[tracks.target[firsts] == genre][:6]
     ):
         y, rate = soundfile.read(path, frames=12 * 22050)
         target = (folder / Path(path).relative_to(root)).with_suffix(".wav")
