@@ -183,8 +183,8 @@ Written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with
 
 .. _leakage:
 
-What leaks
-----------
+Leakage by how folds are drawn
+------------------------------
 
 Accuracy per piece on the 10-second table ({n_pieces} pieces of 1,000 tracks), five folds, by how
 the folds are drawn: :func:`skgenre.leakage_report` on three baselines.
@@ -192,7 +192,7 @@ the folds are drawn: :func:`skgenre.leakage_report` on three baselines.
 {leakage}
 
 The difference between the first and the last column is what a model recognises of tracks and
-artists that it has heard. :doc:`auto_examples/plot_common_pitfalls` runs the same on synthetic
+artists that it was trained on. :doc:`auto_examples/plot_common_pitfalls` runs the same on synthetic
 tracks.
 
 The fault-filtered split

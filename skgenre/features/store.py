@@ -236,7 +236,7 @@ def _explaining_a_full_disk(folder: Path) -> Iterator[None]:
         raise OSError(
             error.errno,
             f"{error.strerror} while writing the store {folder}; free some space and call "
-            "extract_store again, which goes on from here, or use another folder",
+            "extract_store again, which then continues, or use another folder",
         ) from error
 
 
