@@ -9,15 +9,13 @@ from __future__ import annotations
 import io
 import os
 import re
-import threading
-import weakref
 from abc import ABC, abstractmethod
 from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
-from .sources import end_of
+from .sources import end_of, lock_of
 
 #: How libsndfile logs a chunk whose header promises more bytes than the file has.
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
@@ -101,11 +99,6 @@ class Reader(ABC):
         """Close the decoder and whatever it opened."""
 
 
-#: A lock for each file object that is in use, by its id: two threads may be given the same one.
-_LOCKS: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
-_LOCKS_LOCK = threading.Lock()
-
-
 class FileView(io.RawIOBase):
     """Read-only view of a file object from `start` on, with a position of its own.
 
@@ -133,8 +126,7 @@ class FileView(io.RawIOBase):
         self._start = start
         self._head = head
         self._owned = owned
-        with _LOCKS_LOCK:
-            self._lock = _LOCKS.setdefault(id(file), threading.Lock())
+        self._lock = lock_of(file)
         with self._lock:
             self._size = max(0, len(head) + end_of(file) - start)
         self._position = 0

@@ -6,10 +6,22 @@ import inspect
 import io
 import os
 import stat
+import threading
+import weakref
 from typing import BinaryIO
 
 from .._paths import expand
 from .errors import AudioError
+
+#: A lock for each file object that is in use, by its id: two threads may be given the same one.
+_LOCKS: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def lock_of(file: BinaryIO) -> threading.Lock:
+    """Lock to hold while the position of a file object matters."""
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(id(file), threading.Lock())
 
 
 def name_of(path: str | os.PathLike | BinaryIO) -> str:
@@ -81,15 +93,17 @@ def _seekable(file: BinaryIO, name: str) -> BinaryIO:
             "UploadFile",
         )
     try:
-        seekable = _can_seek(file)
-        content = file.read(0) if seekable else file.read()
+        with lock_of(file):
+            seekable = _can_seek(file)
+            content = file.read(0) if seekable else file.read()
         if isinstance(content, str):
             raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
         if not isinstance(content, bytes | bytearray | memoryview):
             raise AudioError(name, f"its read() gives {type(content).__name__}, not bytes")
         if not seekable:
             file = io.BytesIO(content)
-        empty = end_of(file) == 0
+        with lock_of(file):
+            empty = end_of(file) == 0
     except AudioError:
         raise
     except Exception as error:  # whatever the user's file object raises
