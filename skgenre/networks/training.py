@@ -59,27 +59,34 @@ class _Source:
     size of a batch is open, as are the frames of networks that take any number of them.
     """
 
-    _content: tuple[Any, ...]
-
     def __init__(self, architecture: L.Architecture):
         self.clear()
-        self._dataset = tf.data.Dataset.from_generator(
-            lambda: self._content[0].batches(*self._content[1:]),
-            output_signature=(
-                tf.TensorSpec((None, *open_shape(architecture)), tf.float32),
-                tf.TensorSpec((None,), tf.int32),
-                tf.TensorSpec((None,), tf.float32),
-            ),
-        ).prefetch(2)
+        shapes = (None, *open_shape(architecture)), (None,), (None,)
+        types = tf.float32, tf.int32, tf.float32
+
+        def batch(i):
+            arrays = tf.numpy_function(self._batch, [i], types, stateful=True)
+            return tuple(map(tf.ensure_shape, arrays, shapes))
+
+        # Dataset.from_generator would do, but its first use sets malloc's M_TRIM_THRESHOLD to
+        # 128 kB for good, after which most steps return their memory to the system and fault it
+        # in again: 2 to 3 times the time of a fit.
+        self._dataset = tf.data.Dataset.range(tf.int64.max).map(batch)
+
+    def _batch(self, i: int) -> tuple[np.ndarray, ...]:
+        """Batch `i` of an epoch; they are asked for in order."""
+        if i == 0:
+            segments, batch_size, rng = self._content
+            self._epoch = segments.batches(batch_size, rng)
+        return next(self._epoch)
 
     def holding(self, segments: Segments, batch_size: int, rng=None) -> tf.data.Dataset:
         self._content = (segments, batch_size, rng)
-        # Without it Keras takes the end of the first epoch for an interruption and warns.
-        n_batches = -(-len(segments) // batch_size)
-        return self._dataset.apply(tf.data.experimental.assert_cardinality(n_batches))
+        return self._dataset.take(-(-len(segments) // batch_size)).prefetch(2)
 
     def clear(self) -> None:
-        self._content = ()
+        self._content: tuple[Any, ...] = ()
+        self._epoch: Iterator[tuple] = iter(())
 
 
 class _Network:
