@@ -59,6 +59,9 @@ class _Source:
     size of a batch is open, as are the frames of networks that take any number of them.
     """
 
+    _content: tuple[Any, ...]
+    _epoch: Iterator[tuple]
+
     def __init__(self, architecture: L.Architecture):
         self.clear()
         shapes = (None, *open_shape(architecture)), (None,), (None,)
@@ -85,8 +88,8 @@ class _Source:
         return self._dataset.take(-(-len(segments) // batch_size)).prefetch(2)
 
     def clear(self) -> None:
-        self._content: tuple[Any, ...] = ()
-        self._epoch: Iterator[tuple] = iter(())
+        self._content = ()
+        self._epoch = iter(())
 
 
 class _Network:
