@@ -36,6 +36,7 @@ from .networks import (
     SegmentClassifier as SegmentClassifier,
 )
 from .persistence import (
+    SKOPS_TYPES as SKOPS_TYPES,
     ModelFileError as ModelFileError,
     describe as describe,
     load as load,

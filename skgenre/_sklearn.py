@@ -1,11 +1,10 @@
-"""The private names of scikit-learn that skgenre uses, in one place, each with its reason."""
+"""The private names of scikit-learn that skgenre uses, each with its reason.
+
+Those of which fitted models consist are in ``persistence/privates.py``.
+"""
 
 # The decorator by which scikit-learn validates parameters before a fit.
 from sklearn.base import _fit_context
-
-# The base classes of scikit-learn's forests and libsvm models: model files check their arrays.
-from sklearn.ensemble._forest import BaseForest
-from sklearn.svm._base import BaseLibSVM
 
 # The constraints of which `_parameter_constraints`, scikit-learn's parameter tables, are made.
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
@@ -16,8 +15,10 @@ try:
 except ImportError:  # scikit-learn 1.6
     from sklearn.utils._estimator_html_repr import _VisualBlock
 
+# The routing of metadata that an estimator asks for, with `set_fit_request`, say.
 # Rows of whatever scikit-learn takes: arrays, lists, tables.
 from sklearn.utils import _safe_indexing
+from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 # What `set_output` does, for transformers whose output is a table only some of the time.
 from sklearn.utils._set_output import _wrap_data_with_container
@@ -29,8 +30,7 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from sklearn.utils.validation import _check_sample_weight, _check_y
 
 __all__ = [
-    "BaseForest",
-    "BaseLibSVM",
+    "SIMPLE_METHODS",
     "HasMethods",
     "Interval",
     "StrOptions",

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import collections
 import importlib.util
-import io
 import json
 import os
 import resource
@@ -19,10 +18,11 @@ import sys
 import tempfile
 import time
 import warnings
-import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from .model_files import repack, unpack
 
 #: Seconds after which a case counts as hanging, and bytes by which it may make memory grow.
 PATIENCE, MOST_MEMORY = 60, 400 << 20
@@ -191,35 +191,19 @@ def mutate_tree(tree, rng: np.random.Generator) -> None:
             item[key] = value
 
 
-def mutate_model(content: bytes, rng: np.random.Generator) -> bytes:
-    """Change a member, with checksums that are right, so that it comes far."""
-    from skgenre.persistence.archive import checksum as _checksum
-
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    manifest = json.loads(members.pop("manifest.json"))
-    kind = rng.integers(4)
-    if kind == 0:
+def mutate_model(path: Path, target: Path, rng: np.random.Generator) -> None:
+    """Change the manifest or an array, with checksums that are right, so that it comes far."""
+    manifest, arrays = unpack(path)
+    del manifest["arrays"]
+    if not arrays or rng.random() < 0.5:
         mutate_tree(manifest, rng)
-    elif kind == 1:
-        schema = json.loads(members["model/schema.json"])
-        mutate_tree(schema, rng)
-        members["model/schema.json"] = json.dumps(schema).encode()
     else:
-        name = list(members)[rng.integers(len(members))]
-        # Behind the header of an array, or anywhere.
-        start = 128 if name.endswith(".npy") and kind == 2 else 0
-        body = mutate(members[name][start:], rng, content)
-        if kind == 2:
-            body = body[: len(members[name]) - start].ljust(len(members[name]) - start, b"\xff")
-        members[name] = members[name][:start] + body
-    if isinstance(manifest.get("members"), dict):
-        manifest["members"] = {name: _checksum(value) for name, value in members.items()}
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for name, value in {"manifest.json": json.dumps(manifest).encode(), **members}.items():
-            archive.writestr(name, value)
-    return out.getvalue()
+        name = list(arrays)[rng.integers(len(arrays))]
+        array = arrays[name]
+        body = mutate(array.tobytes(), rng, path.read_bytes())
+        body = body[: array.nbytes].ljust(array.nbytes, b"\xff")
+        arrays[name] = np.frombuffer(body, array.dtype).reshape(array.shape)
+    repack(target, manifest, arrays)
 
 
 # ---------------------------------------------------------------- what may come of it
@@ -279,12 +263,11 @@ def attempt(case: int, corpus: dict[str, list[Path]], folder: Path) -> str:
     paths = corpus[kind]
     path = paths[rng.integers(len(paths))]
     content, other = path.read_bytes(), paths[rng.integers(len(paths))].read_bytes()
-    if kind == "model" and rng.random() < 0.7:
-        content = mutate_model(content, rng)
-    else:
-        content = mutate(content, rng, other)
     target = folder / f"case{path.suffix}"
-    target.write_bytes(content)
+    if kind == "model" and rng.random() < 0.7:
+        mutate_model(path, target, rng)
+    else:
+        target.write_bytes(mutate(content, rng, other))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
         with warnings.catch_warnings():

@@ -1,28 +1,52 @@
-"""The file around a model: a zip of a manifest, arrays and a schema, checked before use."""
+"""The file around a model: a zip of a manifest in JSON and plain arrays, checked before use."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import math
+import os
+import re
+import stat
+import struct
 import zipfile
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from .._files import replace_file
+#: Raised with every change that an earlier version could not read.
+FORMAT = 2
 
-#: Raised with every change that an earlier release could not read.
-FORMAT = 1
+MANIFEST = "manifest.json"
 
-MANIFEST, SCHEMA = "manifest.json", "model/schema.json"
+#: Largest manifest, in bytes.
+_MOST_MANIFEST = 4 << 20
 
-#: What a file may hold unpacked: so many bytes, or so many times its own size.
-_MOST_BYTES, _MOST_TIMES = 1 << 26, 100
+#: Largest sum of the unpacked members, in bytes: in any file, and as a multiple of its size.
+_MOST_BYTES, _MOST_SMALL, _MOST_TIMES = 1 << 30, 64 << 20, 20
+
+#: Largest directory of the zip, in bytes: some 10,000 members.
+_MOST_DIRECTORY = 1 << 20
+
+#: Sizes of the record that ends a zip, and of the one before it in a zip of more than 4 GB.
+_END, _LOCATOR = 22, 20
+
+#: How deep lists and objects may nest in the manifest.
+_MOST_DEPTH = 60
+
+_DTYPES = {name: np.dtype(f"<{name}") for name in ("f4", "f8", "i4", "i8", "u1")}
+
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+#: Control characters but for line breaks and tabs, surrogates, and changes of direction.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 
 
 class ModelFileError(ValueError):
-    """A model file that cannot be written, or that is refused.
+    """A model that cannot be saved, or a model file that is refused.
 
     Parameters
     ----------
@@ -41,128 +65,261 @@ class ModelFileError(ValueError):
         return f"{self.path}: {self.reason}"
 
 
-class _Refused(ValueError):
-    """Why an archive is not unpacked, although it could be."""
-
-
-def write(path: Path, manifest: dict, members: dict[str, bytes]) -> None:
-    """Write a model file, replacing an earlier one whole.
+class Refused(ValueError):
+    """A reason to refuse a model file, or to save a model.
 
     Parameters
     ----------
-    path : Path
-    manifest : dict
-        What it says of itself; the checksums of the members are added.
-    members : dict of str to bytes
+    reason : str
+        What is wrong.
     """
-    manifest["members"] = {name: checksum(content) for name, content in members.items()}
-    # NumPy's numbers, which a search may have set, are written as Python's.
-    text = json.dumps(manifest, indent=1, default=lambda number: number.item())
+
+    def __init__(self, reason: str):
+        super().__init__(reason)
+        self.reason = reason
+        #: The part of the model that it is wrong with, outermost first.
+        self.where: list[str] = []
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.where)} {self.reason}".strip()
+
+
+class ArrayWriter:
+    """Arrays on their way into a file, by the names of their members."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, bytes] = {}
+        self.listed: dict[str, dict] = {}
+
+    def add(self, array: np.ndarray) -> str:
+        """Add an array and return its name."""
+        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        name = f"arrays/{len(self.members)}.npy"
+        header = _header(array.dtype, array.shape)
+        self.members[name] = header + array.tobytes()
+        self.listed[name] = {
+            "dtype": array.dtype.str.lstrip("<|"),
+            "shape": list(array.shape),
+            "sha256": _checksum(self.members[name]),
+        }
+        return name
+
+
+class ArrayReader:
+    """Arrays of an open file. Each is read once, when it is asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile, listed: dict):
+        self._archive = archive
+        self._listed = listed
+        self._left = set(listed)
+
+    def take(self, name: Any, dtypes: Sequence[str]) -> np.ndarray:
+        """Read an array of a known type.
+
+        Raises
+        ------
+        Refused
+            If there is none, it is of another type or used twice, or its checksum is wrong.
+        """
+        if not isinstance(name, str) or name not in self._left:
+            raise Refused(f"{name!r:.100} is no array of the file, or used twice")
+        self._left.discard(name)
+        entry = self._listed[name]
+        dtype = entry["dtype"]
+        if dtype not in dtypes:
+            raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
+        header = _header(_DTYPES[dtype], tuple(entry["shape"]))
+        info = self._archive.getinfo(name)
+        content = bytearray(info.file_size)
+        with self._archive.open(info) as member:
+            io.BufferedReader(member).readinto(content)  # type: ignore[type-var]
+        if _checksum(content) != entry["sha256"]:
+            raise Refused(f"the checksum of {name} is wrong")
+        if not content.startswith(header):
+            raise Refused(f"{name} is not an array of dtype {dtype} and shape {entry['shape']}")
+        # Writable, as scikit-learn's compiled code wants it.
+        values = np.frombuffer(content, _DTYPES[dtype], offset=len(header))
+        return values.reshape(entry["shape"])
+
+    def check_all_taken(self) -> None:
+        """Raise Refused if an array is not part of the model."""
+        if self._left:
+            raise Refused(f"{sorted(self._left)[:5]} are not part of the model")
+
+
+def to_bytes(manifest: dict, arrays: ArrayWriter) -> memoryview:
+    """Content of a model file."""
+    text = json.dumps({**manifest, "arrays": arrays.listed}, indent=1, allow_nan=False)
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: text.encode(), **members}.items():
+        for name, content in {MANIFEST: text.encode(), **arrays.members}.items():
             archive.writestr(name, content)
-    replace_file(path, file.getbuffer())
+    return file.getbuffer()
 
 
-def to_bytes(value: np.ndarray) -> bytes:
-    """Content of an ``.npy`` file."""
+@contextlib.contextmanager
+def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
+    """Open a regular file as a zip.
+
+    Yields
+    ------
+    archive : ZipFile
+    size : int
+        Size of the file, in bytes.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ModelFileError
+        If it is refused, there or in the block.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+        raise ModelFileError(path, "is refused: it is not a regular file")
+    with open(path, "rb") as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            _check_directory(file, size)
+            with zipfile.ZipFile(file) as archive:
+                yield archive, size
+        except Refused as error:
+            raise ModelFileError(path, f"is refused: {error}") from error
+        except Exception as error:  # what hostile or damaged files make zipfile and others raise
+            raise ModelFileError(
+                path, f"is not a model file, or damaged: {one_line(error)}"
+            ) from error
+
+
+def _check_directory(file: BinaryIO, size: int) -> None:
+    file.seek(max(0, size - _END - _LOCATOR))
+    tail = file.read()
+    end = tail[-_END:]
+    if len(end) < _END or not end.startswith(b"PK\5\6"):
+        raise Refused("is not a model file, or damaged: it does not end as a zip")
+    # zipfile makes an object of each entry of the directory, whose size is written here.
+    if struct.unpack_from("<I", end, 12)[0] > _MOST_DIRECTORY or tail.startswith(b"PK\6\7"):
+        raise Refused("has too many members")
+
+
+def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
+    """Read the manifest and check the list of arrays against the members, reading none.
+
+    Parameters
+    ----------
+    archive : ZipFile
+    size : int
+        Size of the file, in bytes.
+
+    Raises
+    ------
+    Refused
+        For a file that is damaged, of a later version, too large unpacked, or has members that
+        are not in its manifest.
+    """
+    members = archive.infolist()
+    sizes = {member.filename: member.file_size for member in members}
+    if len(sizes) < len(members):
+        raise Refused("two members have the same name")
+    if any(member.compress_type not in _METHODS for member in members):
+        raise Refused("has members that are compressed by another method than deflate")
+    if MANIFEST not in sizes:
+        raise Refused(f"is not a model file: it has no {MANIFEST}")
+    unpacked = sum(sizes.values())
+    if unpacked > min(_MOST_BYTES, max(_MOST_SMALL, _MOST_TIMES * size)):
+        raise Refused(f"unpacks from {size} to {unpacked} bytes, which is too much")
+    if sizes[MANIFEST] > _MOST_MANIFEST:
+        raise Refused(f"has a manifest of {sizes[MANIFEST]} bytes, above {_MOST_MANIFEST}")
+    manifest = json.loads(
+        archive.read(MANIFEST), object_pairs_hook=_unique, parse_constant=_no_constant
+    )
+    if not isinstance(manifest, dict):
+        raise Refused("has a manifest that is no object")
+    found = manifest.get("format")
+    if type(found) is not int or found < 1:
+        raise Refused(f"has a manifest of format {found!r:.100}")
+    if found > FORMAT:
+        raise Refused(f"is of format {found}, from a later version; this one reads {FORMAT}")
+    if found < FORMAT:
+        raise Refused(f"is of format {found}, which is no longer read; save the model again")
+    _check_text(manifest)
+    expected = {"format", "description", "versions", "model", "arrays"}
+    if manifest.keys() != expected:
+        raise Refused(f"has a manifest of other keys: {sorted(manifest.keys() ^ expected)[:5]}")
+    versions = manifest["versions"]
+    if not isinstance(manifest["description"], str) or not isinstance(versions, dict):
+        raise Refused("has a manifest whose description or versions are of another type")
+    if not all(isinstance(version, str) for version in versions.values()):
+        raise Refused("has versions that are not text")
+    _check_arrays(manifest["arrays"], sizes)
+    return manifest
+
+
+def _check_arrays(listed: Any, sizes: dict[str, int]) -> None:
+    if not isinstance(listed, dict) or listed.keys() != sizes.keys() - {MANIFEST}:
+        names = listed if isinstance(listed, dict) else ()
+        differing = sorted(set(names) ^ (sizes.keys() - {MANIFEST}))
+        raise Refused(f"the manifest and the members differ in {differing[:5]}")
+    for name, entry in listed.items():
+        if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "sha256"}:
+            raise Refused(f"{name} is described by other keys than dtype, shape and sha256")
+        shape = entry["shape"]
+        plain = isinstance(shape, list) and len(shape) <= 6
+        if not plain or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
+            raise Refused(f"{name} has the shape {shape!r:.100}")
+        if not isinstance(entry["dtype"], str) or entry["dtype"] not in _DTYPES:
+            raise Refused(f"{name} has the dtype {entry['dtype']!r:.100}")
+        dtype = _DTYPES[entry["dtype"]]
+        n_bytes = math.prod(shape) * dtype.itemsize + len(_header(dtype, tuple(shape)))
+        if n_bytes != sizes[name]:
+            raise Refused(f"{name} takes {n_bytes} bytes as described and has {sizes[name]}")
+
+
+def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+    """Header of an ``.npy`` file, so that none has to be parsed."""
     file = io.BytesIO()
-    np.save(file, value, allow_pickle=False)
+    described = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, described)
     return file.getvalue()
 
 
-def read(path: str) -> tuple[dict, dict[str, bytes]]:
-    """Unpack a file and check it as far as that goes without making anything of it."""
-    content = Path(path).read_bytes()
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = _unpack(archive, len(content))
-    except _Refused as error:
-        raise ModelFileError(path, f"is refused: {error}") from error
-    except Exception as error:  # zipfile and zlib have many
-        raise ModelFileError(
-            path, f"is not a model file, or damaged ({one_line(error)})"
-        ) from error
-    try:
-        manifest = json.loads(members.pop(MANIFEST, b""))
-        found = manifest["format"]
-        if isinstance(found, int) and found > FORMAT:
-            raise ModelFileError(
-                path, f"is of format {found}, of a later skgenre; this one knows {FORMAT}"
-            )
-        _check_manifest(manifest, members)
-    except ModelFileError:
-        raise
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelFileError(
-            path, f"is not a model file, or damaged ({one_line(error)})"
-        ) from error
-    return manifest, members
+def _unique(pairs: list[tuple[str, Any]]) -> dict:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Refused("has a manifest in which a key occurs twice")
+    return found
 
 
-def _unpack(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
-    entries = archive.infolist()
-    names = [entry.filename for entry in entries]
-    for name in names:
-        parts = PurePosixPath(name).parts
-        if not parts or parts[0] == "/" or ".." in parts or "\\" in name or ":" in name:
-            raise _Refused(f"the member {name!r} lies outside the archive")
-    if len(set(names)) < len(names):
-        raise _Refused("two members have the same name")
-    unpacked = sum(entry.file_size for entry in entries)
-    if unpacked > max(_MOST_BYTES, _MOST_TIMES * size):
-        raise _Refused(f"{size} bytes would unpack to {unpacked}: a zip bomb")
-    return {entry.filename: archive.read(entry) for entry in entries}
+def _no_constant(name: str):
+    raise Refused(f"has a manifest with {name}, which is not JSON")
 
 
-def _check_manifest(manifest: dict, members: dict[str, bytes]) -> None:
-    if manifest["format"] != FORMAT:
-        raise ValueError(f"format {manifest['format']!r} is not known")
-    listed = manifest["members"]
-    if listed.keys() != members.keys():
-        differing = sorted(listed.keys() ^ members.keys())
-        raise ValueError(f"the manifest and the members differ in {differing[:5]}")
-    if SCHEMA not in members:
-        raise ValueError(f"there is no {SCHEMA}")
-    for name, content in members.items():
-        if checksum(content) != listed[name]:
-            raise ValueError(f"the checksum of {name} is wrong")
-        if name.endswith(".npy"):
-            _check_array(name, content)
-        elif name != SCHEMA:
-            raise ValueError(f"{name} is neither an array nor the schema")
-    if not all(
-        isinstance(v, str) for v in [manifest["description"], *manifest["versions"].values()]
-    ):
-        raise TypeError("the description and the versions must be text")
-    if not isinstance(manifest["networks"], list):
-        raise TypeError("networks must be a list")
+def _check_text(manifest: dict) -> None:
+    """Check all text, and how deep the manifest nests."""
+    level: list = [manifest]
+    for _ in range(_MOST_DEPTH):
+        below: list = []
+        for item in level:
+            for value in (*item, *item.values()) if isinstance(item, dict) else item:
+                if isinstance(value, str):
+                    check_text(value)
+                elif isinstance(value, dict | list):
+                    below.append(value)
+        level = below
+    if level:
+        raise Refused(f"has a manifest that nests deeper than {_MOST_DEPTH} levels")
 
 
-def _check_array(name: str, content: bytes) -> None:
-    """Check that a header promises what follows it, before memory is allocated for it."""
-    file = io.BytesIO(content)
-    try:
-        major = np.lib.format.read_magic(file)[0]
-        read_header = getattr(np.lib.format, f"read_array_header_{major}_0")
-        shape, _, dtype = read_header(file)
-    except Exception as error:  # ast and tokenize have their own
-        raise ValueError(f"{name} is no array ({one_line(error)})") from error
-    if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects, which would be pickled")
-    n_values = 1
-    for n in shape:
-        n_values *= int(n)
-    if min(shape, default=0) < 0 or n_values * dtype.itemsize != len(content) - file.tell():
-        raise ValueError(f"{name} promises {shape} of {dtype} and is of another size")
+def check_text(text: str) -> None:
+    """Raise Refused for control characters, which could change what a terminal shows."""
+    if found := _CONTROL.search(text):
+        raise Refused(f"the text {text[:50]!r} has the control character {found[0]!r}")
 
 
-def checksum(content: bytes) -> str:
+def _checksum(content: bytes | bytearray) -> str:
     """SHA-256 of a member."""
     return hashlib.sha256(content).hexdigest()
 
 
 def one_line(error: Exception) -> str:
-    """Put an error in one line; some say nothing."""
+    """Put the message of an error in one line, or its type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__

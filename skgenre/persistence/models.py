@@ -1,113 +1,83 @@
-"""Saving and loading whole pipelines without pickle: files from strangers can be opened.
+"""Saving and loading whole pipelines without pickle: files from others can be opened.
 
-A model file is a zip. ``manifest.json`` says in words what is in it: versions, classes,
-parameters, the layers of networks, and a checksum of every other member. Networks are plain
-arrays; the rest is in the format of skops, of which only types that are trusted are made.
-Arrays whose numbers compiled code follows without looking (the nodes of trees, the counts of a
-support vector machine) are checked before the model is handed out.
+A model file is a zip of ``manifest.json`` and plain arrays. The manifest is a tree of estimators,
+each with its class, its parameters and its fitted attributes. Only classes of the closed list in
+``entries.py`` are made, from what their entries allow; nothing of the file is run.
 """
 
 from __future__ import annotations
 
-import copy
-import dataclasses
+import contextlib
 import inspect
 import io
-import json
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import InconsistentVersionWarning
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import BaseCrossValidator
 
+from .._files import replace_file
 from .._paths import expand
+from .._sklearn import SIMPLE_METHODS
 from .._warnings import warn
-from ..networks import SegmentClassifier
-from ..networks.layers import LAYERS, Architecture, Layer
-from .archive import FORMAT, SCHEMA, ModelFileError, one_line, read, to_bytes, write
-from .compiled import check_compiled
-
-#: Types that are made from a file, beside scikit-learn's estimators and NumPy's arrays.
-TRUSTED = (
-    "numpy.dtype",
-    "skgenre.calibration.GroupCalibratedClassifier",
-    "skgenre.networks.classifiers.ANNClassifier",
-    "skgenre.networks.classifiers.CNNClassifier",
-    "skgenre.networks.classifiers.LSTMClassifier",
-    "skgenre.networks.mel.MelCNNClassifier",
-    "skgenre.features.descriptors.TrackDescriptors",
-    "skgenre.features.gtzan.TrackFeatures",
-    "skgenre.features.mel.MelSegmenter",
-    "skgenre.features.mfcc.MFCCSegmenter",
-    "skgenre.features.musicnn.MusicnnEmbedder",
-    "skgenre.preprocessing.SegmentScaler",
-    "skgenre.preprocessing.SegmentSummary",
-    "skgenre.voting.SegmentVotingClassifier",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.metrics._scorer._PassthroughScorer",
-    "sklearn.metrics._scorer._Scorer",
-    "sklearn.model_selection._split.GroupKFold",
-    "sklearn.model_selection._split.KFold",
-    "sklearn.model_selection._split.StratifiedGroupKFold",
-    "sklearn.model_selection._split.StratifiedKFold",
-    "sklearn.utils._bunch.Bunch",
-    "sklearn.utils._metadata_requests.MetadataRequest",
-    "sklearn.utils._metadata_requests.MethodMetadataRequest",
-    # What these index with is checked, see check_compiled.
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.tree._tree.Tree",
+from .archive import (
+    FORMAT,
+    ArrayReader,
+    ArrayWriter,
+    ModelFileError,
+    Refused,
+    check_text,
+    one_line,
+    open_archive,
+    read_manifest,
+    to_bytes,
 )
+from .entries import BOUNDS, ENTRIES, OPTIONS, attributes, find_entry, own_entry, type_name
+from .values import Loading, Saving, check_range, default_range, from_plain, to_plain
 
-#: The ways of making an object that models need. Among those left out are methods and partial
-#: functions; functions are those of scorers.
-_LOADERS = frozenset(
-    f"{name}Node"
-    for name in (
-        *("Json", "Dict", "DefaultDict", "List", "Tuple", "Set", "Slice", "Bytes", "Type"),
-        *("Object", "NdArray", "MaskedArray", "DType", "RandomState", "RandomGenerator"),
-        *("Tree", "Loss", "Cached"),
-    )
-)
+#: Parameters of a machine or session, which a file does not keep.
+_OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 
-_VERSIONS = ("skgenre", "scikit-learn", "numpy", "scipy", "skops", "keras")
+#: Estimators in a file.
+_MOST_ESTIMATORS = 10_000
 
-# ---------------------------------------------------------------- saving
+_VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
+
+# ---------------------------------------------------------------- the public functions
 
 
 def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = "") -> None:
-    """Save a model, most often a fitted pipeline, to a file that strangers can load safely.
+    """Save a model, most often a fitted pipeline, to a file that others can load safely.
 
     Parameters
     ----------
     model : estimator
-        Networks, transformers and pipelines of skgenre, and what scikit-learn makes of them and
-        of its own estimators.
+        Any pipeline of :func:`skgenre.genre_pipeline`, and compositions of the classes that
+        the user guide lists.
     path : str or path-like
-        The file, ``model.skgenre``, say. It is replaced whole: if saving is interrupted, the
-        earlier file is as it was.
+        The file, such as ``model.skgenre``. It is replaced as a whole: if saving fails or is
+        interrupted, an earlier file is unchanged.
     description : str, default=""
-        Words for whoever opens it: what it was trained on, and how well it does.
+        Text for whoever opens it: what it was trained on, and its accuracy.
 
     Raises
     ------
     ModelFileError
-        If part of the model cannot be saved without pickle, such as a function of one's own.
+        If the model has a part that a model file cannot hold; the message names it. No file is
+        written then.
     TypeError
-        If it is no estimator.
+        If `model` is no estimator.
 
     Notes
     -----
-    ``memory=`` of transformers and pipelines, a folder of this machine, is not saved. Callbacks of
-    fitted networks are not either.
+    What prediction needs is saved. Not saved are ``memory``, ``n_jobs``, ``verbose`` and
+    ``callbacks``, a ``random_state`` that is a RandomState instance, and the state of the
+    optimiser: further training of a loaded network starts from its weights with a new optimiser.
 
     See Also
     --------
@@ -120,127 +90,69 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
     >>> skgenre.save(pipe, "model.skgenre")  # doctest: +SKIP
     >>> skgenre.load("model.skgenre").predict(["song.mp3"])  # doctest: +SKIP
     """
-    from skops.io import dumps
-
     path = Path(expand(path))
     if not isinstance(model, BaseEstimator):
         raise TypeError(f"Expected an estimator, got {model!r}")
-    model = copy.deepcopy(model)
-    members: dict[str, bytes] = {}
-    networks: list[dict] = []
-    for item in _walk(model):
-        if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
-            item.memory = None
-        if isinstance(item, SegmentClassifier) and hasattr(item, "weights_"):
-            networks.append(_take_network(item, f"networks/{len(networks)}", members))
+    saving = _Saving(ArrayWriter())
     try:
-        packed = dumps(model)
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            for name in archive.namelist():
-                members[f"model/{name}"] = archive.read(name)
-        _check_loaders(members[SCHEMA], _scores())
+        check_text(description)
+        manifest = {
+            "format": FORMAT,
+            "description": description,
+            "versions": {name: _version(name) for name in _VERSIONS},
+            "model": saving.pack(model),
+        }
+        # What would be refused later is refused now.
+        content = to_bytes(manifest, saving.arrays)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _load(archive, len(content), saving.own)
     except Exception as error:  # whatever the parts of the model raise
         raise ModelFileError(str(path), f"cannot be written: {one_line(error)}") from error
-    manifest = {
-        "format": FORMAT,
-        "description": description,
-        "versions": {name: _version(name) for name in _VERSIONS},
-        "model": {
-            "class": _type_name(model),
-            "parameters": {name: repr(value) for name, value in model.get_params().items()},
-        },
-        "networks": networks,
-    }
-    write(path, manifest, members)
+    replace_file(path, content)
 
 
-def _take_network(classifier: SegmentClassifier, folder: str, members: dict[str, bytes]) -> dict:
-    """Take the arrays out of a classifier, and say what they are of."""
-    architecture = classifier.__dict__.pop("architecture_")
-    arrays = {
-        "weights": classifier.__dict__.pop("weights_"),
-        "state": classifier.__dict__.pop("_state", None),
-    }
-    for kind, values in arrays.items():
-        for i, value in enumerate(values or ()):
-            members[f"{folder}/{kind}/{i}.npy"] = to_bytes(value)
-    classifier.callbacks = None
-    classifier.__dict__.pop("callbacks_", None)
-    classifier.network_ = folder
-    return {
-        "folder": folder,
-        "class": _type_name(classifier),
-        "input_shape": list(architecture.input_shape),
-        "layers": [
-            {"layer": type(layer).__name__, **dataclasses.asdict(layer)}
-            for layer in architecture.layers
-        ],
-        "arrays": {kind: None if v is None else len(v) for kind, v in arrays.items()},
-    }
-
-
-# ---------------------------------------------------------------- loading
-
-
-def load(path: str | os.PathLike, *, trusted: Sequence[str] = ()) -> Any:
+def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
     """Load a model from a file, whoever made it: nothing of the file is run.
 
     Parameters
     ----------
     path : str or path-like
         A file that :func:`save` wrote.
-    trusted : sequence of str, default=()
-        Names of further types, such as ``"mymodule.MyNetwork"``, that the file may make objects
-        of. Loading and using a model runs the code of its types.
+    trusted : sequence of type, default=()
+        Classes of your own that the file may hold: subclasses of
+        :class:`skgenre.SegmentClassifier` and :class:`skgenre.TrackExtractor`. Their code runs
+        when the model is loaded and used.
 
     Returns
     -------
     model : estimator
-        It answers without TensorFlow.
+        It predicts without TensorFlow.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If the file is not a model, is damaged, was made by a later version, or holds what no
-        model needs; the reason says which.
+        If the file is not a model, is damaged, was written by a later version, or holds what no
+        model needs; the message says which.
+    TypeError
+        If `trusted` holds other things than such classes.
 
     Warns
     -----
     UserWarning
-        If it was made with another version of scikit-learn.
+        If it was written with another version of scikit-learn.
     """
     path = expand(path)
-    manifest, members = read(path)
-    try:
-        networks = {
-            entry["folder"]: _make_network(entry, members) for entry in manifest["networks"]
-        }
-        model = _make_model(members, tuple(trusted), manifest["versions"])
-        for item in _walk(model):
-            _add_new_parameters(item)
-            check_compiled(item)
-            if getattr(item, "memory", None) is not None and isinstance(item, BaseEstimator):
-                raise ValueError("it names a folder of its own as memory")
-            if isinstance(item, SegmentClassifier) and "network_" in vars(item):
-                folder = item.__dict__.pop("network_")
-                name, architecture, item.weights_, item._state = networks[folder]
-                if name != _type_name(item) or architecture.shapes[-1] != item.classes_.shape:
-                    raise ValueError(f"{folder} is of another classifier")
-                item.architecture_ = architecture
-    except ModelFileError:
-        raise
-    except Exception as error:  # what a hostile or foreign file makes the parts raise
-        raise ModelFileError(path, f"is refused: {one_line(error)}") from error
-    if not isinstance(model, BaseEstimator):
-        raise ModelFileError(path, f"holds a {_type_name(model)}, which is no model")
+    own = _names(trusted)
+    with open_archive(path) as (archive, size):
+        manifest, model = _load(archive, size, own)
     _warn_of_versions(path, manifest["versions"])
     return model
 
 
 def describe(path: str | os.PathLike) -> dict:
-    """Read what a model file says about itself; makes nothing of it.
+    """Read what a model file says about itself, without making a model of it.
 
     Parameters
     ----------
@@ -250,108 +162,227 @@ def describe(path: str | os.PathLike) -> dict:
     Returns
     -------
     manifest : dict
-        With ``format``, ``description``, ``versions``, ``model`` (class and parameters),
-        ``networks`` (their layers) and ``members`` (checksums).
+        With ``format``, ``description``, ``versions``, ``model`` (class, parameters and fitted
+        attributes of every estimator, layers of networks) and ``arrays`` (types, shapes and
+        checksums).
 
     Raises
     ------
     ModelFileError
-        As :func:`load`.
+        As :func:`load`, as far as the manifest is concerned.
     """
-    return read(expand(path))[0]
+    with open_archive(expand(path)) as (archive, size):
+        return read_manifest(archive, size)
 
 
-def _make_network(entry: dict, members: dict[str, bytes]) -> tuple:
-    architecture = Architecture(
-        _integers(entry["input_shape"]), tuple(_make_layer(**layer) for layer in entry["layers"])
-    )
-    arrays: dict[str, Any] = {
-        kind: None
-        if n is None
-        else [np.load(io.BytesIO(members[f"{entry['folder']}/{kind}/{i}.npy"])) for i in range(n)]
-        for kind, n in entry["arrays"].items()
+def _names(trusted: Sequence[type]) -> dict[str, type]:
+    if isinstance(trusted, str) or not all(isinstance(cls, type) for cls in trusted):
+        raise TypeError(f"trusted={trusted!r} must be a sequence of classes, [MyNetwork], say")
+    try:
+        return {type_name(own_entry(cls).cls): cls for cls in trusted}
+    except Refused as error:
+        raise TypeError(f"trusted={trusted!r}: {error}") from error
+
+
+def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[dict, Any]:
+    manifest = read_manifest(archive, size)
+    loading = _Loading(ArrayReader(archive, manifest["arrays"]), own)
+    model = loading.unpack(manifest["model"])
+    if not isinstance(model, BaseEstimator):
+        raise Refused("its model is no estimator")
+    loading.arrays.check_all_taken()
+    return manifest, model
+
+
+# ---------------------------------------------------------------- estimators to JSON and back
+
+
+@contextlib.contextmanager
+def _at(name: str) -> Iterator[None]:
+    """Name the part of the model that is refused."""
+    try:
+        yield
+    except Refused as error:
+        error.where.insert(0, name)
+        raise
+
+
+def _parameters(estimator: Any) -> dict[str, Any]:
+    """Parameters of an estimator, or of a splitter, which has no get_params."""
+    names = inspect.signature(type(estimator).__init__).parameters
+    return {
+        name: getattr(estimator, name)
+        for name, parameter in names.items()
+        if name not in _OF_A_MACHINE | {"self"}
+        and parameter.kind is not parameter.VAR_KEYWORD
+        and hasattr(estimator, name)
     }
-    shapes = [weight.shape for layer in architecture.weights for weight in layer]
-    if [w.shape for w in arrays["weights"]] != shapes or any(
-        w.dtype != np.float32 or not np.isfinite(w).all() for w in arrays["weights"]
-    ):
-        raise ValueError(f"the weights of {entry['folder']} do not fit its layers")
-    return entry["class"], architecture, arrays["weights"], arrays["state"]
 
 
-def _make_layer(layer: str, **sizes) -> Layer:
-    if layer not in LAYERS:
-        raise ValueError(f"unknown layer {layer!r}; the known ones are {sorted(LAYERS)}")
-    for name, value in sizes.items():
+class _Saving(Saving):
+    """Packs estimators; `own` are classes that are not in the list."""
+
+    def __init__(self, arrays: ArrayWriter):
+        super().__init__(arrays)
+        self.own: dict[str, type] = {}
+
+    def pack(self, estimator: Any) -> dict:
+        cls = type(estimator)
+        entry = ENTRIES.get(type_name(cls))
+        if entry is None or entry.cls is not cls:
+            entry = own_entry(cls)
+            self.own[type_name(cls)] = cls
+        node: dict[str, Any] = {"class": type_name(cls), "parameters": {}}
+        with _at(cls.__name__):
+            for name, value in _parameters(estimator).items():
+                # What scikit-learn has deprecated may not be there in another version.
+                if isinstance(value, np.random.RandomState) or str(value) in ("deprecated", "warn"):
+                    continue
+                with _at(name):
+                    node["parameters"][name] = (
+                        self._pack_nested(value) if name in entry.nested else to_plain(value)
+                    )
+            fitted = self._pack_fitted(entry, estimator)
+            if fitted is not None:
+                node["fitted"] = fitted
+            node.update(_extras(estimator))
+        return node
+
+    def _pack_nested(self, value: Any) -> Any:
+        if isinstance(value, BaseEstimator | BaseCrossValidator):
+            return self.pack(value)
+        if isinstance(value, list | tuple):
+            return [self._pack_nested(item) for item in value]
+        return to_plain(value)
+
+    def _pack_fitted(self, entry, estimator) -> dict | None:
+        needed = [name for name, kind in entry.fitted.items() if not kind.optional]
+        first = next((name for name in needed if name.endswith("_")), None)
+        if first is None or not hasattr(estimator, first):
+            return None
+        collect = entry.collect or (lambda estimator: attributes(estimator, entry.fitted))
+        found = collect(estimator)
+        fitted = {}
+        for name, kind in entry.fitted.items():
+            if name not in found:
+                continue  # or it is refused for that when it is loaded
+            with _at(name):
+                value = found[name]
+                fitted[name] = None if value is None else kind.pack(value, self)
+        return fitted
+
+
+class _Loading(Loading):
+    """Unpacks estimators; `own` are classes that are trusted beside those of the list."""
+
+    def __init__(self, arrays: ArrayReader, own: dict[str, type]):
+        super().__init__(arrays)
+        self._own = own
+        self._left = _MOST_ESTIMATORS
+
+    def unpack(self, node: Any) -> Any:
+        self._left -= 1
+        keys = {"class", "parameters", "fitted", "requests", "output"}
+        if self._left < 0 or not isinstance(node, dict) or not node.keys() <= keys:
+            raise Refused(f"{str(node)[:100]} is no estimator, or one too many")
+        entry = find_entry(node.get("class"), self._own)
+        with _at(entry.cls.__name__):
+            estimator = self._make(entry, node.get("parameters"))
+            if "fitted" in node:
+                self._restore(entry, estimator, node["fitted"])
+            _restore_extras(estimator, node)
+        return estimator
+
+    def _make(self, entry, parameters: Any) -> Any:
+        known = inspect.signature(entry.cls.__init__).parameters.keys() - {"self"} - _OF_A_MACHINE
+        if not isinstance(parameters, dict) or not parameters.keys() <= known:
+            unknown = (
+                sorted(set(parameters) - known) if isinstance(parameters, dict) else parameters
+            )
+            raise Refused(f"has unknown parameters, perhaps of another version: {unknown!r:.100}")
+        options = OPTIONS.get(entry.cls, {})
+        made = {}
+        for name, value in parameters.items():
+            with _at(name):
+                if name in entry.nested:
+                    made[name] = self._unpack_nested(value)
+                    continue
+                made[name] = from_plain(value)
+                check_range(made[name], *BOUNDS.get(name, default_range(made[name])))
+                if name in options and made[name] not in options[name]:
+                    raise Refused(f"{made[name]!r:.50} is none of {list(options[name])}")
+        estimator = entry.cls(**made)
+        if hasattr(estimator, "_parameter_constraints"):
+            estimator._validate_params()
+        if entry.check is not None:
+            entry.check(estimator)
+        return estimator
+
+    def _unpack_nested(self, value: Any) -> Any:
+        if isinstance(value, dict) and "class" in value:
+            return self.unpack(value)
         if isinstance(value, list):
-            # In the shape that a Reshape makes, one -1 stands for what is left.
-            free = layer == "Reshape" and value.count(-1) == 1
-            sizes[name] = _integers(value, also=-1 if free else 1)
-        elif not isinstance(value, int | float | str):
-            raise TypeError(f"{name}={value!r} of a {layer} layer is neither number nor word")
-    return LAYERS[layer](**sizes)
+            # Pairs of a name and an estimator are tuples.
+            return [
+                tuple(map(self._unpack_nested, item)) if isinstance(item, list) else item
+                for item in value
+            ]
+        plain = from_plain(value)
+        check_range(plain, *BOUNDS["cv"])
+        return plain
+
+    def _restore(self, entry, estimator, fitted: Any) -> None:
+        if not isinstance(fitted, dict) or not fitted.keys() <= entry.fitted.keys():
+            unknown = (
+                sorted(fitted.keys() - entry.fitted.keys()) if isinstance(fitted, dict) else ""
+            )
+            raise Refused(f"has unknown fitted attributes {unknown}")
+        sizes: dict[str, int] = {}
+        state = {}
+        for name, kind in entry.fitted.items():
+            with _at(name):
+                if fitted.get(name) is not None:
+                    state[name] = kind.unpack(fitted[name], self, sizes)
+                elif not kind.optional:
+                    raise Refused("is missing")
+                elif name in fitted:
+                    state[name] = None
+        if entry.restore is None:
+            vars(estimator).update(state)
+        else:
+            entry.restore(estimator, state)
 
 
-def _integers(values, also: int = 1) -> tuple[int, ...]:
-    if not all(isinstance(n, int) and (0 < n < 2**31 or n == also) for n in values):
-        raise ValueError(f"{values!r} must be integers above 0")
-    return tuple(values)
+def _extras(estimator: Any) -> dict[str, Any]:
+    """Pack what `set_fit_request` and its like, and `set_output`, have set."""
+    extras: dict[str, Any] = {}
+    if "_metadata_request" in vars(estimator):
+        requests = estimator._metadata_request
+        asked = {method: dict(getattr(requests, method).requests) for method in SIMPLE_METHODS}
+        extras["requests"] = {method: each for method, each in asked.items() if each}
+    if "_sklearn_output_config" in vars(estimator):
+        extras["output"] = estimator._sklearn_output_config.get("transform", "default")
+    return extras
 
 
-def _make_model(members: dict[str, bytes], trusted: tuple[str, ...], versions: dict):
-    """Have skops make the model, from types and in ways that are trusted."""
-    from skops.io import get_untrusted_types, loads
-
-    trusted = (*TRUSTED, *_scores(), *trusted)
-    _check_loaders(members[SCHEMA], trusted)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in members.items():
-            if name.startswith("model/"):
-                archive.writestr(name.removeprefix("model/"), content)
-    data = packed.getvalue()
-    unknown = sorted(set(get_untrusted_types(data=data)) - set(trusted))
-    if unknown:
-        raise ValueError(
-            f"it holds types that are not trusted: {unknown}. If you know that their code may "
-            f"run, pass trusted={unknown}"
-        )
-    with warnings.catch_warnings():
-        # One warning of ours stands for one of each part.
-        warnings.simplefilter("ignore", InconsistentVersionWarning)
-        try:
-            return loads(data, trusted=trusted)
-        except Exception as error:
-            made, here = versions.get("scikit-learn"), version("scikit-learn")
-            if made != here:
-                raise ValueError(
-                    f"{one_line(error)}; it was made with scikit-learn {made}, and this is {here}"
-                ) from error
-            raise
+def _restore_extras(estimator: Any, node: dict) -> None:
+    if "output" in node:
+        if node["output"] not in ("default", "pandas", "polars"):
+            raise Refused(f"has the output {node['output']!r:.50}")
+        estimator.set_output(transform=node["output"])
+    if "requests" in node:
+        requests = estimator._get_metadata_request()
+        for method, each in node["requests"].items():
+            if method not in SIMPLE_METHODS or not isinstance(each, dict):
+                raise Refused(f"requests metadata for {method!r:.50}")
+            for name, alias in each.items():
+                if alias is not None and not isinstance(alias, bool | str):
+                    raise Refused(f"requests {name!r:.50} as {alias!r:.50}")
+                getattr(requests, method).add_request(param=name, alias=alias)
+        estimator._metadata_request = requests
 
 
-@cache
-def _scores() -> tuple[str, ...]:
-    """Names of the functions that scikit-learn's scorers compute, for searches."""
-    functions = {get_scorer(name)._score_func for name in get_scorer_names()}
-    return tuple(f"{function.__module__}.{function.__qualname__}" for function in functions)
-
-
-def _check_loaders(schema: bytes, functions: Sequence[str]) -> None:
-    """Refuse what would be made in a way that models do not need."""
-    for node in _walk(json.loads(schema)):
-        if isinstance(node, dict) and "__loader__" in node:
-            name, loader = f"{node['__module__']}.{node['__class__']}", node["__loader__"]
-            if loader not in _LOADERS and not (loader == "FunctionNode" and name in functions):
-                raise ValueError(f"it holds {name} as a {loader}, which is not trusted")
-
-
-def _add_new_parameters(item) -> None:
-    """Give defaults to parameters that the version which made the file did not have."""
-    if isinstance(item, BaseEstimator):
-        for name, parameter in inspect.signature(type(item)).parameters.items():
-            if not hasattr(item, name) and parameter.default is not parameter.empty:
-                setattr(item, name, parameter.default)
+# ---------------------------------------------------------------- versions
 
 
 def _warn_of_versions(path: str, made: dict[str, str]) -> None:
@@ -359,41 +390,13 @@ def _warn_of_versions(path: str, made: dict[str, str]) -> None:
     found = made.get("scikit-learn", "an unknown version")
     if found.split(".")[:2] != here.split(".")[:2]:
         warn(
-            f"{path} was made with scikit-learn {found}, and this is {here}: predictions may "
-            "differ. Train and save it anew with this version."
+            f"{path} was written with scikit-learn {found:.50}, and this is {here}: predictions "
+            "may differ. Train and save it again with this version."
         )
-
-
-# ---------------------------------------------------------------- small things
-
-
-def _walk(root) -> Iterator:
-    """Every object that a model consists of, once."""
-    seen: dict[int, object] = {}
-    stack = [root]
-    while stack:
-        item = stack.pop()
-        if id(item) in seen or isinstance(item, str | bytes | type):
-            continue
-        seen[id(item)] = item  # kept, so that no other object gets its id
-        yield item
-        if isinstance(item, dict):
-            stack += item.values()
-        elif isinstance(item, list | tuple | set | frozenset):
-            stack += item
-        elif isinstance(item, np.ndarray):
-            if item.dtype == object:
-                stack += item.ravel().tolist()
-        elif hasattr(item, "__dict__"):
-            stack += vars(item).values()
-
-
-def _type_name(item) -> str:
-    return f"{type(item).__module__}.{type(item).__qualname__}"
 
 
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # Keras, where models only answer
+    except PackageNotFoundError:  # Keras, where models only predict
         return "not installed"
