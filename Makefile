@@ -6,6 +6,8 @@ BIN = $(VENV)/bin
 GTZAN ?=
 # How the tests are shared among processes.
 PROCESSES ?= -n 2 --dist worksteal
+# Processes that share the cores would wait for each other's threads.
+TESTS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PROCESSES)
 
 .PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures starter pictures bench scale coverage build clean
 
@@ -19,10 +21,10 @@ demo: $(VENV)/installed
 	$(BIN)/python examples/plot_quickstart.py $(if $(GTZAN),--gtzan $(GTZAN))
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest $(PROCESSES)
+	$(TESTS)
 
 test-quick: $(VENV)/installed
-	$(BIN)/python -m pytest $(PROCESSES) -m "not slow"
+	$(TESTS) -m "not slow"
 
 # The tests on the lowest versions that setup.cfg allows.
 test-minimum:

@@ -196,12 +196,12 @@ def test_a_blend_can_be_trained_saved_and_asked(music, tmp_path, run):
     assert [member[0].memory for member in model.estimators_] == [None, None]
 
 
-@pytest.mark.parametrize(("threshold", "unsure"), [(2.0, True), (0.0, False)])
+@pytest.mark.parametrize(("threshold", "unsure"), [(1.0, True), (0.0, False)])
 def test_predict_says_unsure_below_the_model_s_threshold(
     threshold, unsure, music, model, tmp_path, run
 ):
     fitted = load(model)
-    fitted[-1].threshold_ = threshold
+    fitted[-1].threshold_, fitted[-1].temperature_ = threshold, 10.0  # no probability of 1
     save(fitted, tmp_path / "m.skgenre")
     args = ("predict", *load_folder(music).data[:2], "--model", tmp_path / "m.skgenre", "--format")
     rows = [json.loads(line) for line in run(*args, "jsonl").stdout.splitlines()]

@@ -123,13 +123,14 @@ def test_extract_of_nothing_that_can_be_used_is_an_error(tmp_path, run):
         assert "none of 2 tracks can be used" in result.stderr.splitlines()[-1]
 
 
-def test_a_search_can_be_evaluated(clean, tmp_path, run):
+def test_the_best_estimator_of_a_search_can_be_evaluated(clean, tmp_path, run):
     from sklearn.model_selection import GridSearchCV
     from sklearn.pipeline import make_pipeline
 
     tracks = load_folder(clean)
     pipe = make_pipeline(MFCCSegmenter(), SegmentSummary(), make_baseline("knn"))
     search = GridSearchCV(pipe, {"mfccsegmenter__n_segments": [1]}, cv=3)
-    save(search.fit(tracks.data, tracks.target), tmp_path / "search.skgenre")
-    result = run("evaluate", clean, "--model", tmp_path / "search.skgenre")
+    best = search.fit(tracks.data, tracks.target).best_estimator_
+    save(best, tmp_path / "best.skgenre")
+    result = run("evaluate", clean, "--model", tmp_path / "best.skgenre")
     assert result.stdout.endswith("right for 100.0% of 6 tracks\n"), result.output

@@ -54,7 +54,7 @@ def pipeline(music):
 @pytest.fixture(scope="module")
 def model(pipeline, tmp_path_factory):
     path = tmp_path_factory.mktemp("model") / "model.skgenre"
-    save(pipeline, path, description="\x1b]0;title\x07trained on sounds")
+    save(pipeline, path, description="trained on sounds")
     return path
 
 

@@ -41,6 +41,7 @@ from skgenre import (
     TrackExtractor,
     TrackFeatures,
     describe,
+    genre_pipeline,
     load,
     make_baseline,
     save,
@@ -395,3 +396,16 @@ def test_probabilities_of_a_support_vector_machine(path):
     model = SVC(probability=True, random_state=0).fit(TABLE, Y)
     save(model, path)
     assert_array_equal(load(path).predict_proba(TABLE), model.predict_proba(TABLE))
+
+
+# ---------------------------------------------------------------- skops and mlflow
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, "descriptors"])
+def test_types_for_skops_are_all_that_there_are(name):
+    skops = pytest.importorskip("skops.io")
+    model = genre_pipeline(name) if name == "descriptors" else clone(NETWORKS[name]).fit(X, Y)
+    assert set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(skgenre.SKOPS_TYPES)
+    again = skops.loads(skops.dumps(model), trusted=skgenre.SKOPS_TYPES)
+    if name != "descriptors":
+        assert_array_equal(again.predict_proba(X), model.predict_proba(X))

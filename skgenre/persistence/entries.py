@@ -61,7 +61,7 @@ from ..networks import (
     MelCNNClassifier,
     SegmentClassifier,
 )
-from ..networks.layers import LAYERS, Architecture
+from ..networks.layers import LAYERS, Architecture, Weight
 from ..preprocessing import SegmentScaler, SegmentSummary
 from ..voting import SegmentVotingClassifier
 from . import trees
@@ -462,7 +462,7 @@ def _restore_network(model: SegmentClassifier, state: dict) -> None:
     architecture, weights = state.pop("network")
     model.__dict__.update(state, architecture_=architecture, weights_=weights)
     model.n_iter_ = len(model.history_["loss"])
-    model.callbacks_, model._state = [], None
+    model._state = None
 
 
 _NETWORK: dict[str, Kind] = {
@@ -520,7 +520,7 @@ ENTRIES: dict[str, Entry] = {
 #: Types that readers of skops files, such as mlflow's, have to trust to load estimators of skgenre.
 SKOPS_TYPES = tuple(
     f"{cls.__module__}.{cls.__qualname__}"
-    for cls in (*(entry.cls for entry in _SKGENRE), Architecture, *LAYERS.values())
+    for cls in (*(entry.cls for entry in _SKGENRE), Architecture, Weight, *LAYERS.values())
 )
 
 
