@@ -201,7 +201,7 @@ def test_predict_says_unsure_below_the_model_s_threshold(
     threshold, unsure, music, model, tmp_path, run
 ):
     fitted = load(model)
-    fitted[-1].threshold_, fitted[-1].temperature_ = threshold, 10.0  # no probability of 1
+    fitted[-1].threshold_, fitted[-1].temperature_ = threshold, 300.0  # no probability of 1
     save(fitted, tmp_path / "m.skgenre")
     args = ("predict", *load_folder(music).data[:2], "--model", tmp_path / "m.skgenre", "--format")
     rows = [json.loads(line) for line in run(*args, "jsonl").stdout.splitlines()]

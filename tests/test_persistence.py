@@ -409,3 +409,19 @@ def test_types_for_skops_are_all_that_there_are(name):
     again = skops.loads(skops.dumps(model), trusted=skgenre.SKOPS_TYPES)
     if name != "descriptors":
         assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.filterwarnings("ignore")  # mlflow has many
+def test_mlflow_saves_and_loads_with_these_types(tmp_path):
+    """In the documentation, page "Security and trust model"; for networks too."""
+    sklearn_flavour = pytest.importorskip("mlflow.sklearn")
+    model = make_pipeline(SegmentScaler(), clone(NETWORKS["ann"])).fit(X, Y)
+    sklearn_flavour.save_model(
+        model,
+        tmp_path / "model",
+        serialization_format="skops",
+        skops_trusted_types=list(skgenre.SKOPS_TYPES),
+        pip_requirements=["skgenre"],
+    )
+    again = sklearn_flavour.load_model(str(tmp_path / "model"))
+    assert_array_equal(again.predict_proba(X), model.predict_proba(X))
