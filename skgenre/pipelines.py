@@ -336,5 +336,5 @@ def starter_model() -> Pipeline:
     """
     with warnings.catch_warnings():
         # It is tried with all versions that are allowed.
-        warnings.filterwarnings("ignore", message=".* was made with scikit-learn")
+        warnings.filterwarnings("ignore", message=".* was written with scikit-learn")
         return load(STARTER)

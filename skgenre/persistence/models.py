@@ -44,7 +44,7 @@ from .values import Loading, Saving, check_range, default_range, from_plain, to_
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 
 #: Estimators in a file.
-_MOST_ESTIMATORS = 10_000
+_MOST_ESTIMATORS = 1000
 
 _VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
 
