@@ -9,6 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from joblib._parallel_backends import ThreadingBackend
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -460,3 +461,19 @@ def test_in_a_pipeline_behind_a_list_of_names(extractor, sounds):
     model = make_pipeline(find, extractor)
     names = [Path(path).name for path in sounds]
     assert_array_equal(model.fit_transform(names), extractor.transform(sounds))
+
+
+# ---------------------------------------------------------------- backends of joblib
+
+
+class WithoutGenerators(ThreadingBackend):
+    """As Ray's and Spark's: all results come at once."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_that_returns_all_at_once(extractor, sounds):
+    joblib.register_parallel_backend("without generators", WithoutGenerators)
+    expected = extractor.transform(sounds)
+    with joblib.parallel_config("without generators", n_jobs=2):
+        assert_array_equal(extractor.transform(sounds), expected)

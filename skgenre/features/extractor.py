@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Parallel, delayed
+from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
@@ -277,7 +278,11 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
         """Yield the array of each track, in order; None for those that `report` lists."""
         extract = self._extract if self.memory is None else cached(self)
-        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as="generator")(
+        # Tracks one by one as they are done, where the backend can; Ray's and Spark's cannot.
+        backend, _ = get_active_backend(prefer="threads")
+        one_by_one = getattr(backend, "supports_return_generator", False)
+        how = "generator" if one_by_one else "list"
+        results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as=how)(
             delayed(_attempt)(extract, path) for path in paths
         )
         for path, result in zip(paths, self._with_progress(results, len(paths)), strict=True):
