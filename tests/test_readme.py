@@ -17,7 +17,7 @@ from .conftest import without_tensorflows_start
 ROOT = Path(__file__).parent.parent
 
 #: What makes an environment or runs the tests; the rest is run.
-NOT_HERE = ("make demo", "make test", "pip install", "python3 -m venv")
+NOT_HERE = ("pip install", "python3 -m venv")
 
 
 def blocks(path):
@@ -65,28 +65,49 @@ def lay_out(folder):
         soundfile.write(target, y, rate)
 
 
+def run(command, folder):
+    """Run a command in a folder as a user does, and return its output."""
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, (command, done.stderr)
+    assert not without_tensorflows_start(done.stderr), (command, done.stderr)
+    return done.stdout
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "n"), [("README.md", 4), ("docs/getting_started.rst", 4)])
-def test_what_is_pasted_runs(page, n, tmp_path):
+@pytest.mark.parametrize(
+    ("page", "n", "files"),
+    [
+        ("README.md", 4, ["model.skgenre", "model.joblib"]),
+        ("docs/getting_started.rst", 4, ["model.skgenre", "timeline.png"]),
+    ],
+)
+def test_what_is_pasted_runs(page, n, files, tmp_path):
     lay_out(tmp_path / "music")
     # Whatever it is called: the ending of a name does not matter.
     (tmp_path / "song.mp3").symlink_to(load_folder(tmp_path / "music").data[5])
     code = blocks(ROOT / page)
     assert len(code) == n
-    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for language, text in code:
         command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}[language]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=env,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-        assert done.returncode == 0, (text, done.stderr)
-        assert not without_tensorflows_start(done.stderr), (text, done.stderr)
-        assert done.stdout
-    assert (tmp_path / "model.skgenre").stat().st_size > 1000
-    assert (tmp_path / "timeline.png").read_bytes()[1:4] == b"PNG"
+        assert run(command, tmp_path)
+    for name in files:
+        assert (tmp_path / name).stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_the_scripts_run(tmp_path):
+    lay_out(tmp_path / "music")
+    song = load_folder(tmp_path / "music").data[5]
+    scripts = {
+        "train_pipeline": (["music"], ""),
+        "predict_files": ([song], r".*: (classical|disco|jazz|metal|rock) \([01]\.\d\d\)\n"),
+        "grid_search": (["music"], r"[01]\.\d\d with .*filters.*\n"),
+        "compare_models": (["music"], r"(\w+: [01]\.\d\d \+- [01]\.\d\d\n){2}"),
+    }
+    for name, (args, output) in scripts.items():
+        script = ROOT / "examples" / f"{name}.py"
+        assert len(script.read_text().splitlines()) <= 25
+        assert re.fullmatch(output, run([sys.executable, script, *args], tmp_path)), name

@@ -1,0 +1,23 @@
+"""
+Grid search over architecture and dropout
+=========================================
+
+``python grid_search.py FOLDER``, where the folder holds a folder for each genre.
+"""
+
+import sys
+
+from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+
+from skgenre import CNNClassifier, MFCCSegmenter, SegmentScaler
+from skgenre.datasets import load_folder
+
+tracks = load_folder(sys.argv[1])
+pipe = make_pipeline(
+    MFCCSegmenter(memory="features"), SegmentScaler(with_std=False), CNNClassifier(epochs=10)
+)
+grid = {"cnnclassifier__filters": [(16, 16), (32, 32, 32)], "cnnclassifier__dropout": [0.1, 0.3]}
+search = GridSearchCV(pipe, grid, cv=StratifiedGroupKFold(3))
+search.fit(tracks.data, tracks.target, groups=tracks.groups)
+print(f"{search.best_score_:.2f} with {search.best_params_}")

@@ -1,0 +1,15 @@
+"""
+Predict with a saved pipeline
+=============================
+
+``python predict_files.py FILE ...``, after ``train_pipeline.py``. It imports no TensorFlow.
+"""
+
+import sys
+
+import joblib
+
+pipe = joblib.load("model.joblib")
+paths = sys.argv[1:]
+for path, proba in zip(paths, pipe.predict_proba(paths), strict=True):
+    print(f"{path}: {pipe.classes_[proba.argmax()]} ({proba.max():.2f})")
