@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -318,3 +319,27 @@ def test_module_runs_as_a_program():
     command = [sys.executable, "-m", "skgenre", "--version"]
     out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
     assert out.startswith("skgenre, version ")
+
+
+# ---------------------------------------------------------------- timeline
+
+
+def test_timeline_draws_a_picture(folder, tmp_path, run):
+    song = next(folder.rglob("*.wav"))
+    result = run("timeline", song, "-o", tmp_path / "a.png")
+    assert result.exit_code == 0, result.output
+    height, width, _ = plt.imread(tmp_path / "a.png").shape
+    assert width > height > 300
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["song.wav", "-o", "a.doc"], "a.doc must end in one of .png, .svg, .pdf, .jpg"),
+        (["song.wav", "-o", "a.png"], "song.wav: no such file"),
+    ],
+)
+def test_timeline_says_what_is_wrong(args, message, run):
+    result = run("timeline", *args)
+    assert result.exit_code == 1
+    assert message in result.stderr

@@ -11,6 +11,7 @@ from .errors import Commands
 from .evaluate import evaluate
 from .extract import extract
 from .predict import predict
+from .timeline import timeline
 from .train import train
 
 
@@ -26,5 +27,5 @@ def main(show_traceback: bool) -> None:
     """Classify music by genre."""
 
 
-for command in (extract, train, evaluate, predict):
+for command in (extract, train, evaluate, predict, timeline):
     main.add_command(command)
