@@ -301,7 +301,7 @@ def test_tracks_without_segments_get_the_prior(fitted, gappy):
         ({"learning_rate": 0}, "'learning_rate' parameter"),
         ({"dropout": 1.0}, "'dropout' parameter"),
         ({"validation_fraction": 1.5}, "'validation_fraction' parameter"),
-        ({"hidden_units": 64}, "'hidden_units' parameter"),
+        ({"hidden_units": -64}, "'hidden_units' parameter"),
         ({"hidden_units": ()}, r"hidden_units=\(\) must be a sequence of sizes"),
         ({"hidden_units": (8, 0)}, r"hidden_units=\(8, 0\) must be a sequence of sizes"),
         ({"class_weight": {"opera": 2}}, r"The classes, .*, are not in class_weight"),
@@ -310,6 +310,13 @@ def test_tracks_without_segments_get_the_prior(fitted, gappy):
 def test_bad_parameters(data, parameters, message):
     with pytest.raises(ValueError, match=message):
         clone(NETWORKS["ann"]).set_params(**parameters).fit(*data)
+
+
+def test_a_number_is_one_layer(data):
+    """As libraries that search over numbers alone set it."""
+    clf = clone(NETWORKS["ann"]).set_params(hidden_units=5, epochs=1).fit(*data)
+    expected = clone(clf).set_params(hidden_units=(5,)).fit(*data)
+    np.testing.assert_array_equal(clf.weights_[0], expected.weights_[0])
 
 
 def test_bad_input_to_fit(clf, data):

@@ -14,7 +14,9 @@ from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 
 def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """Validate a parameter that is a sequence of sizes, one a layer."""
+    """Validate a parameter that is a sequence of sizes, one a layer; a number is one layer."""
+    if isinstance(sizes, Integral) and not isinstance(sizes, bool):
+        sizes = (sizes,)
     iterable = np.iterable(sizes) and not isinstance(sizes, str)
     integral: Any = Integral  # mypy does not take int for one of them
     if not iterable or not len(sizes) or not all(isinstance(n, integral) and n > 0 for n in sizes):
@@ -32,7 +34,7 @@ class ANNClassifier(SegmentClassifier):
 
     Parameters
     ----------
-    hidden_units : sequence of int, default=(512, 256, 64)
+    hidden_units : int or sequence of int, default=(512, 256, 64)
         Units of each hidden layer, each with ReLU and followed by dropout.
     dropout : float, default=0.3
         Share of the hidden units that is left out of each training step.
@@ -72,7 +74,7 @@ class ANNClassifier(SegmentClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
-        "hidden_units": ["array-like"],
+        "hidden_units": ["array-like", AT_LEAST_1],
         "dropout": [DROPOUT],
         "l2": [Interval(Real, 0, None, closed="left")],
     }
@@ -80,7 +82,7 @@ class ANNClassifier(SegmentClassifier):
     def __init__(
         self,
         *,
-        hidden_units: Sequence[int] = (512, 256, 64),
+        hidden_units: int | Sequence[int] = (512, 256, 64),
         dropout: float = 0.3,
         l2: float = 0.001,
         epochs: int = 50,
@@ -124,7 +126,7 @@ class CNNClassifier(SegmentClassifier):
 
     Parameters
     ----------
-    filters : sequence of int, default=(32, 32, 32)
+    filters : int or sequence of int, default=(32, 32, 32)
         Filters of each block: convolution with ReLU, maximum pooling, batch normalisation.
         Kernels are 3 x 3 in the first two blocks and 2 x 2 in later ones, or as large as
         what is left of a small input.
@@ -156,7 +158,7 @@ class CNNClassifier(SegmentClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
-        "filters": ["array-like"],
+        "filters": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],
     }
@@ -164,7 +166,7 @@ class CNNClassifier(SegmentClassifier):
     def __init__(
         self,
         *,
-        filters: Sequence[int] = (32, 32, 32),
+        filters: int | Sequence[int] = (32, 32, 32),
         dense_units: int = 64,
         dropout: float = 0.3,
         epochs: int = 30,
@@ -208,7 +210,7 @@ class LSTMClassifier(SegmentClassifier):
 
     Parameters
     ----------
-    units : sequence of int, default=(64, 64)
+    units : int or sequence of int, default=(64, 64)
         Units of each LSTM layer; all but the last return sequences.
     dense_units : int, default=64
         Units of the dense layer after them.
@@ -234,7 +236,7 @@ class LSTMClassifier(SegmentClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
-        "units": ["array-like"],
+        "units": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],
     }
@@ -242,7 +244,7 @@ class LSTMClassifier(SegmentClassifier):
     def __init__(
         self,
         *,
-        units: Sequence[int] = (64, 64),
+        units: int | Sequence[int] = (64, 64),
         dense_units: int = 64,
         dropout: float = 0.3,
         epochs: int = 30,

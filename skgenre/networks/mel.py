@@ -23,7 +23,7 @@ class MelCNNClassifier(SegmentClassifier):
 
     Parameters
     ----------
-    filters : sequence of int, default=(16, 32, 48, 64)
+    filters : int or sequence of int, default=(16, 32, 48, 64)
         Filters of each block: convolution, batch normalisation, ReLU, with maximum pooling by 2
         between blocks. The first kernel is 5 x 5 at every second frame and band, others are
         3 x 3.
@@ -91,7 +91,7 @@ class MelCNNClassifier(SegmentClassifier):
 
     _parameter_constraints: ClassVar[dict] = {
         **SegmentClassifier._parameter_constraints,
-        "filters": ["array-like"],
+        "filters": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],
         "crop_frames": [AT_LEAST_1, None],
@@ -103,7 +103,7 @@ class MelCNNClassifier(SegmentClassifier):
     def __init__(
         self,
         *,
-        filters: Sequence[int] = (16, 32, 48, 64),
+        filters: int | Sequence[int] = (16, 32, 48, 64),
         dense_units: int = 64,
         dropout: float = 0.4,
         crop_frames: int | None = 216,
