@@ -6,6 +6,7 @@ program it reads paths from a file of JSON and prints one line of JSON for each.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -58,10 +59,8 @@ def resident(peak: bool = False) -> float:
 
 
 def forget_peak() -> None:
-    try:
+    with contextlib.suppress(OSError):  # then it is the peak of all files so far, which is no less
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # then it is the peak of all files so far, which is no less
-        pass
 
 
 def predict(model, path: Path) -> bool:
@@ -115,7 +114,7 @@ def prepare(examples: list[Path]) -> None:
     """Load and predict once, so that what is imported then does not count."""
     for path in examples:
         tried = attempt(path)
-        assert not (tried.refused or tried.unexpected), (path, tried)
+        assert tried.refused is None, (path, tried)
         assert tried.predicted or "musicnn" in path.name, path
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     # What would take all memory of the machine is an error in the process alone.
