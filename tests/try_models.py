@@ -116,6 +116,8 @@ def prepare(examples: list[Path]) -> None:
         tried = attempt(path)
         assert tried.refused is None, (path, tried)
         assert tried.predicted or "musicnn" in path.name, path
+    gc.collect()
+    gc.freeze()  # or each collection would go through what the imports have made
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     # What would take all memory of the machine is an error in the process alone.
     resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_SPACE, resource.RLIM_INFINITY))

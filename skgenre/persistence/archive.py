@@ -23,7 +23,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 
 #: Largest manifest, in bytes.
-_MOST_MANIFEST = 4 << 20
+_MOST_MANIFEST = 2 << 20
 
 #: Largest sum of the unpacked members, in bytes: in any file, and as a multiple of its size.
 _MOST_BYTES, _MOST_SMALL, _MOST_TIMES = 1 << 30, 64 << 20, 20

@@ -206,7 +206,7 @@ def _at(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        refused = error if isinstance(error, Refused) else Refused(one_line(error))
+        refused = error if isinstance(error, Refused) else Refused(f"{one_line(error):.500}")
         refused.where.insert(0, name)
         if refused is error:
             raise

@@ -53,10 +53,9 @@ def _check_cost(extractor: TrackExtractor) -> None:
                 f"n_fft={extractor.n_fft}, n_mels={extractor.n_mels} and hop_length="
                 f"{extractor.hop_length} take more than {_MOST_A_SECOND} values a second"
             )
-    if isinstance(extractor, TrackDescriptors) and not isinstance(extractor.groups, str):
-        # Before they are named.
-        if len(set(extractor.groups)) < len(extractor.groups):
-            raise Refused("groups has a name more than once")
+    groups = getattr(extractor, "groups", "")
+    if not isinstance(groups, str) and len(set(groups)) < len(groups):
+        raise Refused("groups has a name more than once")
     sizes = [1 if size is None else size for size in extractor.track_shape]
     for name, shape, most in (
         ("segment", sizes[1:], _MOST_A_SEGMENT),
