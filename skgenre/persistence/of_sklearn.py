@@ -246,7 +246,7 @@ SKLEARN = [
         work=lambda union: _COPY,
     ),
     # What "passthrough" is in a union.
-    Entry(FunctionTransformer, work=lambda transformer: _COPY),
+    Entry(FunctionTransformer, fitted=X, work=lambda transformer: _COPY),
     Entry(StandardScaler, fitted=MOMENTS),
     Entry(
         MinMaxScaler,
