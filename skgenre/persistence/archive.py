@@ -264,7 +264,7 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
     view = memoryview(content)
     done = 0
     with archive.open(info) as member:
-        while n := member.readinto(view[done : done + _PIECE]):
+        while n := member.readinto(view[done : done + _PIECE]):  # type: ignore[attr-defined]
             done += n
     if done < len(content):
         raise Refused(f"{info.filename} ends early")

@@ -26,6 +26,8 @@ class Entry:
         Gives an estimator its fitted attributes from such values; without it they are set.
     check : callable, default=None
         Raises Refused for parameters that do not fit each other.
+    finish : callable, default=None
+        What a restored estimator still needs, and takes long.
     work : callable, default=None
         What an estimator takes of a prediction, as :meth:`.values.Loading.spend` counts it;
         without it that is small, or as large as its arrays.
@@ -37,6 +39,7 @@ class Entry:
     collect: Callable[[Any], dict] | None = None
     restore: Callable[[Any, dict], None] | None = None
     check: Callable[[Any], None] | None = None
+    finish: Callable[[Any], None] | None = None
     work: Callable[[Any], float] | None = None
 
 

@@ -13,6 +13,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ from .values import Loading, Saving, check_range, from_plain, to_plain
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 
 #: Estimators in a file.
-_MOST_ESTIMATORS = 10_000
+_MOST_ESTIMATORS = 5_000
 
 _VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
 
@@ -194,6 +195,8 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
     if not isinstance(model, BaseEstimator):
         raise Refused("its model is no estimator")
     loading.arrays.check_all_taken()
+    for finish in loading.later:
+        finish()
     return manifest, model
 
 
@@ -363,6 +366,13 @@ class _Loading(Loading):
             vars(estimator).update(state)
         else:
             entry.restore(estimator, state)
+        if entry.finish is not None:
+            self.later.append(partial(_finish, entry, estimator))
+
+
+def _finish(entry, estimator) -> None:
+    with _at(entry.cls.__name__):
+        entry.finish(estimator)
 
 
 def _extras(estimator: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,9 @@ from .values import FEATURES, Array, Kind, Labels, Names, Number, Part
 #: shape; and frames in a second.
 _MOST_A_SECOND, _MOST_A_SEGMENT, _MOST_A_TRACK, _MOST_FRAMES = 1 << 20, 1 << 19, 1 << 22, 1000
 
+#: Values of the matrix of mel bands.
+_MOST_OF_BANDS = 1 << 22
+
 #: Work of an extractor, and of each column of a summary; see :meth:`.values.Loading.spend`.
 _EXTRACTION, _COLUMN = 1 << 28, 1 << 13
 
@@ -53,6 +57,11 @@ def _check_cost(extractor: TrackExtractor) -> None:
                 f"n_fft={extractor.n_fft}, n_mels={extractor.n_mels} and hop_length="
                 f"{extractor.hop_length} take more than {_MOST_A_SECOND} values a second"
             )
+        if extractor.n_fft * extractor.n_mels > _MOST_OF_BANDS:
+            raise Refused(
+                f"n_fft={extractor.n_fft} and n_mels={extractor.n_mels} make a matrix of more than "
+                f"{_MOST_OF_BANDS} values"
+            )
     groups = getattr(extractor, "groups", "")
     if not isinstance(groups, str) and len(set(groups)) < len(groups):
         raise Refused("groups has a name more than once")
@@ -69,9 +78,9 @@ def _count_columns(summary: SegmentSummary) -> float:
     """Check how many columns a summary makes of a track, and count them as work."""
     if not hasattr(summary, "n_features_in_"):
         return 0
-    n = summary.n_features_in_
+    n: int = summary.n_features_in_
     sizes = {"percentiles": len(PERCENTILES) * n, "covariance": n * (n - 1) // 2}
-    given = summary.statistics
+    given: Any = summary.statistics
     columns = sum(sizes.get(name, n) for name in ([given] if isinstance(given, str) else given))
     if columns > _MOST_COLUMNS:
         raise Refused(f"makes {columns} columns, more than {_MOST_COLUMNS}")

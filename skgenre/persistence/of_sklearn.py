@@ -124,9 +124,14 @@ def _restore_neighbors(knn, state: dict) -> None:
         raise Refused(f"has {len(state['_y'])} training rows, more than {_MOST_NEIGHBORS}")
     if len(np.unique(state["_y"])) < len(state["classes_"]):
         raise Refused("classes_ has a class without samples")
-    knn.fit(state["_fit_X"], state["classes_"][state["_y"]])
-    if "feature_names_in_" in state:
-        knn.feature_names_in_ = state["feature_names_in_"]
+    vars(knn).update(state)
+
+
+def _fit_neighbors(knn) -> None:
+    names = vars(knn).pop("feature_names_in_", None)
+    knn.fit(knn._fit_X, knn.classes_[knn._y])
+    if names is not None:
+        knn.feature_names_in_ = names
 
 
 def _collect_isotonic(isotonic) -> dict:
@@ -218,7 +223,10 @@ _MOST_WIDENING = 32
 _COPY = 1 << 26
 
 #: Training rows of nearest neighbours, which are fitted again.
-_MOST_NEIGHBORS = 500_000
+_MOST_NEIGHBORS = 200_000
+
+#: Work of a tree, which is small but for the call.
+_CALL = 1 << 20
 
 _WITHOUT = ("drop", "passthrough", None)
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -305,18 +313,21 @@ SKLEARN = [
             "_y": Array(("samples",), "i8", low=0, high="k"),
         },
         restore=_restore_neighbors,
+        finish=_fit_neighbors,
     ),
     Entry(
         RandomForestClassifier,
         fitted={**XY, **trees.FOREST},
         collect=lambda model: {**attributes(model, XY), **trees.collect_forest(model)},
         restore=trees.restore_forest,
+        work=lambda model: _CALL * len(getattr(model, "estimators_", ())),
     ),
     Entry(
         HistGradientBoostingClassifier,
         fitted={**XY, **trees.BOOSTING},
         collect=lambda model: {**attributes(model, XY), **trees.collect_boosting(model)},
         restore=trees.restore_boosting,
+        work=lambda model: _CALL // 2 * sum(map(len, getattr(model, "_predictors", ()))),
     ),
     Entry(
         VotingClassifier,

@@ -135,7 +135,7 @@ def check_range(value: Any, bounds: tuple[float, float] | None = None) -> None:
             raise Refused(f"has {len(value)} items, more than {_MOST_ITEMS}")
         for item in value.values() if isinstance(value, dict) else value:
             check_range(item, bounds)
-    elif not isinstance(value, Real) or isinstance(value, bool):
+    elif not isinstance(value, int | float) or isinstance(value, bool):
         return
     elif bounds is None:
         largest = _LARGEST_INTEGER if isinstance(value, Integral) else _LARGEST_REAL
@@ -168,6 +168,8 @@ class Loading(ABC):
         #: How many parts around the present one are given what others have computed.
         self.inside = 0
         self._work = 0.0
+        #: What takes long, and is done when nothing else can be refused.
+        self.later: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
     def behind(self, apply: bool = True) -> Iterator[None]:
