@@ -595,7 +595,7 @@ for base, cls, name, item in [
     ("soft", "VotingClassifier", "weights", 1),
     ("scaled", "LogisticRegression", "class_weight", {"dict": [[f"c{i}", 1] for i in range(2000)]}),
 ]:
-    value = item if isinstance(item, dict) else [item] * 300_000
+    value = item if isinstance(item, dict) else [item] * 100_000
     base = "soft" if base == "lda of it" else base
     parameter(
         *(f"a long list of {name}", base, cls, name, value), f"{cls}.{name} has .* items, more"
