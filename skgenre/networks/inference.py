@@ -22,6 +22,9 @@ from . import layers as L
 #: Segments that go through a network at once, at the most.
 BLOCK_SEGMENTS = 128
 
+#: Values that a layer may hold for a block, where it is of more than one segment.
+_BLOCK_HELD = 1 << 24
+
 #: Values of a layer's output that go through a network at once, so that they stay in the cache.
 _BLOCK_VALUES = 1 << 18
 
@@ -382,7 +385,11 @@ def predict_proba(
         math.prod(shape[1:] if isinstance(layer, L.LSTM) and len(shape) > 1 else shape)
         for layer, shape in zip(architecture.layers, architecture.shapes[1:], strict=True)
     )
-    n = max(1, min(_BLOCK_VALUES // largest, BLOCK_SEGMENTS, len(X)))
+    held = max(
+        layer.n_held(shape)
+        for layer, shape in zip(architecture.layers, architecture.shapes[:-1], strict=True)
+    )
+    n = max(1, min(_BLOCK_VALUES // largest, _BLOCK_HELD // held, BLOCK_SEGMENTS, len(X)))
     steps = _emit(_fuse(architecture, weights), n)
     for start in range(0, len(X), n):
         x = X[start : start + n]

@@ -46,6 +46,10 @@ class Layer:
         """Weights of the layer, given the shape of its input."""
         return ()
 
+    def n_held(self, shape: Shape) -> int:
+        """Values that prediction holds at once to compute the output of one segment."""
+        return math.prod(self.output_shape(shape))
+
 
 def _check_activation(activation: str) -> None:
     if activation not in ACTIVATIONS:
@@ -168,6 +172,16 @@ class Conv2D(_Activated):
         kernel = Weight("kernel", (*self.kernel_size, shape[-1], self.units), "glorot_uniform")
         return (kernel, Weight("bias", (self.units,), "zeros")) if self.use_bias else (kernel,)
 
+    def n_held(self, shape: Shape) -> int:
+        # The values under the kernel at each place, and the padded input.
+        output = self.output_shape(shape)
+        under = math.prod(output[:2]) * math.prod(self.kernel_size) * shape[2]
+        padded = math.prod(
+            max(n, (n_out - 1) * self.strides + size)
+            for n, n_out, size in zip(shape, output, self.kernel_size, strict=False)
+        )
+        return under + padded * shape[2] + math.prod(output)
+
 
 @dataclass(frozen=True)
 class MaxPooling2D(Layer):
@@ -180,6 +194,10 @@ class MaxPooling2D(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         height, width = (_same_size(n, self.strides) for n in shape[:2])
         return (height, width, shape[2])
+
+    def n_held(self, shape: Shape) -> int:
+        # Of one axis after the other.
+        return 2 * _same_size(shape[0], self.strides) * shape[1] * shape[2]
 
 
 @dataclass(frozen=True)
@@ -234,6 +252,9 @@ class LSTM(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.units) if self.return_sequences else (self.units,)
+
+    def n_held(self, shape: Shape) -> int:
+        return shape[0] * self.units
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         return (

@@ -23,7 +23,7 @@ FORMAT = 2
 MANIFEST = "manifest.json"
 
 #: Largest manifest, in bytes.
-_MOST_MANIFEST = 4 << 20
+_MOST_MANIFEST = 2 << 20
 
 #: Largest sum of the unpacked members, in bytes: in any file, and as a multiple of its size.
 _MOST_BYTES, _MOST_SMALL, _MOST_TIMES = 1 << 30, 64 << 20, 20
@@ -33,6 +33,9 @@ _MOST_DIRECTORY = 1 << 20
 
 #: Sizes of the record that ends a zip, and of the one before it in a zip of more than 4 GB.
 _END, _LOCATOR = 22, 20
+
+#: Bytes that are unpacked at once.
+_PIECE = 1 << 20
 
 #: How deep lists and objects may nest in the manifest.
 _MOST_DEPTH = 60
@@ -130,9 +133,7 @@ class ArrayReader:
             raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
         header = _header(_DTYPES[dtype], tuple(entry["shape"]))
         info = self._archive.getinfo(name)
-        content = bytearray(info.file_size)
-        with self._archive.open(info) as member:
-            io.BufferedReader(member).readinto(content)  # type: ignore[type-var]
+        content = _read(self._archive, info)
         if _checksum(content) != entry["sha256"]:
             raise Refused(f"the checksum of {name} is wrong")
         if not content.startswith(header):
@@ -230,7 +231,10 @@ def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
     if sizes[MANIFEST] > _MOST_MANIFEST:
         raise Refused(f"has a manifest of {sizes[MANIFEST]} bytes, above {_MOST_MANIFEST}")
     manifest = json.loads(
-        archive.read(MANIFEST), object_pairs_hook=_unique, parse_constant=_no_constant
+        _read(archive, archive.getinfo(MANIFEST)),
+        object_pairs_hook=_unique,
+        parse_constant=_no_constant,
+        parse_float=_finite,
     )
     if not isinstance(manifest, dict):
         raise Refused("has a manifest that is no object")
@@ -252,6 +256,19 @@ def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
         raise Refused("has versions that are not text")
     _check_arrays(manifest["arrays"], sizes)
     return manifest
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
+    """Read a member and no more than its size: ``ZipFile.read`` first unpacks all there is."""
+    content = bytearray(info.file_size)
+    view = memoryview(content)
+    done = 0
+    with archive.open(info) as member:
+        while n := member.readinto(view[done : done + _PIECE]):  # type: ignore[attr-defined]
+            done += n
+    if done < len(content):
+        raise Refused(f"{info.filename} ends early")
+    return content
 
 
 def _check_arrays(listed: Any, sizes: dict[str, int]) -> None:
@@ -291,6 +308,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict:
 
 def _no_constant(name: str):
     raise Refused(f"has a manifest with {name}, which is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise Refused(f"has a manifest with the number {text:.50}, which is too large")
+    return number
 
 
 def _check_text(manifest: dict) -> None:

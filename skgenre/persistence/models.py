@@ -13,6 +13,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from .._files import replace_file
 from .._paths import expand
 from .._sklearn import SIMPLE_METHODS
 from .._warnings import warn
+from ..features import TrackExtractor
 from .archive import (
     FORMAT,
     ArrayReader,
@@ -37,8 +39,10 @@ from .archive import (
     read_manifest,
     to_bytes,
 )
-from .entries import BOUNDS, ENTRIES, OPTIONS, attributes, find_entry, own_entry, type_name
-from .values import Loading, Saving, check_range, default_range, from_plain, to_plain
+from .entries import BOUNDS, ENTRIES, find_entry, own_entry
+from .entry import attributes, type_name
+from .of_sklearn import OPTIONS
+from .values import Loading, Saving, check_range, from_plain, to_plain
 
 #: Parameters of a machine or session, which a file does not keep.
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
@@ -191,6 +195,8 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
     if not isinstance(model, BaseEstimator):
         raise Refused("its model is no estimator")
     loading.arrays.check_all_taken()
+    for finish in loading.later:
+        finish()
     return manifest, model
 
 
@@ -199,12 +205,15 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
 
 @contextlib.contextmanager
 def _at(name: str) -> Iterator[None]:
-    """Name the part of the model that is refused."""
+    """Name the part of the model that is refused, by us or by what raises in it."""
     try:
         yield
-    except Refused as error:
-        error.where.insert(0, name)
-        raise
+    except Exception as error:
+        refused = error if isinstance(error, Refused) else Refused(f"{one_line(error):.500}")
+        refused.where.insert(0, name)
+        if refused is error:
+            raise
+        raise refused from error
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
@@ -287,10 +296,14 @@ class _Loading(Loading):
             raise Refused(f"{str(node)[:100]} is no estimator, or one too many")
         entry = find_entry(node.get("class"), self._own)
         with _at(entry.cls.__name__):
+            if self.inside and issubclass(entry.cls, TrackExtractor):
+                raise Refused("is behind another step, which could name files to it")
             estimator = self._make(entry, node.get("parameters"))
             if "fitted" in node:
                 self._restore(entry, estimator, node["fitted"])
             _restore_extras(estimator, node)
+            if entry.work is not None:
+                self.spend(entry.work(estimator))
         return estimator
 
     def _make(self, entry, parameters: Any) -> Any:
@@ -305,10 +318,10 @@ class _Loading(Loading):
         for name, value in parameters.items():
             with _at(name):
                 if name in entry.nested:
-                    made[name] = self._unpack_nested(value)
+                    made[name] = self._unpack_nested(value, consecutive=name == "steps")
                     continue
                 made[name] = from_plain(value)
-                check_range(made[name], *BOUNDS.get(name, default_range(made[name])))
+                check_range(made[name], BOUNDS.get(name))
                 if name in options and made[name] not in options[name]:
                     raise Refused(f"{made[name]!r:.50} is none of {list(options[name])}")
         estimator = entry.cls(**made)
@@ -318,17 +331,19 @@ class _Loading(Loading):
             entry.check(estimator)
         return estimator
 
-    def _unpack_nested(self, value: Any) -> Any:
+    def _unpack_nested(self, value: Any, *, consecutive: bool = False) -> Any:
         if isinstance(value, dict) and "class" in value:
             return self.unpack(value)
         if isinstance(value, list):
-            # Pairs of a name and an estimator are tuples.
-            return [
-                tuple(map(self._unpack_nested, item)) if isinstance(item, list) else item
-                for item in value
-            ]
+            items = []
+            for i, item in enumerate(value):
+                with self.behind(consecutive and i > 0):
+                    # Pairs of a name and an estimator are tuples.
+                    pair = isinstance(item, list)
+                    items.append(tuple(map(self._unpack_nested, item)) if pair else item)
+            return items
         plain = from_plain(value)
-        check_range(plain, *BOUNDS["cv"])
+        check_range(plain, BOUNDS["cv"])
         return plain
 
     def _restore(self, entry, estimator, fitted: Any) -> None:
@@ -351,6 +366,13 @@ class _Loading(Loading):
             vars(estimator).update(state)
         else:
             entry.restore(estimator, state)
+        if entry.finish is not None:
+            self.later.append(partial(_finish, entry, estimator))
+
+
+def _finish(entry, estimator) -> None:
+    with _at(entry.cls.__name__):
+        entry.finish(estimator)
 
 
 def _extras(estimator: Any) -> dict[str, Any]:

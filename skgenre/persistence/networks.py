@@ -9,12 +9,22 @@ from typing import Any
 
 import numpy as np
 
-from ..networks.layers import LAYERS, LSTM, Architecture, Layer
+from ..networks.layers import LAYERS, LSTM, Architecture, Layer, MaxPooling2D
 from .archive import Refused
 from .values import Kind, Loading, Saving, fit_size, from_plain, to_plain
 
-#: Bounds of what a segment takes: values of a layer's output, and multiplications in all.
-_MOST_VALUES, _MOST_MULTIPLICATIONS = 1 << 22, 1 << 32
+#: Bounds of what a segment takes: values of a layer's output, values that a layer holds while it
+#: computes that, and multiplications in all.
+_MOST_VALUES, _MOST_HELD, _MOST_MULTIPLICATIONS = 1 << 22, 1 << 24, 1 << 32
+
+#: The same for each value of a segment, and multiplications that are few for any segment.
+_HELD_A_VALUE, _MULTIPLICATIONS_A_VALUE, _FEW_MULTIPLICATIONS = 1 << 8, 1 << 16, 1 << 24
+
+#: Frames by which a network that takes any number of them is tried with more.
+_MORE_FRAMES = 1 << 12
+
+#: Multiplications in the time of a step of a loop, over frames or places of a window.
+_A_STEP = 1 << 16
 
 _MOST_LAYERS = 200
 
@@ -53,7 +63,7 @@ class Network(Kind):
             architecture = Architecture(shape, tuple(map(_make_layer, layers)))
         except (TypeError, ValueError, LookupError, ZeroDivisionError) as error:
             raise Refused(f"has layers that do not fit each other: {error}") from error
-        _check_cost(architecture)
+        loading.spend(_check_cost(architecture))
         fit_size("n", shape[-1], sizes)
         fit_size(1, len(architecture.shapes[-1]), sizes)
         fit_size("k", architecture.shapes[-1][0], sizes)
@@ -105,8 +115,25 @@ def _integers(values: Any, also: int = 1) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _check_cost(architecture: Architecture) -> None:
-    """Bound what a segment takes: weights that are used at every place are small in a file."""
+def _check_cost(architecture: Architecture) -> float:
+    """Bound what a segment takes: weights that are used at every place are small in a file.
+
+    Returns the multiplications, those for a long segment if the network takes any number of frames.
+    """
+    multiplications = _multiplications(architecture)
+    if multiplications > _MOST_MULTIPLICATIONS:
+        raise Refused(f"its layers take {multiplications:.1e} multiplications a segment")
+    if architecture.takes_any_frames:
+        longer = architecture.with_frames(architecture.input_shape[0] + _MORE_FRAMES)
+        multiplications = _multiplications(longer)
+    return multiplications
+
+
+def _multiplications(architecture: Architecture) -> float:
+    """Count multiplications, or what takes as long, and check them against the segment's size."""
+    n_values = math.prod(architecture.input_shape)
+    most_held = max(_MOST_HELD, _HELD_A_VALUE * n_values)
+    most = max(_FEW_MULTIPLICATIONS, _MULTIPLICATIONS_A_VALUE * n_values)
     multiplications = 0
     for layer, shape, before, weights in zip(
         architecture.layers,
@@ -115,14 +142,24 @@ def _check_cost(architecture: Architecture) -> None:
         architecture.weights,
         strict=True,
     ):
-        if min(shape) < 1 or math.prod(shape) > _MOST_VALUES:
-            raise Refused(f"a {type(layer).__name__} layer makes {shape} of a segment")
-        places = before[0] if isinstance(layer, LSTM) else math.prod(shape[:-1])
-        window = math.prod(getattr(layer, "pool_size", (1,)))
-        multiplications += math.prod(shape) * window
+        name = type(layer).__name__
+        if min(shape) < 1 or math.prod(shape) > max(_MOST_VALUES, _HELD_A_VALUE * n_values):
+            raise Refused(f"a {name} layer makes {shape} of a segment")
+        if (held := layer.n_held(before)) > most_held:
+            raise Refused(f"a {name} layer holds {held:.1e} values for a segment")
+        recurrent = isinstance(layer, LSTM)
+        places = before[0] if recurrent else math.prod(shape[:-1])
+        steps = before[0] if recurrent else sum(getattr(layer, "pool_size", ()))
+        multiplications += steps * _A_STEP + math.prod(shape)
         multiplications += places * sum(math.prod(weight.shape) for weight in weights)
-    if multiplications > _MOST_MULTIPLICATIONS:
-        raise Refused(f"its layers take {multiplications:.1e} multiplications a segment")
+        if isinstance(layer, MaxPooling2D):
+            multiplications += held * sum(layer.pool_size)
+    if multiplications > most:
+        raise Refused(
+            f"its layers take {multiplications:.1e} multiplications for a segment of shape "
+            f"{architecture.input_shape}, more than {most:.1e}"
+        )
+    return multiplications
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ from .values import Array, Kind, Number
 
 _NODES = ("nodes",)
 
+#: Trees of a gradient boosting, of all its iterations and classes.
+_MOST_TREES = 20_000
+
 #: Fields of the nodes of a forest, under scikit-learn's names.
 _FOREST_NODES: dict[str, Kind] = {
     "left_child": Array(_NODES, "i4"),
@@ -64,9 +67,11 @@ def restore_forest(forest, state: dict[str, Any]) -> None:
     nodes = np.zeros(len(state["feature"]), NODE_DTYPE)
     for name in _FOREST_NODES:
         nodes[name] = state.pop(name)
-    values = state.pop("values")
+    values, n_nodes = state.pop("values"), state.pop("n_nodes")
+    if len(n_nodes) != forest.n_estimators:
+        raise Refused(f"n_nodes has {len(n_nodes)} trees for n_estimators={forest.n_estimators}")
     trees = []
-    for part in _parts(state.pop("n_nodes"), len(nodes)):
+    for part in _parts(n_nodes, len(nodes)):
         node = nodes[part]
         leaf = node["left_child"] == -1
         depth = _check_nodes(
@@ -129,6 +134,8 @@ def restore_boosting(model, state: dict[str, Any]) -> None:
     nodes = np.zeros(len(state["feature_idx"]), PREDICTOR_RECORD_DTYPE)
     fields = {name: state.pop(name) for name in _BOOSTING_NODES}
     n_nodes = state.pop("n_nodes")
+    if n_nodes.size > _MOST_TREES or len(n_nodes) > model.max_iter:
+        raise Refused(f"n_nodes has {n_nodes.shape} trees for max_iter={model.max_iter}")
     for part in (parts := _parts(n_nodes.ravel(), len(nodes))):
         _check_nodes(
             fields["left"][part],

@@ -7,9 +7,11 @@ classes; another name stands for the size of the first array that has it.
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral, Real
@@ -29,6 +31,15 @@ _DERIVED: dict[str, Callable[[dict[str, int]], int]] = {
 
 #: Bounds of numbers that have no narrower ones.
 _LARGEST_INTEGER, _LARGEST_REAL = 10**6, 1e15
+
+#: Items of a list or dict in a parameter.
+_MOST_ITEMS = 1000
+
+#: Classes of a classifier, and characters of all of their labels in NumPy's array.
+_MOST_CLASSES, _MOST_CHARACTERS = 10_000, 1 << 20
+
+#: What a prediction takes at most, of all parts of a model together; see :meth:`Loading.spend`.
+_MOST_WORK = 1 << 34
 
 FLOATS = ("f8", "f4")
 
@@ -105,27 +116,34 @@ def _is_key(value: Any) -> bool:
     return isinstance(value, str | int | float)
 
 
-def check_range(value: Any, low: float, high: float) -> None:
-    """Check every number in a plain value.
+def check_range(value: Any, bounds: tuple[float, float] | None = None) -> None:
+    """Check every number in a plain value, and how many there are.
+
+    Parameters
+    ----------
+    value : object
+    bounds : tuple of float, default=None
+        Lowest and highest number. None takes wide ones, and allows for infinity and NaN.
 
     Raises
     ------
     Refused
-        If one is not between `low` and `high`; the infinite ones and NaN are allowed.
+        If a number is out of bounds, or a list is too long.
     """
     if isinstance(value, list | tuple | dict):
+        if len(value) > _MOST_ITEMS:
+            raise Refused(f"has {len(value)} items, more than {_MOST_ITEMS}")
         for item in value.values() if isinstance(value, dict) else value:
-            check_range(item, low, high)
-    elif not isinstance(value, Real) or isinstance(value, bool):
+            check_range(item, bounds)
+    elif not isinstance(value, int | float) or isinstance(value, bool):
         return
-    elif not low <= float(value) <= high and math.isfinite(value):
-        raise Refused(f"{value!r:.50} is not between {low} and {high}")
-
-
-def default_range(value: Any) -> tuple[float, float]:
-    """Bounds of a parameter for which none are listed."""
-    largest = _LARGEST_INTEGER if isinstance(value, Integral) else _LARGEST_REAL
-    return -largest, largest
+    elif bounds is None:
+        largest = _LARGEST_INTEGER if isinstance(value, Integral) else _LARGEST_REAL
+        finite = isinstance(value, Integral) or math.isfinite(value)
+        if finite and not -largest <= value <= largest:
+            raise Refused(f"{value!r:.50} is not between {-largest} and {largest}")
+    elif not bounds[0] <= value <= bounds[1]:
+        raise Refused(f"{value!r:.50} is not between {bounds[0]} and {bounds[1]}")
 
 
 # ---------------------------------------------------------------- kinds of fitted attributes
@@ -147,6 +165,37 @@ class Loading(ABC):
 
     def __init__(self, arrays: ArrayReader):
         self.arrays = arrays
+        #: How many parts around the present one are given what others have computed.
+        self.inside = 0
+        self._work = 0.0
+        #: What takes long, and is done when nothing else can be refused.
+        self.later: list[Callable[[], None]] = []
+
+    @contextlib.contextmanager
+    def behind(self, apply: bool = True) -> Iterator[None]:
+        """Note that the parts in the block get what others have computed, and no paths."""
+        self.inside += apply
+        try:
+            yield
+        finally:
+            self.inside -= apply
+
+    def spend(self, work: float) -> None:
+        """Count what a part takes of a prediction.
+
+        Parameters
+        ----------
+        work : float
+            Multiplications, or what takes as long, for a segment, a row or a second of audio.
+
+        Raises
+        ------
+        Refused
+            If all parts together take too much.
+        """
+        self._work += work
+        if self._work > _MOST_WORK:
+            raise Refused(f"the parts of the model take more than {_MOST_WORK} multiplications")
 
     @abstractmethod
     def unpack(self, node: Any) -> Any:
@@ -220,7 +269,7 @@ class Array(Kind):
             high is not None and (array > high).any()
         ):
             raise Refused(f"has values that are not between {self.low} and {high}")
-        if self.increasing and (np.diff(array, axis=0) < 0).any():
+        if self.increasing and (array[1:] < array[:-1]).any():
             raise Refused("has values that do not increase")
         return array
 
@@ -240,14 +289,14 @@ class Number(Kind):
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if type(value) is not int and (self.integer or type(value) is not float):
             raise Refused(f"{value!r:.50} is no {'integer' if self.integer else 'number'}")
-        check_range(value, self.low, self.high)
+        check_range(value, (self.low, self.high))
         if self.name is not None:
             fit_size(self.name, int(value), sizes)
         return value
 
 
 #: Number of features, the ``n`` of shapes.
-FEATURES = Number(1, 10**7, integer=True, name="n")
+FEATURES = Number(1, 1 << 20, integer=True, name="n")
 
 
 @dataclass(frozen=True)
@@ -263,15 +312,20 @@ class Labels(Kind):
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, dict) or value.keys() != {"dtype", "labels"}:
             raise Refused("are no labels")
-        labels, dtype = value["labels"], str(value["dtype"])
-        if dtype[:1] not in self._TYPES or (not dtype[1:].isdecimal() and dtype != "O"):
+        labels, dtype = value["labels"], value["dtype"]
+        found = re.fullmatch("O|([Uiufb])([1-9][0-9]{0,4})", dtype) if type(dtype) is str else None
+        if found is None:
             raise Refused(f"has the dtype {dtype!r:.50}")
         kind = self._TYPES[dtype[0]]
         if not isinstance(labels, list) or not all(type(label) is kind for label in labels):
             raise Refused(f"has labels of other types than {kind.__name__}")
-        shortest, longest = (max(map(len, labels), default=1), 10_000) if kind is str else (1, 8)
-        if dtype != "O" and not shortest <= int(dtype[1:7]) <= longest:
-            raise Refused(f"has the dtype {dtype!r:.50}")
+        if not 2 <= len(labels) <= _MOST_CLASSES:
+            raise Refused(f"has {len(labels)} labels, expected 2 to {_MOST_CLASSES}")
+        width = int(found[2] or 1)
+        if kind is str:
+            longest = max(map(len, labels))
+            if dtype != "O" and not longest <= width <= _MOST_CHARACTERS // len(labels):
+                raise Refused(f"has the dtype {dtype!r} for labels of {longest} characters")
         if kind is float and not all(map(math.isfinite, labels)):
             raise Refused("has labels that are not finite")
         if any(a >= b for a, b in pairwise(labels)):
@@ -321,15 +375,24 @@ class Part(Kind):
     ----------
     same_classes : bool, default=False
         Refuse one that is fitted to another number of classes.
+    types : tuple of type, default=(object,)
+        Refuse one that is none of these.
+    behind : bool, default=False
+        It gets what other parts have computed.
     """
 
     same_classes: bool = False
+    types: tuple[type, ...] = (object,)
+    behind: bool = False
 
     def pack(self, value: Any, saving: Saving) -> Any:
         return saving.pack(value)
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
-        estimator = loading.unpack(value)
+        with loading.behind(self.behind):
+            estimator = loading.unpack(value)
+        if not isinstance(estimator, self.types):
+            raise Refused(f"{type(estimator).__name__} has no place here")
         if self.same_classes:
             classes = getattr(estimator, "classes_", None)
             if classes is None or len(classes) != sizes["k"]:
@@ -343,6 +406,7 @@ class Parts(Kind):
 
     size: str
     same_classes: bool = False
+    types: tuple[type, ...] = (object,)
 
     def pack(self, value: Any, saving: Saving) -> Any:
         return [saving.pack(each) for each in value]
@@ -351,4 +415,5 @@ class Parts(Kind):
         if not isinstance(value, list) or not value:
             raise Refused("is no list of estimators")
         fit_size(self.size, len(value), sizes)
-        return [Part(self.same_classes).unpack(each, loading, sizes) for each in value]
+        part = Part(self.same_classes, self.types)
+        return [part.unpack(each, loading, sizes) for each in value]

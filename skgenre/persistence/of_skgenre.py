@@ -1,0 +1,150 @@
+"""The entries of skgenre's classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..calibration import GroupCalibratedClassifier
+from ..features import (
+    MelSegmenter,
+    MFCCSegmenter,
+    MusicnnEmbedder,
+    TrackDescriptors,
+    TrackExtractor,
+    TrackFeatures,
+)
+from ..features.bands import MelExtractor
+from ..networks import (
+    ANNClassifier,
+    CNNClassifier,
+    LSTMClassifier,
+    MelCNNClassifier,
+    SegmentClassifier,
+)
+from ..preprocessing import PERCENTILES, SegmentScaler, SegmentSummary
+from ..voting import SegmentVotingClassifier
+from .archive import Refused
+from .entry import Entry, attributes
+from .networks import History, Network
+from .of_sklearn import MOMENTS, XY, X
+from .values import FEATURES, Array, Kind, Labels, Names, Number, Part
+
+#: Values that an extractor may compute in a second of audio, of a segment, and of a track of fixed
+#: shape; and frames in a second.
+_MOST_A_SECOND, _MOST_A_SEGMENT, _MOST_A_TRACK, _MOST_FRAMES = 1 << 20, 1 << 19, 1 << 22, 1000
+
+#: Values of the matrix of mel bands.
+_MOST_OF_BANDS = 1 << 22
+
+#: Work of an extractor, and of each column of a summary; see :meth:`.values.Loading.spend`.
+_EXTRACTION, _COLUMN = 1 << 28, 1 << 13
+
+#: Columns of a summary.
+_MOST_COLUMNS = 1 << 16
+
+
+def _check_cost(extractor: TrackExtractor) -> None:
+    """Bound what a track takes, by what parameters that are in bounds come to together."""
+    if isinstance(extractor, MelExtractor):
+        frames = extractor.sample_rate / extractor.hop_length
+        if frames > _MOST_FRAMES:
+            raise Refused(f"hop_length={extractor.hop_length} makes {frames:.0f} frames a second")
+        if frames * max(extractor.n_fft, extractor.n_mels) > _MOST_A_SECOND:
+            raise Refused(
+                f"n_fft={extractor.n_fft}, n_mels={extractor.n_mels} and hop_length="
+                f"{extractor.hop_length} take more than {_MOST_A_SECOND} values a second"
+            )
+        if extractor.n_fft * extractor.n_mels > _MOST_OF_BANDS:
+            raise Refused(
+                f"n_fft={extractor.n_fft} and n_mels={extractor.n_mels} make a matrix of more than "
+                f"{_MOST_OF_BANDS} values"
+            )
+    groups = getattr(extractor, "groups", "")
+    if not isinstance(groups, str) and len(set(groups)) < len(groups):
+        raise Refused("groups has a name more than once")
+    sizes = [1 if size is None else size for size in extractor.track_shape]
+    for name, shape, most in (
+        ("segment", sizes[1:], _MOST_A_SEGMENT),
+        ("track", sizes, _MOST_A_TRACK),
+    ):
+        if np.prod(shape, dtype=float) > most:
+            raise Refused(f"a {name} takes {shape} values, more than {most} in all")
+
+
+def _count_columns(summary: SegmentSummary) -> float:
+    """Check how many columns a summary makes of a track, and count them as work."""
+    if not hasattr(summary, "n_features_in_"):
+        return 0
+    n: int = summary.n_features_in_
+    sizes = {"percentiles": len(PERCENTILES) * n, "covariance": n * (n - 1) // 2}
+    given: Any = summary.statistics
+    columns = sum(sizes.get(name, n) for name in ([given] if isinstance(given, str) else given))
+    if columns > _MOST_COLUMNS:
+        raise Refused(f"makes {columns} columns, more than {_MOST_COLUMNS}")
+    return columns * _COLUMN
+
+
+def _collect_network(model: SegmentClassifier) -> dict:
+    return {
+        **attributes(model, _NETWORK),
+        "network": (model.architecture_, model.weights_),
+    }
+
+
+def _restore_network(model: SegmentClassifier, state: dict) -> None:
+    architecture, weights = state.pop("network")
+    model.__dict__.update(state, architecture_=architecture, weights_=weights)
+    model.n_iter_ = len(model.history_["loss"])
+    model._state = None
+
+
+_NETWORK: dict[str, Kind] = {
+    **XY,
+    "class_prior_": Array(("k",), "f8", low=0, high=1),
+    "_class_weights_seen": Array(("k",), "f8", low=0),
+    "history_": History(),
+    "network": Network(),
+}
+
+#: The bases of users' own classes; see ``trusted`` of :func:`skgenre.load`.
+EXTRACTOR = Entry(TrackExtractor, check=_check_cost, work=lambda extractor: _EXTRACTION)
+NETWORK = Entry(
+    SegmentClassifier, fitted=_NETWORK, collect=_collect_network, restore=_restore_network
+)
+
+SKGENRE = [
+    *(
+        replace(EXTRACTOR, cls=cls)
+        for cls in (MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, TrackFeatures)
+    ),
+    *(
+        replace(NETWORK, cls=cls)
+        for cls in (ANNClassifier, CNNClassifier, LSTMClassifier, MelCNNClassifier)
+    ),
+    Entry(SegmentScaler, fitted=MOMENTS),
+    Entry(SegmentSummary, fitted=X, work=_count_columns),
+    Entry(
+        SegmentVotingClassifier,
+        ("estimator",),
+        fitted={
+            **XY,
+            "class_prior_": Array(("k",), "f8", low=0, high=1),
+            "estimator_": Part(same_classes=True),
+        },
+    ),
+    Entry(
+        GroupCalibratedClassifier,
+        ("estimator", "cv"),
+        fitted={
+            "n_features_in_": replace(FEATURES, optional=True),
+            "feature_names_in_": Names(optional=True),
+            "classes_": Labels(),
+            "estimator_": Part(same_classes=True),
+            "temperature_": Number(1e-3, 1e3),
+            "threshold_": Number(0, 1, optional=True),
+        },
+    ),
+]

@@ -1,0 +1,174 @@
+"""Small models that together hold every class of the closed list, made in seconds."""
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+)
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import SVC
+
+from skgenre import (
+    GroupCalibratedClassifier,
+    MelSegmenter,
+    MFCCSegmenter,
+    MusicnnEmbedder,
+    SegmentScaler,
+    SegmentSummary,
+    SegmentVotingClassifier,
+    TrackDescriptors,
+    TrackFeatures,
+)
+from skgenre.networks.fitting import with_output
+from skgenre.persistence.privates import CALIBRATORS
+
+from .conftest import make_sound, make_tensor, write_sound
+from .registry import NETWORKS
+
+X, Y = make_tensor(30)
+TABLE = X.mean(axis=(1, 2))
+TWO = np.isin(Y, ["genre0", "genre1"])
+GROUPS = np.arange(30) // 3
+
+
+def untrained(network, shape):
+    """A network with random weights: what a fit gives, without TensorFlow."""
+    model = clone(network)
+    layers = model.hidden_layers(shape)
+    rng = np.random.default_rng(0)
+    architecture = with_output(layers, shape, 3, type(model).__name__)
+    vars(model).update(
+        n_features_in_=shape[-1],
+        classes_=np.unique(Y),
+        class_prior_=np.full(3, 1 / 3),
+        _class_weights_seen=np.full(3, 10.0),
+        history_={"loss": [1.0, 0.5], "accuracy": [0.5, 0.75]},
+        n_iter_=2,
+        architecture_=architecture,
+        weights_=[
+            abs(rng.normal(size=weight.shape)).astype(np.float32) / 4
+            for weights in architecture.weights
+            for weight in weights
+        ],
+    )
+    return model
+
+
+def tables():
+    """Models of tables of four columns."""
+    svc = make_pipeline(QuantileTransformer(n_quantiles=5), SVC(C=10))
+    for name, model in {
+        "scaled": make_pipeline(StandardScaler(), LogisticRegression(class_weight={"genre1": 2})),
+        "range": make_pipeline(MinMaxScaler(), LinearDiscriminantAnalysis()),
+        "robust": make_pipeline(RobustScaler(), LinearDiscriminantAnalysis(solver="lsqr")),
+        "power": make_pipeline(
+            PowerTransformer(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")
+        ),
+        "quantiles": svc,
+        "neighbours": make_pipeline(SimpleImputer(), KNeighborsClassifier(3, algorithm="kd_tree")),
+        "cosines": KNeighborsClassifier(3, metric="cosine", weights="distance"),
+        "forest": RandomForestClassifier(3, random_state=0),
+        "boosting": HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=4),
+        "union": make_pipeline(
+            FeatureUnion(
+                [
+                    ("a", StandardScaler()),
+                    ("b", "passthrough"),
+                    ("c", FunctionTransformer(validate=True)),
+                ]
+            ),
+            SVC(kernel="poly", degree=2),
+        ),
+    }.items():
+        yield name, model.fit(TABLE, Y)
+    yield "two", clone(svc).fit(TABLE[TWO], Y[TWO])
+    yield "two boosted", HistGradientBoostingClassifier(max_iter=2).fit(TABLE[TWO], Y[TWO])
+
+
+def tensors():
+    """Models of track tensors."""
+    for name, network in NETWORKS.items():
+        scaler = SegmentScaler().fit(X)
+        yield name, make_pipeline(scaler, untrained(network, X.shape[2:]))
+    rows = SegmentSummary(statistics=("mean", "covariance"))
+    lda = make_pipeline(rows, LinearDiscriminantAnalysis())
+    knn = make_pipeline(clone(rows), KNeighborsClassifier(3))
+    pair = [("lda", lda), ("knn", knn)]
+    soft = VotingClassifier(pair, voting="soft", weights=[1, 2])
+    for name, model in {
+        "soft": soft,
+        "hard": VotingClassifier([*pair, ("none", "drop")]),
+        "stacked": StackingClassifier(pair, cv=StratifiedKFold(2)),
+        "labels": StackingClassifier(pair, SVC(), stack_method="predict", cv=KFold(2)),
+        "sigmoid": CalibratedClassifierCV(lda, cv=2),
+        "isotonic": CalibratedClassifierCV(lda, cv=2, method="isotonic"),
+        "segments": SegmentVotingClassifier(make_pipeline(StandardScaler(), LogisticRegression())),
+        "votes": SegmentVotingClassifier(SVC(), aggregation="vote"),
+    }.items():
+        yield name, model.fit(X, Y)
+    if len(CALIBRATORS) > 1:
+        yield "temperature", CalibratedClassifierCV(lda, cv=2, method="temperature").fit(X, Y)
+    for cv in (GroupKFold(2), StratifiedGroupKFold(2), LeaveOneGroupOut()):
+        model = GroupCalibratedClassifier(lda, cv=cv)
+        yield type(cv).__name__, model.fit(X, Y, groups=GROUPS)
+
+
+def front_ends():
+    """Models of audio files of 3.2 seconds."""
+    mfcc = MFCCSegmenter(segment_duration=1.0, n_segments=4, hop_length=2048)
+    mel = MelSegmenter(window=4.0, n_mels=16, hop_length=1024)
+    descriptors = TrackDescriptors(groups=("timbre", "rhythm"))
+    features = TrackFeatures(columns=("rms_mean", "mfcc1_mean", "spectral_centroid_var"))
+    for name, front_end, network in [("mfcc", mfcc, "cnn"), ("levels", mel, "mel")]:
+        _, *shape = front_end.track_shape
+        scaler = SegmentScaler().fit(np.random.default_rng(0).normal(size=(5, 1, *shape)))
+        yield (
+            f"files of {name}",
+            make_pipeline(front_end, scaler, untrained(NETWORKS[network], tuple(shape))),
+        )
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(30, 1, *descriptors.track_shape[1:]))
+    yield (
+        "files of descriptors",
+        make_pipeline(descriptors, SegmentVotingClassifier(LogisticRegression()).fit(rows, Y)),
+    )
+    model = LogisticRegression().fit(rng.normal(size=(30, 3)), Y)
+    yield "files of features", make_pipeline(features, model)
+    model = LogisticRegression().fit(rng.normal(size=(30, 200)), Y)
+    yield "files of musicnn", make_pipeline(MusicnnEmbedder(), SegmentVotingClassifier(model))
+
+
+def save_all(folder):
+    """Save all models, and a track for those of files; their paths by name."""
+    from skgenre import save
+
+    write_sound(folder / "track.wav", make_sound(3.2, 22050))
+    paths = {}
+    for models in (tables, tensors, front_ends):
+        for name, model in models():
+            paths[name] = folder / f"{name}.skgenre"
+            save(model, paths[name])
+    return paths
