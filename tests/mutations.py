@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, Options
 
 from skgenre.persistence.entries import BOUNDS, ENTRIES
-from skgenre.persistence.of_sklearn import OPTIONS
+from skgenre.persistence.sklearn_entries import OPTIONS
 
 from .model_files import repack, unpack
 

@@ -27,11 +27,11 @@ from sklearn.model_selection import (
     validation_curve,
 )
 from sklearn.multiclass import OneVsRestClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skgenre import SegmentScaler, SegmentSummary
+from skgenre import SegmentScaler, SegmentSummary, TrackFeatures
 from skgenre.datasets import make_tracks
 
 from .conftest import make_tensor
@@ -292,3 +292,19 @@ def test_what_cannot_work_says_so():
         BaggingClassifier(ANN, n_estimators=2).fit(X, y)
     with pytest.raises((ValueError, TypeError, IndexError)):
         ColumnTransformer([("scale", SegmentScaler(), [0, 1])]).fit_transform(X)
+
+
+def test_columns_of_paths_and_names_of_what_becomes_of_them(tracks):
+    """Beside a column that is not audio, and through a union."""
+    some = slice(0, 6)
+    table = pd.DataFrame({"path": tracks.data[some], "year": range(6)})
+    summary = make_pipeline(clone(SEGMENTER), SegmentSummary(statistics="mean"))
+    columns = ColumnTransformer([("audio", summary, "path"), ("year", "passthrough", ["year"])])
+    found = columns.fit_transform(table)
+    names = columns.get_feature_names_out().tolist()
+    assert names == [*(f"audio__mfcc{i}_mean" for i in range(SEGMENTER.n_mfcc)), "year__year"]
+    with sklearn.config_context(transform_output="pandas"):
+        union = make_union(summary, TrackFeatures(columns=["rms_mean"]))
+        again = union.fit_transform(tracks.data[some])
+    assert again.columns[-1] == "trackfeatures__rms_mean"
+    np.testing.assert_allclose(again.to_numpy()[:, :-1], found[:, :-1])

@@ -14,7 +14,7 @@ from .segments import SHORTEST, check_hop, n_segment_frames, read_windows
 from .spectra import band_powers, mel_bands, to_decibels
 
 
-class MelSegmenter(MelExtractor):
+class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turn audio files into windows of log-mel spectra, for networks over long windows.
 
     Each track is cut into windows, and the power in mel bands is computed of each window on
@@ -129,6 +129,19 @@ class MelSegmenter(MelExtractor):
     def track_shape(self) -> tuple[int | None, ...]:
         """Shape of a track's array, ``(n_windows, n_frames, n_mels)``."""
         return self.n_windows, self._n_frames, self.n_mels
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Names of the mel bands, along the last axis.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
         """Compute the log-mel spectra of one track, a window at a time.

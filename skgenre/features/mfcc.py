@@ -21,7 +21,7 @@ from .spectra import compute_mfccs
 _BLOCK_SECONDS = 30.0
 
 
-class MFCCSegmenter(MelExtractor):
+class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turn audio files into segments of mel-frequency cepstral coefficients.
 
     Each track is cut into segments of equal length, and MFCCs are computed of each segment
@@ -164,6 +164,19 @@ class MFCCSegmenter(MelExtractor):
                 f"{self.segment_duration:g} s",
             )
         return np.concatenate(blocks)
+
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
+        """Names of the coefficients, along the last axis.
+
+        Parameters
+        ----------
+        input_features : ignored
+
+        Returns
+        -------
+        names : ndarray of str objects
+        """
+        return np.array([f"mfcc{i}" for i in range(self.n_mfcc)], dtype=object)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
         """Return a copy that takes all segments in order, and their length in seconds.

@@ -151,4 +151,7 @@ class Prediction:
         configure_tensorflow()
         from .keras_models import build_keras
 
-        return build_keras(self.architecture_, self.weights_)
+        model = build_keras(self.architecture_, self.weights_)
+        # Keras exports only a model that has been called.
+        model(np.zeros((1, *self.architecture_.input_shape), np.float32))
+        return model

@@ -14,9 +14,9 @@ from typing import Any
 from ..networks.layers import LAYERS, Architecture, Weight
 from .archive import Refused
 from .entry import Entry, type_name
-from .of_skgenre import EXTRACTOR, NETWORK, SKGENRE
-from .of_sklearn import SKLEARN, SPLITTERS
 from .privates import BaseSearchCV
+from .skgenre_entries import EXTRACTOR, NETWORK, SKGENRE
+from .sklearn_entries import SKLEARN, SPLITTERS
 
 #: Bounds of numbers, in whichever class the parameter is.
 BOUNDS: dict[str, tuple[float, float]] = {

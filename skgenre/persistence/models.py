@@ -41,7 +41,7 @@ from .archive import (
 )
 from .entries import BOUNDS, ENTRIES, find_entry, own_entry
 from .entry import attributes, type_name
-from .of_sklearn import OPTIONS
+from .sklearn_entries import OPTIONS
 from .values import Loading, Saving, check_range, from_plain, to_plain
 
 #: Parameters of a machine or session, which a file does not keep.

@@ -29,7 +29,7 @@ from ..voting import SegmentVotingClassifier
 from .archive import Refused
 from .entry import Entry, attributes
 from .networks import History, Network
-from .of_sklearn import MOMENTS, XY, X
+from .sklearn_entries import MOMENTS, XY, X
 from .values import FEATURES, Array, Kind, Labels, Names, Number, Part
 
 #: Values that an extractor may compute in a second of audio, of a segment, and of a track of fixed
