@@ -143,7 +143,13 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
 @cache
 def _running_median() -> Callable:
     """Compile the median filter on first use."""
-    import numba
+    try:
+        import numba
+    except ImportError as error:
+        raise ImportError(
+            "the columns harmony and perceptr are computed with numba, which is not installed: "
+            "pip install numba, or leave them out with columns="
+        ) from error
 
     try:
         return numba.njit(_median_of_lines, cache=True, nogil=True)

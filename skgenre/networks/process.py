@@ -57,7 +57,7 @@ def configure_tensorflow() -> None:
     Raises
     ------
     ImportError
-        If Keras runs on another backend.
+        If Keras or TensorFlow is not installed, or Keras runs on another backend.
     """
     with _CONFIGURING:
         _configure()
@@ -91,10 +91,13 @@ def _check_backend() -> None:
         import keras
 
         backend = keras.config.backend()
-    except ImportError:  # of a backend that is chosen and not installed, or of Keras itself
+    except ImportError as error:  # of a backend that is chosen and not installed, or of Keras
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         if backend == "tensorflow":
-            raise
+            raise ImportError(
+                f"Networks are trained with scikeras and TensorFlow ({error}): pip install "
+                "scikeras tensorflow. Prediction needs neither."
+            ) from error
     if backend != "tensorflow":
         raise ImportError(
             f"Keras runs on {backend!r} here, and skgenre trains with TensorFlow: set the "
