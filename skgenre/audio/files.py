@@ -233,7 +233,11 @@ def _open_reader(source: str | BinaryIO, name: str) -> Reader:
     """
     reader = None
     try:
-        reader = SndfileReader(source if isinstance(source, str) else FileView.of(source))
+        # python-soundfile takes no name that is not UTF-8.
+        if isinstance(source, str) and source.isprintable():
+            reader = SndfileReader(source)
+        else:
+            reader = SndfileReader(FileView.of(source))
     except DecodingError as error:
         reason = str(error)
     else:
