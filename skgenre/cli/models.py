@@ -14,9 +14,9 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from .._sklearn import _safe_indexing
 from ..features import TrackExtractor
+from ..features.front import path_pipelines
 from ..persistence import load
 from ..pipelines import genre_pipeline, starter_model
-from ..timeline import path_pipelines
 from .options import on_a_terminal
 
 
