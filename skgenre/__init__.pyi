@@ -56,6 +56,10 @@ from .preprocessing import (
     SegmentScaler as SegmentScaler,
     SegmentSummary as SegmentSummary,
 )
+from .report import (
+    EvaluationReport as EvaluationReport,
+    evaluation_report as evaluation_report,
+)
 from .tensor import pieces_to_tracks as pieces_to_tracks
 from .timeline import genre_timeline as genre_timeline
 from .voting import SegmentVotingClassifier as SegmentVotingClassifier

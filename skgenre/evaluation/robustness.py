@@ -57,6 +57,7 @@ def robustness_report(
     conditions: Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
+    verbose: int = 0,
 ) -> pd.DataFrame:
     """Measure how predictions change when the music is changed as it is on its way to a listener.
 
@@ -76,6 +77,8 @@ def robustness_report(
         Tracks to change and to predict at once, in threads.
     random_state : int, RandomState instance or None, default=0
         Seed of the noise.
+    verbose : int, default=0
+        Show a progress bar if not 0.
 
     Returns
     -------
@@ -130,7 +133,12 @@ def robustness_report(
         check_consistent_length(paths, y)
         y = np.asarray(y)
     [predictions] = changed_predictions(
-        [model], paths, conditions=conditions, n_jobs=n_jobs, random_state=random_state
+        [model],
+        paths,
+        conditions=conditions,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        verbose=verbose,
     )
     return summarise(predictions, y)
 
@@ -142,13 +150,14 @@ def changed_predictions(
     conditions: Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
+    verbose: int = 0,
 ) -> list[pd.DataFrame]:
     """Predict tracks under each condition; each is decoded and changed once for all models.
 
     Parameters
     ----------
     models : sequence of fitted models that begin with front ends
-    paths, conditions, n_jobs, random_state
+    paths, conditions, n_jobs, random_state, verbose
         See :func:`robustness_report`.
 
     Returns
@@ -164,9 +173,12 @@ def changed_predictions(
     ]
     changes = _changes(conditions, models)
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(paths))
+    from tqdm.auto import tqdm
+
+    tasks = zip(paths, seeds, strict=True)
+    bar = tqdm(tasks, "changed tracks", len(paths), unit="track", disable=not verbose)
     found = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_predict_track)(models, path, changes, seed)
-        for path, seed in zip(paths, seeds, strict=True)
+        delayed(_predict_track)(models, path, changes, seed) for path, seed in bar
     )
     names = [UNCHANGED, *changes]
     return [

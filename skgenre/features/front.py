@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import clone
@@ -42,15 +43,15 @@ def path_pipelines(model) -> list[Pipeline]:
     return members
 
 
-def copy_with_front_ends(model, **params: Any):
-    """Copy a fitted model whose front ends have other parameters; it shares all that is fitted.
+def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
+    """Copy a fitted model with other front ends; the copy shares all that is fitted.
 
     Parameters
     ----------
     model : Pipeline, VotingClassifier of pipelines, or a search that has found one
         It stays as it is.
-    **params
-        Parameters of the front ends.
+    replace : callable
+        From a front end to the one to take its place.
 
     Returns
     -------
@@ -61,10 +62,15 @@ def copy_with_front_ends(model, **params: Any):
     for pipeline in path_pipelines(model):
         name, front = pipeline.steps[0]
         changed = copy.copy(pipeline)
-        changed.steps = [(name, clone(front).set_params(**params)), *pipeline.steps[1:]]
+        changed.steps = [(name, replace(front)), *pipeline.steps[1:]]
         copies.append(changed)
     if not isinstance(model, VotingClassifier):
         return copies[0]
     vote = copy.copy(model)
     vote.estimators_ = copies
     return vote
+
+
+def copy_with_front_ends(model, **params: Any):
+    """Copy a fitted model whose front ends have other parameters; see `replace_front_ends`."""
+    return replace_front_ends(model, lambda front: clone(front).set_params(**params))
