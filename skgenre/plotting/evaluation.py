@@ -265,14 +265,15 @@ class RobustnessDisplay(Display):
         ax.bar_label(
             bars,
             ["" if np.isnan(kept) else f"{kept:.2f}" for kept in report["kept"]],
-            padding=4,
+            label_type="center",
+            color="black",
             fontsize=9,
         )
         if "accuracy" in report:
             ax.plot(report["accuracy"], rows, "D", color=_COLOURS[1], ms=5, label="accuracy")
         ax.set_yticks(rows, report["condition"])
         ax.invert_yaxis()
-        ax.set(xlim=(0, 1.1), xlabel="share of tracks")
+        ax.set(xlim=(0, 1.04), xlabel="share of tracks")
         ax.set_xticks(np.linspace(0, 1, 6))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)

@@ -101,7 +101,7 @@ class LeakageDisplay(Display):
                 color=colour,
                 ecolor="0.3",
             )
-            ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9)
+            ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9, color="black")
         ax.set_xticks(np.arange(len(models)), models)
         ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
         ax.spines[["top", "right"]].set_visible(False)

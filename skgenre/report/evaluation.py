@@ -192,7 +192,8 @@ def evaluation_report(
     Examples
     --------
     >>> from skgenre import evaluation_report, genre_pipeline
-    >>> report = evaluation_report(genre_pipeline(), paths, genres, groups=artists)  # doctest: +SKIP
+    >>> model = genre_pipeline()
+    >>> report = evaluation_report(model, paths, y, groups=artists)  # doctest: +SKIP
     >>> report.save("report.html")  # doctest: +SKIP
     """
     began = time.perf_counter()

@@ -108,7 +108,7 @@ def as_it_is(model, tracks: Bunch) -> Bunch:
 
 def chance(tracks: Bunch, folds: list) -> np.ndarray:
     """Predict the most frequent genre of what each fold trains on."""
-    labels = np.empty(len(tracks.data), tracks.target.dtype)
+    labels = np.empty_like(tracks.target)
     for train, test in folds:
         dummy = DummyClassifier().fit(np.zeros((len(train), 1)), tracks.target[train])
         labels[test] = dummy.predict(np.zeros((len(test), 1)))

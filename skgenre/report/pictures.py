@@ -115,7 +115,7 @@ def timeline(found, genre, predicted, name: str) -> str:
     """
     start, stop, proba = _fewer_parts(found.start, found.stop, np.asarray(found.proba))
     rows = _rows(proba.mean(axis=0), list(found.classes), (genre, predicted))
-    left, width, height = 96, 224, 18
+    left, width, height = 108, 212, 18
     scale = width / max(float(stop[-1]), 1e-9)
     shapes = []
     for place, i in enumerate(rows):

@@ -18,7 +18,7 @@ from ..plotting import (
     ScoreIntervalDisplay,
 )
 from .pictures import figure, short, timeline
-from .text import figures, h, interval, number, paragraph, percent, table
+from .text import h, interval, number, pair, paragraph, percent, picture, table
 
 if TYPE_CHECKING:
     from .evaluation import EvaluationReport
@@ -112,13 +112,13 @@ def scores(report: EvaluationReport) -> str:
     chance = float(accuracy["score"].iloc[-1])
     display = ScoreIntervalDisplay(drawn, chance, "accuracy")
     svg = figure(display.plot, (4.6, 1.2 + 0.36 * len(drawn)), "scores", "Accuracy of the models")
-    parts.append(figures((svg, "Accuracy with its 95 % interval; dotted, chance.")))
+    parts.append(pair(picture(svg, "Accuracy with its 95 % interval; dotted, chance.")))
     over = "artists" if report.about["artists_known"] else "tracks"
     parts.append(
         paragraph(
-            f"In parentheses are 95 % intervals by bootstrap over {report.about['n_groups']} {over} "
-            f"({report.about['draws']:,} draws). Chance always predicts the most frequent genre "
-            "of what it was trained on.",
+            "In parentheses are 95 % intervals by bootstrap over "
+            f"{report.about['n_groups']} {over} ({report.about['draws']:,} draws). Chance always "
+            "predicts the most frequent genre of what it was trained on.",
             "note",
         )
     )
@@ -178,8 +178,12 @@ def confusion(report: EvaluationReport) -> str:
             for row in rows.itertuples()
         )
         parts.append(heading)
-        parts.append(figures((svg, "Numbers of tracks, by true and predicted genre.")))
-        parts.append(table(["genre", "precision", "recall", "F1", "tracks"], cells))
+        parts.append(
+            pair(
+                picture(svg, "Numbers of tracks, by true and predicted genre."),
+                table(["genre", "precision", "recall", "F1", "tracks"], cells),
+            )
+        )
     return "".join(parts)
 
 
@@ -207,9 +211,9 @@ def confidence(report: EvaluationReport) -> str:
             f"Accuracy of the surest predictions of {short(name)}",
         )
         parts.append(
-            figures(
-                (reliable, f"Reliability. Expected calibration error {error:.3f}, ten bins."),
-                (covered, "Accuracy if only the surest predictions are taken."),
+            pair(
+                picture(reliable, f"Reliability. Expected calibration error {error:.3f}, 10 bins."),
+                picture(covered, "Accuracy if only the surest predictions are taken."),
             )
         )
         parts.append(
@@ -248,18 +252,18 @@ def leakage(report: EvaluationReport) -> str:
     return "".join(
         [
             paragraph(
-                "The same models and features, by how the folds are drawn. With random pieces, parts "
-                "of one track are in training and test; by track, other tracks of its artist are. "
-                "Only the last row is about unseen artists. A model whose tracks are one piece each "
-                "has no first row."
+                "The same models and features, by how the folds are drawn. With random pieces, "
+                "parts of one track are in training and test; by track, other tracks of its artist "
+                "are. Only folds by artist are about unseen artists. A model whose tracks are one "
+                "piece each has no random pieces."
             ),
-            table(["model", "folds", "accuracy", "std. over folds"], rows, text=(0, 1)),
-            figures(
-                (
+            pair(
+                picture(
                     svg,
-                    "Means and standard deviations over the folds, of pieces where tracks "
-                    "have several, else of tracks.",
-                )
+                    "Means and standard deviations over the folds; of pieces where tracks have "
+                    "several, else of tracks.",
+                ),
+                table(["model", "folds", "accuracy", "std. over folds"], rows, text=(0, 1)),
             ),
         ]
     )
@@ -275,7 +279,7 @@ def worst(report: EvaluationReport, model: str) -> pd.Series | None:
 
 
 def robustness(report: EvaluationReport) -> str:
-    """What changes the predictions."""
+    """Say what changes the predictions."""
     if report.robustness is None:
         return ""
     by = "the model" if report.about["prefit"] else "the model that was not trained on it"
@@ -307,14 +311,18 @@ def robustness(report: EvaluationReport) -> str:
                     f"{percent(low['kept'])} of the predictions."
                 )
             )
-        parts.append(figures((svg, "Predictions kept, and accuracy.")))
-        parts.append(table(["condition", "tracks", "kept", "accuracy"], cells, worst=marked))
+        parts.append(
+            pair(
+                picture(svg, "Predictions kept, and accuracy."),
+                table(["condition", "tracks", "kept", "accuracy"], cells, worst=marked),
+            )
+        )
     parts.append(
         paragraph(
-            "Louder tracks are clipped at full scale. MP3 is libsndfile's, one channel. The low-pass "
-            "is a Butterworth filter of order 8; the noise is pink, and so far below the mean power "
-            "of the music. 3 % faster changes tempo and pitch. The last 30 s are compared with the "
-            "first; of tracks shorter than a minute they are the halves.",
+            "Louder tracks are clipped at full scale. MP3 is libsndfile's, one channel. The "
+            "low-pass is a Butterworth filter of order 8; the noise is pink, and so far below the "
+            "mean power of the music. 3 % faster changes tempo and pitch. The last 30 s are "
+            "compared with the first; of tracks shorter than a minute they are the halves.",
             "note",
         )
     )
@@ -322,7 +330,7 @@ def robustness(report: EvaluationReport) -> str:
 
 
 def mistakes(report: EvaluationReport) -> str:
-    """The surest mistakes, each with its timeline."""
+    """List the surest mistakes, each with its timeline."""
     parts = []
     for name, heading, _ in _models(report):
         parts.append(heading)
@@ -336,8 +344,8 @@ def mistakes(report: EvaluationReport) -> str:
             parts.append(paragraph("None."))
     parts.append(
         paragraph(
-            "Rows are genres, time goes to the right, and more colour is more probable; each part is "
-            "predicted alone.",
+            "Rows are genres, time goes to the right, and more colour is more probable; each part "
+            "is predicted alone.",
             "note",
         )
     )

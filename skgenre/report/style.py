@@ -43,7 +43,9 @@ th:first-child, td:first-child { padding-left: 0; }
 td.text, th.text { text-align: left; }
 td.long { white-space: normal; min-width: 14rem; overflow-wrap: anywhere; text-align: left; }
 tr.worst td { color: var(--bad); font-weight: 600; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem; margin: .8rem 0; }
+.figures > .scroll { margin: 0; flex: 0 1 auto; max-width: 100%; min-width: 0; }
+.figures { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1rem 1.5rem;
+  margin: .8rem 0; }
 figure { margin: 0; flex: 1 1 20rem; min-width: 0; max-width: 28.5rem; }
 figcaption { color: var(--muted); font-size: .86rem; margin-top: .25rem; }
 svg { display: block; width: 100%; height: auto; }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -31,8 +32,18 @@ def interval(row: Any, signed: bool = False) -> str:
     return f"{row.score:{sign}.3f} ({row.low:{sign}.3f} to {row.high:{sign}.3f})"
 
 
+#: Between a number and its unit, where no line should break.
+_UNIT = re.compile(r"(?<=\d) (?=(%|s|dB|kHz|kbit/s)(?!\w))")
+
+
+def together(text: str) -> str:
+    """Keep numbers and their units on one line."""
+    return _UNIT.sub("\u00a0", text)
+
+
 def paragraph(text: str, kind: str = "") -> str:
     """Put HTML into a paragraph."""
+    text = together(text)
     return f'<p class="{kind}">{text}</p>' if kind else f"<p>{text}</p>"
 
 
@@ -83,15 +94,17 @@ def table(
 def cards(figures: Iterable[tuple[str, str]]) -> str:
     """Put figures with their names side by side."""
     boxes = (
-        f'<div class="card"><b>{h(value)}</b><span>{h(name)}</span></div>'
+        f'<div class="card"><b>{h(together(value))}</b><span>{h(together(name))}</span></div>'
         for value, name in figures
     )
     return f'<div class="cards">{"".join(boxes)}</div>'
 
 
-def figures(*drawn: tuple[str, str]) -> str:
-    """Put pictures with captions side by side, where there is room."""
-    boxes = (
-        f"<figure>{svg}<figcaption>{h(caption)}</figcaption></figure>" for svg, caption in drawn
-    )
-    return f'<div class="figures">{"".join(boxes)}</div>'
+def pair(*parts: str) -> str:
+    """Put a picture and its table side by side, where there is room."""
+    return f'<div class="figures">{"".join(parts)}</div>'
+
+
+def picture(svg: str, caption: str) -> str:
+    """Put a caption under a picture."""
+    return f"<figure>{svg}<figcaption>{h(caption)}</figcaption></figure>"
