@@ -45,9 +45,10 @@ is the share of predictions that stay as they were.
 
 The presets are trained on ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist,
 seed 0, and each track is predicted by the model that was not trained on it. The model that comes
-with the package is taken as it is. It was trained on tables of GTZAN's tracks, so that here it predicts only
-the {n_starter} of these tracks that are in the test part of the fault-filtered partition
-({starter_counts}), which has none of the artists it was trained on; it knows ten genres, not three.
+with the package is taken as it is. It was trained on tables of GTZAN's tracks, so that here it
+predicts only the {n_starter} of these tracks that are in the test part of the fault-filtered
+partition ({starter_counts}), which has none of the artists it was trained on; it knows ten genres,
+not three.
 """
 
 TAIL = """

@@ -16,6 +16,9 @@ from .._printable import printable
 #: Colour that stands for the page's text; no display draws in it.
 _INK = "#012345"
 
+#: The blue of displays, which the page has in two shades.
+_BLUE = "#0072b2"
+
 #: Columns of a timeline; a longer one shows means.
 _MOST_PARTS = 60
 
@@ -84,7 +87,8 @@ def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> 
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
-    svg = _ID.sub(lambda found: found[1] + name + "-", svg).replace(_INK, "var(--ink)")
+    svg = _ID.sub(lambda found: found[1] + name + "-", svg)
+    svg = svg.replace(_INK, "var(--ink)").replace(_BLUE, "var(--accent)")
     # Its width and height in points become a largest width.
     head, rest = svg.split(">", 1)
     box = re.search(r'viewBox="([^"]+)"', head)
@@ -134,7 +138,7 @@ def timeline(found, genre, predicted, name: str) -> str:
                 f'fill-opacity="{0.05 + 0.95 * p:.2f}"/>'
             )
             if wide > 26:  # room for a number
-                shade = ' class="on"' if p > 0.55 else ""
+                shade = ' class="on"' if p > 0.8 else ' class="mid"' if p > 0.5 else ""
                 shapes.append(
                     f'<text x="{at + wide / 2:.1f}" y="{y + 12.5}" text-anchor="middle"{shade}>'
                     f"{p:.2f}</text>"

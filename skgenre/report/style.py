@@ -59,6 +59,7 @@ svg text { font-family: inherit !important; }
 .timeline rect { fill: var(--accent); }
 .timeline text { fill: var(--ink); font-size: 11px; }
 .timeline text.on { fill: var(--on); }
+@media screen and (prefers-color-scheme: dark) { .timeline text.mid { fill: var(--on); } }
 details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
@@ -68,7 +69,8 @@ footer { margin-top: 3rem; padding-top: 1rem; border-top: 1px solid var(--line);
   h1 { font-size: 1.5rem; }
   .cards { grid-template-columns: 1fr 1fr; }
   .card b { font-size: 1.35rem; }
-  th, td { padding: .32rem .55rem; }
+  table { font-size: .86rem; }
+  th, td { padding: .32rem .4rem; }
 }
 @media print {
   main { max-width: none; padding: 0; }
