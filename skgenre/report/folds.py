@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ def draw_folds(tracks: Bunch, cv: Any) -> tuple[list, str]:
     how : str
     """
     by = "artist" if len(set(tracks.groups)) < len(tracks.groups) else "track"
-    if isinstance(cv, int):
+    integral: Any = Integral  # mypy does not take int for one of them
+    if isinstance(cv, integral):
         splitter: Any = grouped_folds(tracks, cv)
         how = f"{splitter.get_n_splits()} folds by {by}, stratified by genre (StratifiedGroupKFold)"
     else:
