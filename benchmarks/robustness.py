@@ -62,10 +62,9 @@ def counted(y):
     return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
 
 
-def presets(tracks, jobs):
-    models = {name: genre_pipeline(name, random_state=0) for name in PRESETS}
+def preset(name, tracks, jobs):
     return evaluation_report(
-        models,
+        {name: genre_pipeline(name, random_state=0)},
         tracks.data,
         tracks.target,
         groups=tracks.groups,
@@ -135,8 +134,8 @@ def main():
     tracks = load_folder(args.tracks)
     found = pd.concat(
         [
-            kept("presets", lambda: presets(tracks, args.jobs), folder),
             kept("starter", lambda: starter(tracks, args.jobs), folder),
+            *(kept(n, lambda n=n: preset(n, tracks, args.jobs), folder) for n in PRESETS),
         ]
     )
     chosen = unseen(tracks)
