@@ -36,7 +36,7 @@ from skgenre import (
     save,
 )
 from skgenre.cli import main
-from skgenre.report.evaluation import EvaluationReport
+from skgenre.report import EvaluationReport
 from skgenre.report.pictures import timeline
 from skgenre.report.text import h
 

@@ -11,7 +11,7 @@ from .style import POLICY, STYLE
 from .text import cards, h, paragraph, percent
 
 if TYPE_CHECKING:
-    from .evaluation import EvaluationReport
+    from .result import EvaluationReport
 
 
 def page(report: EvaluationReport) -> str:

@@ -21,7 +21,7 @@ from .pictures import figure, short, timeline
 from .text import h, interval, number, pair, paragraph, percent, picture, table
 
 if TYPE_CHECKING:
-    from .evaluation import EvaluationReport
+    from .result import EvaluationReport
 
 #: Names of the scores.
 _METRICS = {
