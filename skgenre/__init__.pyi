@@ -12,9 +12,13 @@ from .datasets.facts import (
     track_groups as track_groups,
 )
 from .evaluation import (
+    bootstrap_score as bootstrap_score,
+    calibration_error as calibration_error,
     compare_models as compare_models,
+    coverage_curve as coverage_curve,
     filtered_split as filtered_split,
     leakage_report as leakage_report,
+    robustness_report as robustness_report,
 )
 from .features import (
     MelSegmenter as MelSegmenter,
@@ -51,6 +55,10 @@ from .pipelines import (
 from .preprocessing import (
     SegmentScaler as SegmentScaler,
     SegmentSummary as SegmentSummary,
+)
+from .report import (
+    EvaluationReport as EvaluationReport,
+    evaluation_report as evaluation_report,
 )
 from .tensor import pieces_to_tracks as pieces_to_tracks
 from .timeline import genre_timeline as genre_timeline

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from ._warnings import warn
 from .audio import AudioFile
-from .features import TrackExtractor
+from .features.front import path_pipelines
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
@@ -62,36 +62,6 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     return Bunch(
         start=start, stop=stop, proba=proba, track_proba=track_proba, classes=pipeline.classes_
     )
-
-
-def path_pipelines(model) -> list[Pipeline]:
-    """List the pipelines of a model that begin with a front end.
-
-    Parameters
-    ----------
-    model : Pipeline or VotingClassifier of pipelines
-        Of a fitted vote, the fitted members.
-
-    Returns
-    -------
-    pipelines : list of Pipeline
-
-    Raises
-    ------
-    TypeError
-        If there is another one.
-    """
-    members = [model]
-    if isinstance(model, VotingClassifier):
-        members = [member for _, member in model.estimators if member != "drop"]
-        members = getattr(model, "estimators_", members)
-    for member in members:
-        if not (isinstance(member, Pipeline) and isinstance(member[0], TrackExtractor)):
-            raise TypeError(
-                "Expected a pipeline that begins with a front end, such as TrackDescriptors, or a "
-                f"vote of such pipelines, got {member}"
-            )
-    return members
 
 
 def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -170,7 +170,7 @@ def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
 
 
 def test_front_ends_that_differ_late_are_computed_apart(music):
-    from skgenre.cli.models import compute_features
+    from skgenre.report.computed import compute_features
 
     names = list(GTZAN_FEATURES[-40:])
     columns = names[:38], [*names[:37], names[38]]  # their repr is the same

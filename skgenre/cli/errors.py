@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from .terminal import one_line, printable
+from .._printable import printable
+from .terminal import one_line
 
 #: Statuses of a process that Ctrl-C, or a closed pipe, has ended, as shells give them.
 _INTERRUPTED, _PIPE_CLOSED = 130, 141

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .._printable import printable
 from .options import audio_files, count, jobs_option, left_out, on_a_terminal, strict_option
-from .terminal import printable
 
 #: Segments of a day. A store holds as many rows for each track, however short it is.
 _MOST_SEGMENTS = 28_800

@@ -7,6 +7,7 @@ from collections import Counter
 
 import click
 
+from .._printable import printable
 from .options import (
     PRESETS,
     cache_option,
@@ -16,7 +17,6 @@ from .options import (
     left_out,
     seed_option,
 )
-from .terminal import printable
 
 
 @click.command()
@@ -36,7 +36,8 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     those are taken for artists. Files that cannot be used are left out, with a warning.
     """
     from ..persistence import save
-    from .models import compute_features, fit_with_groups, make_model, restore_front_ends
+    from ..report.computed import compute_features, fit_with_groups
+    from .models import make_model, restore_front_ends
 
     model = make_model(preset, jobs, cache, seed)
     if not os.path.isdir(os.path.dirname(os.path.abspath(output))):

@@ -14,8 +14,9 @@ from collections.abc import Iterable, Iterator
 
 import click
 
+from .._printable import printable
 from .options import count, left_out
-from .terminal import clock, pad, printable, shorten, width
+from .terminal import clock, pad, shorten, width
 
 #: Columns that are left for a path on the narrowest terminals.
 _NARROWEST = 12

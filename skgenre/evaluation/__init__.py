@@ -1,6 +1,17 @@
-"""Leakage-free evaluation: splits, and models compared on the same folds."""
+"""Leakage-free evaluation: splits, models compared, intervals, probabilities, robustness."""
 
 from .comparison import compare_models, leakage_report
+from .confidence import calibration_error, coverage_curve
+from .intervals import bootstrap_score
+from .robustness import robustness_report
 from .splits import filtered_split
 
-__all__ = ["compare_models", "filtered_split", "leakage_report"]
+__all__ = [
+    "bootstrap_score",
+    "calibration_error",
+    "compare_models",
+    "coverage_curve",
+    "filtered_split",
+    "leakage_report",
+    "robustness_report",
+]

@@ -8,11 +8,11 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from ._display import Display
-from .audio import load_audio, name_of
-from .evaluation import leakage_report
-from .features import MFCCSegmenter
-from .timeline import genre_timeline
+from .._display import Display
+from ..audio import load_audio, name_of
+from ..evaluation import leakage_report
+from ..features import MFCCSegmenter
+from ..timeline import genre_timeline
 
 #: Colours of Okabe and Ito that readers with any colour vision can tell apart.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73")
@@ -101,7 +101,7 @@ class LeakageDisplay(Display):
                 color=colour,
                 ecolor="0.3",
             )
-            ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9)
+            ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9, color="black")
         ax.set_xticks(np.arange(len(models)), models)
         ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
         ax.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,366 @@
+"""The evaluation of models on tracks: all tables of the report."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import sklearn
+from sklearn.base import clone
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.utils import Bunch, check_consistent_length
+
+from ..audio import AudioError
+from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
+from ..evaluation.comparison import _name
+from ..evaluation.robustness import changed_predictions, summarise
+from ..features import UnreadableTracksError
+from ..features.extractor import check_paths
+from ..features.front import copy_with_front_ends, path_pipelines, replace_front_ends
+from ..timeline import parts
+from .computed import compute_features
+from .folds import as_it_is, chance, draw_folds, out_of_fold, shared_artists
+from .result import EvaluationReport
+
+#: Scores in the report, by scikit-learn's names.
+SCORES = ("accuracy", "balanced_accuracy", "f1_macro")
+
+#: Folds by which leakage is shown: it takes three times as many fits.
+_LEAKAGE_FOLDS = 3
+
+
+def evaluation_report(
+    models: Mapping[str, Any] | Any,
+    paths,
+    y,
+    *,
+    groups=None,
+    cv: Any = 5,
+    leakage: bool = True,
+    robustness: int | None = 150,
+    n_mistakes: int = 20,
+    n_resamples: int = 9999,
+    title: str = "Genre evaluation",
+    n_jobs: int | None = None,
+    verbose: int = 0,
+    random_state: int = 0,
+) -> EvaluationReport:
+    """Evaluate models on tracks: scores with intervals, mistakes, leakage and robustness.
+
+    Every figure is of tracks that the model was not trained on, unless ``cv="prefit"``: models
+    are trained on folds that keep artists together. Features are computed once.
+
+    Parameters
+    ----------
+    models : estimator, or mapping of str to estimator
+        Pipelines that begin with a front end, or votes of such. They are cloned. Differences
+        are to the first.
+    paths : list of str or path-like
+        Tracks.
+    y : sequence of n_tracks labels
+        Genres.
+    groups : sequence of n_tracks labels, default=None
+        Artists, by which folds and intervals are drawn. None takes every track for a group of
+        its own.
+    cv : int, splitter, iterable of splits, or "prefit", default=5
+        How to draw the folds, each track being tested on once; of a number, at most as many as
+        the genre of the fewest groups has. ``"prefit"`` takes fitted models as they are: on tracks
+        that they were trained on, the figures say nothing about unseen ones.
+    leakage : bool, default=True
+        Whether to score the models on folds that leak, too, which takes up to nine more fits
+        each.
+    robustness : int or None, default=150
+        Tracks to change, at most, evenly by genre, for :func:`skgenre.robustness_report`; each
+        is changed and predicted twelve times by the model that was not trained on it. None
+        leaves it out.
+    n_mistakes : int, default=20
+        Mistakes to list of each model, from the surest.
+    n_resamples : int, default=9999
+        Draws for the intervals.
+    title : str, default="Genre evaluation"
+        Of the page.
+    n_jobs : int, default=None
+        Files to read, and tracks to change, at once.
+    verbose : int, default=0
+        Show progress bars if not 0.
+    random_state : int, default=0
+        Seed of the intervals, of noise, and of which tracks are changed. The folds are always
+        drawn from the same seed.
+
+    Returns
+    -------
+    report : EvaluationReport
+        ``report.save("report.html")`` writes it as a page.
+
+    Raises
+    ------
+    TypeError
+        If a model does not begin with a front end.
+    ValueError
+        If there are no models, lengths differ, a genre has no usable track or only one group,
+        folds do not test on each track once, or a fitted model does not know a genre.
+
+    Examples
+    --------
+    >>> from skgenre import evaluation_report, genre_pipeline
+    >>> model = genre_pipeline()
+    >>> report = evaluation_report(model, paths, y, groups=artists)  # doctest: +SKIP
+    >>> report.save("report.html")  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    tracks = _tracks(paths, y, groups)
+    prefit = isinstance(cv, str) and cv == "prefit"
+    front: dict[str, Any] = {"on_error": "warn", "verbose": verbose}
+    if n_jobs is not None:
+        front["n_jobs"] = n_jobs
+    models = _prepare(models, prefit, tracks.target, front)
+    used = compute_features(list(models.values()), tracks)
+    everything = np.arange(len(used.data))
+    if prefit:
+        folds, how = [(everything, everything)], "fitted models, taken as they are"
+        predicted = {name: as_it_is(model, used) for name, model in models.items()}
+    else:
+        folds, how = draw_folds(used, cv)
+        predicted = {name: out_of_fold(model, used, folds) for name, model in models.items()}
+    fold = np.empty(len(used.data), int)
+    for i, (_, test) in enumerate(folds):
+        fold[test] = i
+    about = {
+        "folds": how,
+        "prefit": prefit,
+        "shared": 0 if prefit else shared_artists(used, folds),
+        "artists_known": len(set(used.groups)) < len(used.groups),
+        "n_groups": len(set(used.groups)),
+        "n_folds": len(folds),
+        "draws": n_resamples,
+    }
+    found = {
+        "title": title,
+        "about": about,
+        "left_out": pd.DataFrame(used.left_out, columns=["path", "reason"]),
+        "tracks": _table_of_tracks(used, fold, predicted),
+        **_scores(used, folds, predicted, n_resamples, random_state),
+        **_by_genre(used, predicted),
+        **_probabilities(used, predicted),
+        "leakage": _leakage(models, used) if leakage and not prefit else None,
+    }
+    real = {
+        name: [_with_real_front_ends(model) for model in bunch.models]
+        for name, bunch in predicted.items()
+    }
+    found["robustness"] = None
+    if robustness is not None:
+        chosen = _evenly(used.target, robustness, random_state)
+        about["n_changed"] = len(chosen)
+        found["robustness"] = _robustness(
+            real, used, folds, chosen, n_jobs=n_jobs, random_state=random_state, verbose=verbose
+        )
+    found |= _mistakes(real, used, fold, predicted, n_mistakes)
+    about["seconds"] = time.perf_counter() - began
+    return EvaluationReport(found)
+
+
+def _tracks(paths, y, groups) -> Bunch:
+    paths = [os.fspath(path) for path in check_paths(paths)]
+    y = np.asarray(y)
+    groups = np.arange(len(paths)) if groups is None else np.asarray(groups)
+    check_consistent_length(paths, y, groups)
+    return Bunch(data=paths, target=y, target_names=np.unique(y).tolist(), groups=groups)
+
+
+def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
+    """Copy the models, with front ends that warn of files that cannot be used."""
+    if not isinstance(models, Mapping):
+        models = {_name(models): models}
+    if not models:
+        raise ValueError("There are no models to evaluate.")
+    if prefit:
+        for name, model in models.items():
+            if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
+                raise ValueError(f"The model {name} does not know the genres {unknown}.")
+        return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
+    prepared = {name: clone(model) for name, model in models.items()}
+    for model in prepared.values():
+        for pipeline in path_pipelines(model):
+            pipeline[0].set_params(**front)
+    return prepared
+
+
+def _with_real_front_ends(model):
+    return replace_front_ends(
+        model, lambda front: clone(front.extractor).set_params(verbose=0, memory=None)
+    )
+
+
+def _table_of_tracks(used, fold, predicted) -> pd.DataFrame:
+    table = {"path": used.data, "genre": used.target, "group": used.groups, "fold": fold}
+    for name, bunch in predicted.items():
+        table[f"predicted: {name}"] = bunch.labels
+        table[f"probability: {name}"] = _probability(bunch)
+    return pd.DataFrame(table)
+
+
+def _probability(bunch) -> np.ndarray:
+    """Probability of the predicted genre; NaN without any."""
+    if bunch.proba is None:
+        return np.full(len(bunch.labels), np.nan)
+    columns = np.searchsorted(bunch.classes, bunch.labels)
+    return bunch.proba[np.arange(len(columns)), columns]
+
+
+def _scores(used, folds, predicted, n_resamples: int, random_state) -> dict[str, pd.DataFrame]:
+    options = {"groups": used.groups, "n_resamples": n_resamples, "random_state": random_state}
+    labels = {name: bunch.labels for name, bunch in predicted.items()}
+    first, *others = labels
+
+    def row(model: str, metric: str, y_pred, reference=None) -> dict:
+        result = bootstrap_score(
+            used.target, y_pred, reference=reference, scoring=metric, **options
+        )
+        return {
+            "model": model,
+            "metric": metric,
+            "score": result.score,
+            "low": result.low,
+            "high": result.high,
+        }
+
+    everyone = [*labels.items(), ("chance", chance(used, folds))]
+    return {
+        "scores": pd.DataFrame([row(name, m, y) for name, y in everyone for m in SCORES]),
+        "differences": pd.DataFrame(
+            [row(name, m, labels[name], labels[first]) for name in others for m in SCORES],
+            columns=["model", "metric", "score", "low", "high"],
+        ),
+    }
+
+
+def _by_genre(used, predicted) -> dict[str, Any]:
+    confusion, rows = {}, []
+    for name, bunch in predicted.items():
+        genres = np.union1d(np.unique(used.target), np.unique(bunch.labels))
+        counts = confusion_matrix(used.target, bunch.labels, labels=genres)
+        confusion[name] = pd.DataFrame(counts, genres, genres)
+        columns = precision_recall_fscore_support(
+            used.target, bunch.labels, labels=genres, zero_division=0
+        )
+        rows += [(name, *values) for values in zip(genres, *columns, strict=True)]
+    columns = ["model", "genre", "precision", "recall", "f1", "tracks"]
+    return {"confusion": confusion, "genres": pd.DataFrame(rows, columns=columns)}
+
+
+def _probabilities(used, predicted) -> dict[str, dict]:
+    with_proba = {name: bunch for name, bunch in predicted.items() if bunch.proba is not None}
+    return {
+        "classes": {name: bunch.classes for name, bunch in with_proba.items()},
+        "proba": {name: bunch.proba for name, bunch in with_proba.items()},
+        "calibration_error": {
+            name: calibration_error(used.target, bunch.proba, bunch.classes)
+            for name, bunch in with_proba.items()
+        },
+    }
+
+
+def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
+    """Scores by random pieces, by track and by artist; of whole tracks where no pieces are."""
+    # As many folds as the folds by artist can be.
+    fewest = min(len(set(used.groups[used.target == name])) for name in np.unique(used.target))
+    n_splits = min(_LEAKAGE_FOLDS, fewest)
+    tables = []
+    with sklearn.config_context(enable_metadata_routing=True):  # artists reach the models
+        for name, model in models.items():
+            pieces = _pieces(model, used)
+            if pieces is not None:
+                tables.append(
+                    leakage_report({name: model[1:]}, pieces, n_splits=n_splits, scoring="accuracy")
+                )
+                continue
+            if len(set(used.groups)) == len(used.groups):
+                continue
+            folds = sklearn.model_selection.StratifiedGroupKFold(
+                n_splits, shuffle=True, random_state=0
+            )
+            tables.append(
+                compare_models(
+                    {name: model},
+                    used.data,
+                    used.target,
+                    cv={"by track": folds, "by artist": folds},
+                    groups={"by track": np.arange(len(used.data)), "by artist": used.groups},
+                    scoring="accuracy",
+                )
+            )
+    return pd.concat(tables, ignore_index=True) if tables else None
+
+
+def _pieces(model, used: Bunch) -> dict | None:
+    """Segments as tracks of one each; None of tables, of votes, and if each track has one."""
+    if not hasattr(model, "steps"):
+        return None
+    front = model[0]
+    X = np.asarray(front.features)
+    if X.ndim < 4:
+        return None
+    X = X[[front.index[path] for path in used.data]]
+    track, segment = np.nonzero(~np.isnan(X[:, :, 0, 0]))
+    if len(track) == len(used.data):
+        return None
+    return {
+        "data": X[track, segment][:, None],
+        "target": used.target[track],
+        "track_ids": track,
+        "groups": used.groups[track],
+    }
+
+
+def _evenly(y, most: int, random_state) -> np.ndarray:
+    """At most so many tracks, as evenly by genre as they come."""
+    order = np.random.RandomState(random_state).permutation(len(y))
+    turn = pd.Series(y[order]).groupby(y[order]).cumcount().to_numpy()
+    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+
+
+def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
+    """Each track is changed once, and predicted by the models of the fold that tests on it."""
+    parts: list[list[pd.DataFrame]] = []
+    indices = []
+    for i, (_, test) in enumerate(folds):
+        tested = np.intersect1d(test, chosen)
+        if len(tested):
+            fitted = [models[i] for models in real.values()]
+            paths = [used.data[j] for j in tested]
+            parts.append(changed_predictions(fitted, paths, **options))
+            indices.append(tested)
+    y = used.target[np.concatenate(indices)]
+    tables = []
+    for name, predictions in zip(real, zip(*parts, strict=True), strict=True):
+        table = summarise(pd.concat(predictions, ignore_index=True), y)
+        table.insert(0, "model", name)
+        tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def _mistakes(real, used, fold, predicted, most: int) -> dict[str, Any]:
+    """List the surest mistakes of each model, and the timeline of each."""
+    rows, timelines = [], []
+    for name, bunch in predicted.items():
+        probability = _probability(bunch)
+        wrong = np.flatnonzero(bunch.labels != used.target)
+        for i in wrong[np.argsort(-probability[wrong], kind="stable")][:most]:
+            path = used.data[i]
+            rows.append((name, path, used.target[i], bunch.labels[i], probability[i]))
+            timelines.append(_timeline(real[name][fold[i]], path))
+    columns = ["model", "path", "genre", "predicted", "probability"]
+    return {"mistakes": pd.DataFrame(rows, columns=columns), "timelines": timelines}
+
+
+def _timeline(model, path) -> Bunch | None:
+    try:
+        start, stop, proba = parts(model, path)
+    except (TypeError, ValueError, AudioError, UnreadableTracksError):
+        return None  # no windows, no probabilities, or members that differ
+    return Bunch(start=start, stop=stop, proba=proba, classes=np.asarray(model.classes_))

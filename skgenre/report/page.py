@@ -1,0 +1,80 @@
+"""The report as a page: every text in it is escaped."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from . import sections
+from .style import POLICY, STYLE
+from .text import cards, h, paragraph, percent
+
+if TYPE_CHECKING:
+    from .result import EvaluationReport
+
+
+def page(report: EvaluationReport) -> str:
+    """Write the page of a report."""
+    parts = [
+        f"<h1>{h(report.title)}</h1>",
+        paragraph(_lead(report), "lead"),
+        cards(_figures(report)),
+    ]
+    for heading, section in [
+        ("What was evaluated", sections.what_was_evaluated),
+        ("Scores", sections.scores),
+        ("Which genres are confused", sections.confusion),
+        ("What the probabilities are worth", sections.confidence),
+        ("What leaks", sections.leakage),
+        ("What changes the predictions", sections.robustness),
+        ("The surest mistakes", sections.mistakes),
+    ]:
+        if content := section(report):
+            parts.append(f"<section><h2>{heading}</h2>{content}</section>")
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{h(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(parts)
+        + f"\n<footer>{_footer(report)}</footer>\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _lead(report: EvaluationReport) -> str:
+    models = [h(name) for name in report.confusion]
+    n_genres = report.tracks["genre"].nunique()
+    artists = f" by {report.about['n_groups']} artists" if report.about["artists_known"] else ""
+    return f"{', '.join(models)} on {len(report.tracks)} tracks of {n_genres} genres{artists}."
+
+
+def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
+    """Figures of the first model that say most."""
+    first, *others = report.confusion
+    of = f" of {first}" if others else ""
+    accuracy = report.scores[report.scores["metric"] == "accuracy"].set_index("model")
+    row, chance = accuracy.loc[first], accuracy.iloc[-1]
+    found = [
+        (
+            percent(row["score"]),
+            f"accuracy{of}, {100 * row['low']:.0f} to {100 * row['high']:.0f} % in 95 % of draws",
+        ),
+        (percent(chance["score"]), "chance: always the most frequent genre"),
+    ]
+    if first in report.calibration_error:
+        found.append((f"{report.calibration_error[first]:.3f}", f"expected calibration error{of}"))
+    if report.robustness is not None and (low := sections.worst(report, first)) is not None:
+        found.append((percent(low["kept"]), f"predictions{of} kept under {low['condition']}"))
+    return found
+
+
+def _footer(report: EvaluationReport) -> str:
+    versions = ", ".join(
+        f"{name} {version(name)}" for name in ("skgenre", "scikit-learn", "librosa")
+    )
+    return h(
+        f"Computed in {report.about['seconds']:.0f} s with {versions} and Python "
+        f"{platform.python_version()}. Accuracy is the share of tracks that are right; balanced "
+        "accuracy the mean of the genres' recalls; macro F1 the mean of the genres' F1."
+    )

@@ -1,0 +1,175 @@
+"""Pictures as SVG that is part of a page and takes its colours."""
+
+from __future__ import annotations
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Sequence
+from html import escape
+
+import numpy as np
+
+from .._display import _pyplot
+from .._printable import printable
+
+#: Colour that stands for the page's text; no display draws in it.
+_INK = "#012345"
+
+#: The blue of displays, which the page has in two shades.
+_BLUE = "#0072b2"
+
+#: Columns of a timeline; a longer one shows means.
+_MOST_PARTS = 60
+
+#: Genres in a timeline, the most probable ones and those of the mistake.
+_MOST_GENRES = 10
+
+#: Longest name of a genre in a picture, in characters.
+_MOST_CHARACTERS = 24
+
+#: What matplotlib draws in the page's colours, on nothing. Names with dollar signs are no formulas,
+#: and text stays text.
+_STYLE = {
+    "axes.edgecolor": _INK,
+    "axes.facecolor": "none",
+    "axes.labelcolor": _INK,
+    "figure.facecolor": "none",
+    "font.size": 10,
+    "savefig.facecolor": "none",
+    "svg.fonttype": "none",
+    "text.color": _INK,
+    "text.parse_math": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+}
+
+#: What an identifier in a matplotlib SVG is in, or is referred to by.
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+def short(text) -> str:
+    """Name of a genre or model for a picture, on one line."""
+    text = printable(str(text))
+    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+
+
+def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> str:
+    """Draw with matplotlib, as SVG inside HTML.
+
+    Parameters
+    ----------
+    draw : callable
+        It is given Axes.
+    size : tuple of float
+        Width and height in inches.
+    name : str
+        A prefix, which no other picture of the page has, for the identifiers in it.
+    label : str
+        What the picture shows, for readers who do not see it.
+
+    Returns
+    -------
+    svg : str
+    """
+    pyplot = _pyplot()
+    file = io.StringIO()
+    with pyplot.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # The browser has the characters that matplotlib's font lacks.
+        warnings.filterwarnings("ignore", message=".*[Gg]lyph .* missing from")
+        drawn, ax = pyplot.subplots(figsize=size, layout="constrained")
+        try:
+            draw(ax)
+            drawn.savefig(file, format="svg", metadata={"Date": None})
+        finally:
+            pyplot.close(drawn)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
+    svg = _ID.sub(lambda found: found[1] + name + "-", svg)
+    svg = svg.replace(_INK, "var(--ink)").replace(_BLUE, "var(--accent)")
+    # Its width and height in points become a largest width.
+    head, rest = svg.split(">", 1)
+    box = re.search(r'viewBox="([^"]+)"', head)
+    assert box is not None  # matplotlib always writes one
+    width = float(box[1].split()[2]) * 4 / 3
+    return (
+        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="{box[1]}" '
+        f'style="max-width:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" '
+        f'xmlns:xlink="http://www.w3.org/1999/xlink">{rest}'
+    )
+
+
+def timeline(found, genre, predicted, name: str) -> str:
+    """Draw the probabilities of a track's parts: genres as rows, darker is more probable.
+
+    Parameters
+    ----------
+    found : Bunch
+        ``start``, ``stop``, ``proba``, ``classes``.
+    genre, predicted : label
+        The true genre, which is marked, and the predicted one.
+    name : str
+        Of the track, for readers who do not see the picture.
+
+    Returns
+    -------
+    svg : str
+    """
+    start, stop, proba = _fewer_parts(found.start, found.stop, np.asarray(found.proba))
+    rows = _rows(proba.mean(axis=0), list(found.classes), (genre, predicted))
+    left, width, height = 108, 212, 18
+    scale = width / max(float(stop[-1]), 1e-9)
+    shapes = []
+    for place, i in enumerate(rows):
+        label = found.classes[i]
+        mark = " (true)" if label == genre else ""
+        weight = ' font-weight="600"' if label in (genre, predicted) else ""
+        y = place * height
+        shapes.append(
+            f'<text x="{left - 6}" y="{y + 12.5}" text-anchor="end"{weight}>'
+            f"{escape(_fitting(short(label), 10 if mark else 15))}{mark}</text>"
+        )
+        for a, b, p in zip(start, stop, proba[:, i], strict=True):
+            at, wide = left + a * scale, max(0.3, (b - a) * scale - 0.6)
+            shapes.append(
+                f'<rect x="{at:.1f}" y="{y + 1}" width="{wide:.1f}" height="{height - 2}" '
+                f'fill-opacity="{0.05 + 0.95 * p:.2f}"/>'
+            )
+            if wide > 26:  # room for a number
+                shade = ' class="on"' if p > 0.8 else ' class="mid"' if p > 0.5 else ""
+                shapes.append(
+                    f'<text x="{at + wide / 2:.1f}" y="{y + 12.5}" text-anchor="middle"{shade}>'
+                    f"{p:.2f}</text>"
+                )
+    bottom = len(rows) * height + 12
+    shapes.append(f'<text x="{left}" y="{bottom}">0 s</text>')
+    shapes.append(
+        f'<text x="{left + width}" y="{bottom}" text-anchor="end">{stop[-1]:.0f} s</text>'
+    )
+    return (
+        f'<svg class="timeline" role="img" aria-label="{escape("Timeline of " + name)}" '
+        f'viewBox="0 0 {left + width + 2} {bottom + 4}">{"".join(shapes)}</svg>'
+    )
+
+
+def _fitting(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _fewer_parts(start, stop, proba) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of neighbours, where there are more parts than a small picture shows."""
+    if len(start) <= _MOST_PARTS:
+        return start, stop, proba
+    edges = np.linspace(0, len(start), _MOST_PARTS + 1).astype(int)[:-1]
+    counts = np.diff(np.append(edges, len(start)))
+    means = np.add.reduceat(proba, edges, axis=0) / counts[:, None]
+    return start[edges], stop[np.append(edges[1:], len(start)) - 1], means
+
+
+def _rows(proba: np.ndarray, classes: list, wanted: Sequence) -> list[int]:
+    """Which genres to show, in the order of the classes."""
+    most_probable = np.argsort(-proba, kind="stable").tolist()
+    first = [i for i, label in enumerate(classes) if label in wanted]
+    return sorted([*first, *(i for i in most_probable if i not in first)][:_MOST_GENRES])
