@@ -13,6 +13,7 @@ from .options import (
     left_out,
     on_a_terminal,
     seed_option,
+    source_argument,
 )
 from .terminal import printable
 
@@ -31,18 +32,21 @@ def grouped_folds(tracks, most: int):
 
 
 @click.command()
-@click.argument("folder", metavar="FOLDER")
+@source_argument
 @click.option("--preset", multiple=True, help=f"One of {', '.join(PRESETS)}; may be repeated.")
 @click.option("--model", help="A model file, to evaluate on these tracks as it is.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="At most.")
 @cache_option
 @seed_option
 @jobs_option
-def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
+def evaluate(
+    source, path, target, group, genre_from, preset, model, folds, cache, seed, jobs
+) -> None:
     """Evaluate presets, or a saved model, by the share of tracks that are right.
 
-    Presets are cross-validated on FOLDER, a folder of genre folders, with all tracks of an artist
-    (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model predicts
+    The tracks are those of a folder of genre folders, or of a table of paths in CSV, as for train.
+    Presets are cross-validated with all tracks of an artist (a folder in a genre's, the artist of a
+    track of GTZAN, or --group of a table) on one side. A saved model predicts
     the tracks; if it was trained on them the figure says nothing about new ones. Files that cannot
     be used are in no figure.
     """
@@ -51,7 +55,7 @@ def evaluate(folder, preset, model, folds, cache, seed, jobs) -> None:
     from ..evaluation import compare_models
     from .models import compute_features, make_model
 
-    tracks = labelled(folder)
+    tracks = labelled(source, path, target, group, genre_from)
     n = len(tracks.data)
     if model:
         click.echo(printable(_evaluate_model(model, tracks, jobs)))

@@ -191,7 +191,7 @@ def _transform_length(n_frames: int) -> int:
 
 
 def _equal_lengths(lengths: list[int]) -> list[slice]:
-    """Runs of equal numbers."""
+    """Find runs of equal numbers."""
     edges = [k for k in range(len(lengths)) if k == 0 or lengths[k] != lengths[k - 1]]
     return [slice(*pair) for pair in pairwise([*edges, len(lengths)])]
 
