@@ -15,6 +15,8 @@ from .evaluation import (
     compare_models as compare_models,
     filtered_split as filtered_split,
     leakage_report as leakage_report,
+    read_splits as read_splits,
+    write_splits as write_splits,
 )
 from .features import (
     MelSegmenter as MelSegmenter,
