@@ -9,7 +9,7 @@ PROCESSES ?= -n 2 --dist worksteal
 # Processes that share the cores would wait for each other's threads.
 TESTS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PROCESSES)
 
-.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures starter pictures bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures reproduce starter pictures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -69,6 +69,11 @@ TRACKS ?= $(GTZAN)/genres_original
 figures: $(VENV)/installed
 	$(BIN)/python benchmarks/gtzan_tables.py $(GTZAN)
 	$(BIN)/python benchmarks/accuracy.py $(TRACKS)
+
+# Trains the published networks on GTZAN=<folder>, whole or in part, and writes the page "The
+# published system"; goes on where it was interrupted.
+reproduce: $(VENV)/installed
+	$(BIN)/python benchmarks/reproduce.py $(GTZAN)
 
 # Trains the model that comes with the package, on GTZAN=<folder>.
 starter: $(VENV)/installed
