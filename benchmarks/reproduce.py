@@ -49,6 +49,7 @@ PRESETS = ("descriptors",)
 HELD_OUT = 0.2
 #: Of the grid: four candidates. The recurrent network takes as long as both.
 SEARCHED, DROPOUTS = ("ann", "cnn"), (0.1, 0.3)
+GRID_EPOCHS = 10
 
 #: Run in a process of its own.
 PREDICT = """\
@@ -123,7 +124,7 @@ def search(tracks, n_folds, seed, folder, jobs):
         ]
     )
     grid = {
-        "network": [NETWORKS[name](random_state=seed) for name in SEARCHED],
+        "network": [NETWORKS[name](epochs=GRID_EPOCHS, random_state=seed) for name in SEARCHED],
         "network__dropout": list(DROPOUTS),
     }
     folds = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -152,6 +153,7 @@ def search(tracks, n_folds, seed, folder, jobs):
     ]
     return {
         "rows": rows,
+        "epochs": GRID_EPOCHS,
         "asked": [Path(path).name for path in paths],
         "predicted": done.stdout.split(),
         "size": model.stat().st_size,
