@@ -208,6 +208,10 @@ class Kept:
         self._clock.write_text(json.dumps(self.seconds()))
         print(f"{self.seconds() / 60:5.1f} min  {key}", flush=True)
 
+    def seconds_kept(self):
+        """Until the last result; the page itself is not counted."""
+        return json.loads(self._clock.read_text())
+
     def seconds(self):
         return self._before + time.perf_counter() - self._start
 

@@ -110,9 +110,10 @@ of {grid_epochs} epochs, which is too few for them but quick. Folds by artist, a
 {grid}
 
 The best was chosen on these folds, so its figure is a little optimistic. It was saved with
-``joblib.dump`` ({megabytes:.1f} MB), and a new process loaded it and predicted without TensorFlow:
-{predicted}. They are tracks that it was trained on: this shows that a saved model predicts, not how
-well.
+``joblib.dump`` ({megabytes:.1f} MB), and a new process loaded it and predicted tracks without
+TensorFlow. It was trained on them: this shows that a saved model predicts, not how well.
+
+{predicted}
 
 Recordings that occur twice
 ---------------------------
@@ -247,8 +248,8 @@ def duplicates_text(pairs, tracks):
     same = (
         f"{len(across)} of them are under two artists, and leak where folds are drawn by artist."
         if across
-        else "Both of a pair are by one artist: they leak where segments or tracks are split, not "
-        "where artists are."
+        else "Both of a pair are by one artist: they leak where folds are drawn by segment or by\n"
+        "track, and not where they are drawn by artist."
     )
     rows = [
         {
@@ -341,7 +342,7 @@ def write_page(args, tracks, segments, folds, track_folds, kept):
             folds=args.folds,
             jobs=args.jobs,
             cores=os.cpu_count(),
-            minutes=kept.seconds() / 60,
+            minutes=kept.seconds_kept() / 60,
             shared=args.note and f", {args.note}",
             layers="\n\n".join(map(layers, NETWORKS)),
             by_segment=grid(by_segment),
@@ -360,8 +361,8 @@ def write_page(args, tracks, segments, folds, track_folds, kept):
             ),
             grid_epochs=found["epochs"],
             megabytes=found["size"] / 1e6,
-            predicted=", ".join(
-                f"``{name}`` {genre}"
+            predicted="\n".join(
+                f"- ``{name}``: {genre}"
                 for name, genre in zip(found["asked"], found["predicted"], strict=True)
             ),
             duplicates=duplicates_text(kept.load("duplicates"), tracks),
