@@ -9,7 +9,7 @@ PROCESSES ?= -n 2 --dist worksteal
 # Processes that share the cores would wait for each other's threads.
 TESTS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PROCESSES)
 
-.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures robustness starter pictures bench scale coverage build clean
+.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures robustness reproduce starter pictures bench scale coverage build clean
 
 # Installed anew where the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -73,6 +73,11 @@ figures: $(VENV)/installed
 # Rewrites the page on robustness, on genre folders of GTZAN's tracks, TRACKS=<folder>; 20 minutes.
 robustness: $(VENV)/installed
 	$(BIN)/python benchmarks/robustness.py $(TRACKS)
+
+# Trains the published networks on GTZAN=<folder>, whole or in part, and writes the page "The
+# published system"; goes on where it was interrupted.
+reproduce: $(VENV)/installed
+	$(BIN)/python benchmarks/reproduce.py $(GTZAN)
 
 # Trains the model that comes with the package, on GTZAN=<folder>.
 starter: $(VENV)/installed

@@ -18,7 +18,9 @@ from .evaluation import (
     coverage_curve as coverage_curve,
     filtered_split as filtered_split,
     leakage_report as leakage_report,
+    read_splits as read_splits,
     robustness_report as robustness_report,
+    write_splits as write_splits,
 )
 from .features import (
     MelSegmenter as MelSegmenter,

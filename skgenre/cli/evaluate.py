@@ -16,11 +16,12 @@ from .options import (
     left_out,
     on_a_terminal,
     seed_option,
+    source_argument,
 )
 
 
 @click.command()
-@click.argument("folder", metavar="FOLDER")
+@source_argument
 @click.option("--preset", multiple=True, help=f"One of {', '.join(PRESETS)}; may be repeated.")
 @click.option("--model", help="A model file, to evaluate on these tracks as it is.")
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="At most.")
@@ -35,11 +36,26 @@ from .options import (
 @cache_option
 @seed_option
 @jobs_option
-def evaluate(folder, preset, model, folds, report, robustness, cache, seed, jobs) -> None:
+def evaluate(
+    source,
+    path,
+    target,
+    group,
+    genre_from,
+    preset,
+    model,
+    folds,
+    report,
+    robustness,
+    cache,
+    seed,
+    jobs,
+) -> None:
     """Evaluate presets, or a saved model, by the share of tracks that are right.
 
-    Presets are cross-validated on FOLDER, a folder of genre folders, with all tracks of an artist
-    (a folder in a genre's, or the artist of a track of GTZAN) on one side. A saved model predicts
+    The tracks are those of a folder of genre folders, or of a table of paths in CSV, as for train.
+    Presets are cross-validated with all tracks of an artist (a folder in a genre's, the artist of a
+    track of GTZAN, or --group of a table) on one side. A saved model predicts
     the tracks; if it was trained on them the figure says nothing about new ones. Files that cannot
     be used are in no figure.
 
@@ -55,14 +71,14 @@ def evaluate(folder, preset, model, folds, report, robustness, cache, seed, jobs
 
     if report:
         _check_report(report)
-    tracks = labelled(folder)
+    tracks = labelled(source, path, target, group, genre_from)
     if report:
         if model:
             models, cv = {model: _load_for(model, tracks, jobs)}, "prefit"
         else:
             names = preset or PRESETS[:1]
             models, cv = {name: make_model(name, jobs, cache, seed) for name in names}, folds
-        _write_report(report, models, cv, folder, tracks, robustness, jobs, seed)
+        _write_report(report, models, cv, source, tracks, robustness, jobs, seed)
         return
     n = len(tracks.data)
     if model:

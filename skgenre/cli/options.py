@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 import click
+
+#: Endings, in lower case, of what is taken for a table.
+TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 
 #: Threads beyond which a machine is busy with changing between them.
 _MOST_JOBS = 256
@@ -69,15 +73,55 @@ def on_a_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-def labelled(folder: str):
-    """Tracks of a folder of genre folders, at least two genres."""
-    from ..datasets import load_folder
+def source_argument(command):
+    """Take labelled tracks, from a folder or a table; for :func:`labelled`."""
+    for option in reversed(
+        [
+            click.argument("source", metavar="FOLDER_OR_TABLE"),
+            click.option("--path", help="Column of a table with the paths.  [default: path]"),
+            click.option("--target", help="Column of a table with the genres.  [default: genre]"),
+            click.option("--group", help="Column of a table with the artists."),
+            click.option(
+                "--genre-from",
+                type=click.Choice(["folder", "tags"]),
+                default="folder",
+                show_default=True,
+                help="Take the genres of a folder from the folders in it, or from the files' tags.",
+            ),
+        ]
+    ):
+        command = option(command)
+    return command
 
-    tracks = load_folder(folder)
-    if len(tracks.target_names) < 2:
+
+def labelled(
+    source: str,
+    path: str | None = None,
+    target: str | None = None,
+    group: str | None = None,
+    genre_from: str = "folder",
+):
+    """Tracks of a folder or of a table, of at least two genres."""
+    from ..datasets import load_folder, load_table
+
+    given = {"path": path, "target": target, "group": group}
+    columns: dict[str, Any] = {name: column for name, column in given.items() if column}
+    is_folder = os.path.isdir(os.path.expanduser(source))
+    if is_folder and columns:
         raise ValueError(
-            f"{folder} holds one genre only, {tracks.target_names[0]!r}; a second folder beside "
-            "it, of another genre, is needed"
+            f"--{next(iter(columns))} names a column of a table, and {source} is a folder; leave "
+            "it out, or give a table"
+        )
+    if not is_folder and genre_from != "folder":
+        raise ValueError(f"--genre-from={genre_from} is for folders, and {source} is none")
+    if not is_folder and os.path.splitext(source)[1].lower() in TABLE_SUFFIXES:
+        tracks = load_table(source, **columns)
+    else:
+        tracks = load_folder(source, genre_from=genre_from)
+    if len(tracks.target_names) < 2:
+        another = "a second folder beside it, of another genre," if is_folder else "a second genre"
+        raise ValueError(
+            f"{source} holds one genre only, {tracks.target_names[0]!r}; {another} is needed"
         )
     return tracks
 

@@ -16,11 +16,12 @@ from .options import (
     labelled,
     left_out,
     seed_option,
+    source_argument,
 )
 
 
 @click.command()
-@click.argument("folder", metavar="FOLDER")
+@source_argument
 @click.option("-o", "--output", required=True, help="The model file, such as model.skgenre.")
 @click.option(
     "--preset", default=PRESETS[0], show_default=True, help=f"One of {', '.join(PRESETS)}."
@@ -29,11 +30,15 @@ from .options import (
 @cache_option
 @seed_option
 @jobs_option
-def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
-    """Train a model on a folder of genre folders and save it.
+def train(
+    source, path, target, group, genre_from, output, preset, epochs, cache, seed, jobs
+) -> None:
+    """Train a model on a folder of genre folders, or on a table of paths, and save it.
 
-    FOLDER holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
-    those are taken for artists. Files that cannot be used are left out, with a warning.
+    A folder holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
+    those are taken for artists. A table, in CSV, has a row per track, with the path from the
+    table's folder and the genre: TABLE.csv --path file --target genre --group artist. Files that
+    cannot be used are left out, with a warning.
     """
     from ..persistence import save
     from ..report.computed import compute_features, fit_with_groups
@@ -42,7 +47,7 @@ def train(folder, output, preset, epochs, cache, seed, jobs) -> None:
     model = make_model(preset, jobs, cache, seed)
     if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
         raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
-    tracks = labelled(folder)
+    tracks = labelled(source, path, target, group, genre_from)
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]
         if not names:

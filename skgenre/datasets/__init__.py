@@ -1,8 +1,18 @@
-"""Collections of tracks: folders, GTZAN from local files, and synthetic ones made on the spot."""
+"""Collections of tracks: folders, tables, GTZAN from local files, and synthetic ones."""
 
+from ._duplicates import find_duplicates
 from ._folder import list_audio, load_folder
 from ._gtzan import load_gtzan
 from ._gtzan_features import load_gtzan_features
 from ._synthetic import make_tracks
+from ._table import load_table
 
-__all__ = ["list_audio", "load_folder", "load_gtzan", "load_gtzan_features", "make_tracks"]
+__all__ = [
+    "find_duplicates",
+    "list_audio",
+    "load_folder",
+    "load_gtzan",
+    "load_gtzan_features",
+    "load_table",
+    "make_tracks",
+]

@@ -6,11 +6,13 @@ import logging
 import os
 import re
 from pathlib import Path
+from typing import Literal, overload
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from .._paths import expand
+from ._collections import check_min_tracks, make_collection
 from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
 
 logger = logging.getLogger(__name__)
@@ -40,7 +42,26 @@ repetitions and mislabellings. Artists sound like themselves: cross-validate wit
 """
 
 
-def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
+@overload
+def load_gtzan(
+    data_home: str | os.PathLike | None = None,
+    *,
+    min_tracks: int = 1,
+    return_X_y: Literal[False] = False,
+) -> Bunch: ...
+@overload
+def load_gtzan(
+    data_home: str | os.PathLike | None = None,
+    *,
+    min_tracks: int = 1,
+    return_X_y: Literal[True],
+) -> tuple[list[str], np.ndarray]: ...
+def load_gtzan(
+    data_home: str | os.PathLike | None = None,
+    *,
+    min_tracks: int = 1,
+    return_X_y: bool = False,
+) -> Bunch | tuple[list[str], np.ndarray]:
     """List the tracks of a local copy of GTZAN; reads no audio.
 
     Parameters
@@ -49,11 +70,16 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
         A folder that holds ``genres_original/`` or ``genres/``, or the genre folders
         themselves. None takes it from the environment variable ``SKGENRE_GTZAN``. Files
         are wav, au, flac or mp3; a part of the collection will do.
+    min_tracks : int, default=1
+        Genres with fewer tracks are left out.
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` in place of a Bunch.
 
     Returns
     -------
     tracks : Bunch
-        Sorted by genre and number, whatever the file system's order, with these attributes.
+        Sorted by genre and number, whatever the file system's order, with these attributes; or
+        the first two, with `return_X_y`.
 
         data : list of str
             Paths, for :class:`skgenre.MFCCSegmenter`.
@@ -66,7 +92,8 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
         groups : ndarray of str, shape (n_tracks,)
             The artist where known, else the track.
         excluded : list of str
-            Paths left out: ``jazz.00054.wav`` of the common download is corrupt.
+            Paths left out: ``jazz.00054.wav`` of the common download is corrupt; and those of
+            genres with fewer than `min_tracks` tracks.
         DESCR : str
             About the collection.
 
@@ -74,12 +101,15 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
     ------
     FileNotFoundError
         If there is no such folder, or it holds no GTZAN tracks.
+    ValueError
+        If no genre has `min_tracks` tracks.
 
     Examples
     --------
     >>> from skgenre.datasets import load_gtzan
     >>> tracks = load_gtzan("~/gtzan")  # doctest: +SKIP
     """
+    check_min_tracks(min_tracks)
     home = data_home or os.environ.get(ENVIRONMENT_VARIABLE)
     if home is None:
         raise FileNotFoundError(f"No folder given for GTZAN. {_WHERE}")
@@ -109,13 +139,14 @@ def load_gtzan(data_home: str | os.PathLike | None = None) -> Bunch:
             f"...) with files such as {GTZAN_GENRES[0]}.00000.wav. {_WHERE}"
         )
     track_ids = sorted(found)
-    target = np.array([track_id.partition(".")[0] for track_id in track_ids])
-    return Bunch(
-        data=[str(found[track_id]) for track_id in track_ids],
-        target=target,
-        target_names=sorted(set(target.tolist())),
-        track_ids=np.array(track_ids),
-        groups=artist_groups(track_ids),
+    tracks = make_collection(
+        [str(found[track_id]) for track_id in track_ids],
+        [track_id.partition(".")[0] for track_id in track_ids],
+        artist_groups(track_ids),
+        where=str(root),
+        min_tracks=min_tracks,
         excluded=excluded,
-        DESCR=_DESCR.format(n_tracks=len(track_ids)),
+        track_ids=np.array(track_ids),
     )
+    tracks.DESCR = _DESCR.format(n_tracks=len(tracks.data))
+    return (tracks.data, tracks.target) if return_X_y else tracks

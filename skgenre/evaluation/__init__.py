@@ -4,6 +4,7 @@ from .comparison import compare_models, leakage_report
 from .confidence import calibration_error, coverage_curve
 from .intervals import bootstrap_score
 from .robustness import robustness_report
+from .split_files import read_splits, write_splits
 from .splits import filtered_split
 
 __all__ = [
@@ -13,5 +14,7 @@ __all__ = [
     "coverage_curve",
     "filtered_split",
     "leakage_report",
+    "read_splits",
     "robustness_report",
+    "write_splits",
 ]
