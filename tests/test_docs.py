@@ -116,7 +116,9 @@ def test_troubles_are_listed_by_the_words_of_the_errors():
         if entry.startswith(NOT_OURS) or any(words in entry for words in NOT_OURS):
             continue
         # What stands between values.
-        parts = re.split(r"[\d.]+|'[^']*'|\[.*?\]|CNNClassifier|GridSearchCV|\bNaN\b|\.\.\.|\(.*?\)", entry)
+        parts = re.split(
+            r"[\d.]+|'[^']*'|\[.*?\]|CNNClassifier|GridSearchCV|\bNaN\b|\.\.\.|\(.*?\)", entry
+        )
         longest = max(parts, key=len).strip(" ;:,")
         assert longest in source, entry
 
