@@ -38,9 +38,10 @@ test-extras: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
 	$(BIN)/python -m pytest tests/test_musicnn.py
 
-# 20,000 mutated files, and 100 kills at random points; minutes each.
+# 20,000 mutated files and 9,000 model files, most of them within the schema, and 100 kills at random points; minutes each.
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz
+	$(BIN)/python -m tests.fuzz --models --cases 9000
 
 kill: $(VENV)/installed
 	$(BIN)/python -m tests.kill

@@ -643,6 +643,65 @@ row(
         )
     ),
 )
+
+
+def wide(n_columns, steps):
+    """Transformers that call a function for each column."""
+
+    def change(model):
+        values = [model.add(np.ones(n_columns)) for _ in range(steps)]
+        return model.wrap(
+            pipeline(
+                *(
+                    estimator(
+                        "sklearn.preprocessing.PowerTransformer",
+                        {"n_features_in_": n_columns, "lambdas_": each},
+                        standardize=False,
+                    )
+                    for each in values
+                )
+            )
+        )
+
+    return change
+
+
+row(
+    *("powers of many columns", "scaled", "the parts of the model take more than"),
+    wide(60_000, 5),
+)
+
+
+def many_classes(model):
+    """A machine of one support vector, and a pair of classes for every two labels."""
+    k = 400
+    pairs = k * (k - 1) // 2
+    one = np.zeros(1, "i4")
+    fitted = {
+        "n_features_in_": 1,
+        "classes_": {"dtype": "i8", "labels": list(range(k))},
+        "n_samples": 1,
+        "_gamma": 1.0,
+        "support_": model.add(one),
+        "support_vectors_": model.add(np.zeros((1, 1))),
+        "_n_support": model.add(np.eye(1, k, dtype="i4")[0]),
+        "_dual_coef_": model.add(np.zeros((k - 1, 1))),
+        "_intercept_": model.add(np.zeros(pairs)),
+        "_probA": model.add(np.zeros(0)),
+        "_probB": model.add(np.zeros(0)),
+        "class_weight_": model.add(np.ones(k)),
+    }
+    return model.wrap(estimator("sklearn.svm.SVC", fitted, break_ties=True))
+
+
+row(
+    *(
+        "a support vector machine of many classes",
+        "scaled",
+        "the parts of the model take more than",
+    ),
+    many_classes,
+)
 row(
     *("too many estimators", "scaled", "no estimator, or one too many"),
     lambda m: m.wrap(pipeline(*[estimator("sklearn.preprocessing.StandardScaler")] * 11_000)),

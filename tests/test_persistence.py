@@ -14,6 +14,8 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import RandomForestClassifier, StackingClassifier, VotingClassifier
+from sklearn.feature_selection import SelectKBest
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, StratifiedKFold
@@ -92,11 +94,14 @@ def composed():
         "svc": [StandardScaler(with_std=False), SVC(decision_function_shape="ovo")],
         "polynomial": [SimpleImputer(strategy="median"), SVC(kernel="poly", degree=2)],
         "trees of neighbours": [KNeighborsClassifier(3, algorithm="kd_tree", weights="distance")],
+        "components": [PCA(3), LogisticRegression()],
         "cosines": [KNeighborsClassifier(metric="cosine")],
         "weights": [LogisticRegression(class_weight={"genre1": 2.0})],
         "union": [FeatureUnion([("a", StandardScaler()), ("b", "passthrough")]), SVC()],
     }.items():
         yield name, make_pipeline(rows, *steps)
+    frozen = FrozenEstimator(make_pipeline(rows, StandardScaler(), SVC()).fit(X, Y))
+    yield "frozen", CalibratedClassifierCV(frozen, method="isotonic")
     yield "segments", SegmentVotingClassifier(make_pipeline(StandardScaler(), LogisticRegression()))
 
 
@@ -145,6 +150,13 @@ def test_labels_of_every_kind(labels, path):
     model = LogisticRegression().fit([[0.0], [1.0]], labels)
     save(model, path)
     assert_array_equal(load(path).classes_, model.classes_, strict=True)
+
+
+def test_a_forest_of_missing_values(path):
+    table = np.where(np.arange(TABLE.size).reshape(TABLE.shape) % 7 == 0, np.nan, TABLE)
+    model = RandomForestClassifier(5, random_state=0).fit(table, Y)
+    save(model, path)
+    assert_array_equal(load(path).predict_proba(table), model.predict_proba(table))
 
 
 def test_importances_of_a_forest_are_kept(path):
@@ -271,11 +283,12 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(network, path, mon
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_searches_are_saved_as_their_best_estimator(path):
+def test_the_best_estimator_of_a_search_is_saved_and_the_search_refused(path):
     search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(TABLE, Y)
     with pytest.raises(ModelFileError, match="a GridSearchCV cannot be saved; save its best_est"):
         save(search, path)
     save(search.best_estimator_, path)
+    assert_array_equal(load(path).predict(TABLE), search.predict(TABLE))
 
 
 def with_nan():
@@ -290,7 +303,10 @@ def with_nan():
         (SVC(kernel="precomputed"), r"SVC.kernel 'precomputed' is none of \['linear'"),
         (KNeighborsClassifier(metric=abs), "KNeighborsClassifier.metric is a builtin_function"),
         (FunctionTransformer(np.log1p), "FunctionTransformer.func is a ufunc"),
-        (make_pipeline(SegmentScaler(), PCA()), "Pipeline.steps sklearn.decomposition.PCA is not"),
+        (
+            make_pipeline(SegmentScaler(), SelectKBest()),
+            "Pipeline.steps.selectkbest sklearn.feature_selection.SelectKBest is not a class",
+        ),
         (MFCCSegmenter(n_fft=1 << 28), "MFCCSegmenter.n_fft 268435456 is not between"),
         (with_nan(), "ANNClassifier.network has weights that are not finite"),
         (LogisticRegression().fit([[0], [1]], ["a", "b\x1b[2J"]), "control character"),
@@ -330,6 +346,13 @@ def test_classes_of_ones_own_have_to_be_trusted(cls, path):
     assert again.get_params() == model.get_params()
     if cls is Own:
         assert_array_equal(again.predict(X), model.predict(X))
+
+
+def test_fitted_attributes_that_would_be_lost_are_refused(path):
+    model = OwnFrontEnd()
+    model.level_ = 3.0
+    with pytest.raises(ModelFileError, match=r"OwnFrontEnd has fitted attributes .*\['level_'\]"):
+        save(model, path)
 
 
 @pytest.mark.parametrize("trusted", ["Own", ["tests.Own"], [SVC], [print]])

@@ -45,7 +45,9 @@ _DTYPES = {name: np.dtype(f"<{name}") for name in ("f4", "f8", "i4", "i8", "u1")
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 #: Control characters but for line breaks and tabs, surrogates, and changes of direction.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
+)
 
 
 class ModelFileError(ValueError):
@@ -151,11 +153,22 @@ class ArrayReader:
 def to_bytes(manifest: dict, arrays: ArrayWriter) -> memoryview:
     """Content of a model file."""
     text = json.dumps({**manifest, "arrays": arrays.listed}, indent=1, allow_nan=False)
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {MANIFEST: text.encode(), **arrays.members}.items():
-            archive.writestr(name, content)
+    members = {MANIFEST: text.encode(), **arrays.members}
+    unpacked = sum(map(len, members.values()))
+    # What compresses too well to be loaded again is stored as it is.
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", method) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        if unpacked <= _most_unpacked(file.tell()):
+            break
     return file.getbuffer()
+
+
+def _most_unpacked(size: int) -> int:
+    """Bytes that a file of a size may unpack to."""
+    return min(_MOST_BYTES, max(_MOST_SMALL, _MOST_TIMES * size))
 
 
 @contextlib.contextmanager
@@ -175,11 +188,16 @@ def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
     ModelFileError
         If it is refused, there or in the block.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait
+    # Opening a pipe would wait.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
         raise ModelFileError(path, "is refused: it is not a regular file")
-    with open(path, "rb") as file:
+    size = status.st_size
+    with os.fdopen(descriptor, "rb") as file:
         try:
-            size = os.fstat(file.fileno()).st_size
             _check_directory(file, size)
             with zipfile.ZipFile(file) as archive:
                 yield archive, size
@@ -226,7 +244,7 @@ def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
     if MANIFEST not in sizes:
         raise Refused(f"is not a model file: it has no {MANIFEST}")
     unpacked = sum(sizes.values())
-    if unpacked > min(_MOST_BYTES, max(_MOST_SMALL, _MOST_TIMES * size)):
+    if unpacked > _most_unpacked(size):
         raise Refused(f"unpacks from {size} to {unpacked} bytes, which is too much")
     if sizes[MANIFEST] > _MOST_MANIFEST:
         raise Refused(f"has a manifest of {sizes[MANIFEST]} bytes, above {_MOST_MANIFEST}")
@@ -325,7 +343,7 @@ def _check_text(manifest: dict) -> None:
         for item in level:
             for value in (*item, *item.values()) if isinstance(item, dict) else item:
                 if isinstance(value, str):
-                    check_text(value)
+                    check_text(value, several_lines=value is manifest.get("description"))
                 elif isinstance(value, dict | list):
                     below.append(value)
         level = below
@@ -333,9 +351,10 @@ def _check_text(manifest: dict) -> None:
         raise Refused(f"has a manifest that nests deeper than {_MOST_DEPTH} levels")
 
 
-def check_text(text: str) -> None:
+def check_text(text: str, *, several_lines: bool = False) -> None:
     """Raise Refused for control characters, which could change what a terminal shows."""
-    if found := _CONTROL.search(text):
+    found = _CONTROL.search(text) or (None if several_lines else re.search("[\n\t]", text))
+    if found:
         raise Refused(f"the text {text[:50]!r} has the control character {found[0]!r}")
 
 

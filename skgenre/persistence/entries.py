@@ -26,11 +26,11 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "n_mels": (1, 1024),
     "n_mfcc": (1, 1024),
     "segment_duration": (0.01, 3600),
-    "n_segments": (1, 10_000),
+    "n_segments": (1, 1000),
     "window": (0.01, 600),
-    "n_windows": (1, 10_000),
+    "n_windows": (1, 1000),
     "max_duration": (0.01, 86_400),
-    "patches": (1, 10_000),
+    "patches": (1, 1000),
     "frames_per_step": (1, 10_000),
     "leaf_size": (8, 10**6),
     "n_estimators": (1, 10_000),
@@ -84,6 +84,6 @@ def own_entry(cls: type) -> Entry:
     if issubclass(cls, BaseSearchCV):
         raise Refused(f"a {cls.__name__} cannot be saved; save its best_estimator_")
     raise Refused(
-        f"{type_name(cls)} is not a class that a model file may hold. The page on model files "
-        "lists them; use joblib.dump for files that stay on your machines"
+        f'{type_name(cls)} is not a class that a model file may hold. The page "Security and '
+        'trust model" lists them; use joblib.dump for files that stay on your machines'
     )

@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import BaseCrossValidator
 
 from .._files import replace_file
 from .._paths import expand
@@ -99,7 +98,7 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
         raise TypeError(f"Expected an estimator, got {model!r}")
     saving = _Saving(ArrayWriter())
     try:
-        check_text(description)
+        check_text(description, several_lines=True)
         manifest = {
             "format": FORMAT,
             "description": description,
@@ -251,6 +250,8 @@ class _Saving(Saving):
                     node["parameters"][name] = (
                         self._pack_nested(value) if name in entry.nested else to_plain(value)
                     )
+            if cls in self.own.values():
+                _check_own(entry, estimator)
             fitted = self._pack_fitted(entry, estimator)
             if fitted is not None:
                 node["fitted"] = fitted
@@ -258,9 +259,13 @@ class _Saving(Saving):
         return node
 
     def _pack_nested(self, value: Any) -> Any:
-        if isinstance(value, BaseEstimator | BaseCrossValidator):
+        splitter = hasattr(value, "split") and not isinstance(value, str)
+        if isinstance(value, BaseEstimator) or splitter:
             return self.pack(value)
         if isinstance(value, list | tuple):
+            if len(value) == 2 and isinstance(value[0], str):
+                with _at(value[0]):
+                    return [value[0], self._pack_nested(value[1])]
             return [self._pack_nested(item) for item in value]
         return to_plain(value)
 
@@ -279,6 +284,19 @@ class _Saving(Saving):
                 value = found[name]
                 fitted[name] = None if value is None else kind.pack(value, self)
         return fitted
+
+
+def _check_own(entry, estimator: Any) -> None:
+    """Refuse fitted attributes of a user's class that a file would leave out."""
+    kept = {*entry.fitted, "callbacks_"}
+    made = {"architecture_", "weights_", "n_iter_"} if entry.fitted else set()
+    lost = [
+        name
+        for name in vars(estimator)
+        if name.endswith("_") and not name.startswith("_") and name not in kept | made
+    ]
+    if lost:
+        raise Refused(f"has fitted attributes that a model file does not keep: {lost}")
 
 
 class _Loading(Loading):
@@ -325,7 +343,7 @@ class _Loading(Loading):
                 if name in options and made[name] not in options[name]:
                     raise Refused(f"{made[name]!r:.50} is none of {list(options[name])}")
         estimator = entry.cls(**made)
-        if hasattr(estimator, "_parameter_constraints"):
+        if hasattr(type(estimator), "_parameter_constraints"):
             estimator._validate_params()
         if entry.check is not None:
             entry.check(estimator)

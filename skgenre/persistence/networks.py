@@ -26,6 +26,9 @@ _MORE_FRAMES = 1 << 12
 #: Multiplications in the time of a step of a loop, over frames or places of a window.
 _A_STEP = 1 << 16
 
+#: Segments of a track, which may be more: what a network takes of a prediction.
+_SEGMENTS = 4
+
 _MOST_LAYERS = 200
 
 
@@ -63,7 +66,7 @@ class Network(Kind):
             architecture = Architecture(shape, tuple(map(_make_layer, layers)))
         except (TypeError, ValueError, LookupError, ZeroDivisionError) as error:
             raise Refused(f"has layers that do not fit each other: {error}") from error
-        loading.spend(_check_cost(architecture))
+        loading.spend(_SEGMENTS * _check_cost(architecture))
         fit_size("n", shape[-1], sizes)
         fit_size(1, len(architecture.shapes[-1]), sizes)
         fit_size("k", architecture.shapes[-1][0], sizes)

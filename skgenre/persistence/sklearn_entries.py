@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -15,6 +16,7 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
@@ -49,7 +51,7 @@ from .values import FEATURES, Array, Kind, Labels, Names, Number, Part, Parts, W
 OPTIONS: dict[type, dict[str, tuple]] = {
     SVC: {"kernel": ("linear", "poly", "rbf", "sigmoid")},
     KNeighborsClassifier: {
-        "metric": ("minkowski", "euclidean", "manhattan", "chebyshev", "cosine"),
+        "metric": ("minkowski", "euclidean", "l2", "manhattan", "l1", "chebyshev", "cosine"),
         "metric_params": (None,),
         "weights": ("uniform", "distance", None),
     },
@@ -58,10 +60,14 @@ OPTIONS: dict[type, dict[str, tuple]] = {
         "interaction_cst": (None,),
         "monotonic_cst": (None,),
         "scoring": (None, "loss", "accuracy", "balanced_accuracy", "f1_macro"),
+        "warm_start": (False,),  # the state of its generator is not kept
     },
-    RandomForestClassifier: {"oob_score": (False,), "monotonic_cst": (None,)},
+    RandomForestClassifier: {"oob_score": (False, True), "monotonic_cst": (None,)},
     FunctionTransformer: {"func": (None,), "inverse_func": (None,)},
-    SimpleImputer: {"add_indicator": (False,), "strategy": ("mean", "median", "constant")},
+    SimpleImputer: {
+        "add_indicator": (False,),
+        "strategy": ("mean", "median", "most_frequent", "constant"),
+    },
 }
 
 X = {"n_features_in_": FEATURES, "feature_names_in_": Names(optional=True)}
@@ -225,8 +231,14 @@ _COPY = 1 << 26
 #: Training rows of nearest neighbours, which are fitted again.
 _MOST_NEIGHBORS = 200_000
 
-#: Work of a tree, which is small but for the call.
-_CALL = 1 << 20
+#: Work of a tree, or of a pair of classes, which is small but for the call; and of a column that
+#: is transformed in a call of its own.
+_CALL, _OWN_COLUMN = 1 << 20, 1 << 17
+
+
+def _count_columns(transformer) -> float:
+    return _OWN_COLUMN * getattr(transformer, "n_features_in_", 0)
+
 
 _WITHOUT = ("drop", "passthrough", None)
 _METHODS = ("predict_proba", "decision_function", "predict")
@@ -253,6 +265,7 @@ SKLEARN = [
         check=_check_names("transformer_list"),
         work=lambda union: _COPY,
     ),
+    Entry(FrozenEstimator, ("estimator",)),
     # What "passthrough" is in a union.
     Entry(FunctionTransformer, fitted=X, work=lambda transformer: _COPY),
     Entry(StandardScaler, fitted=MOMENTS),
@@ -268,6 +281,7 @@ SKLEARN = [
     Entry(
         PowerTransformer,
         fitted={**X, "lambdas_": _COLUMN, "_scaler": Part(optional=True, types=(StandardScaler,))},
+        work=_count_columns,
     ),
     Entry(
         QuantileTransformer,
@@ -276,6 +290,20 @@ SKLEARN = [
             "n_quantiles_": Number(1, 10**6, integer=True, name="quantiles"),
             "references_": Array(("quantiles",), low=0, high=1, increasing=True),
             "quantiles_": Array(("quantiles", "n"), increasing=True),
+        },
+        work=_count_columns,
+    ),
+    Entry(
+        PCA,
+        fitted={
+            **X,
+            "n_components_": Number(1, 10**6, integer=True, name="components"),
+            "mean_": _COLUMN,
+            "components_": Array(("components", "n")),
+            "explained_variance_": Array(("components",), low=0),
+            "explained_variance_ratio_": Array(("components",)),
+            "singular_values_": Array(("components",)),
+            "noise_variance_": Number(0, 1e15),
         },
     ),
     Entry(
@@ -304,6 +332,7 @@ SKLEARN = [
         fitted=_SVC,
         collect=lambda svc: {**attributes(svc, _SVC), "n_samples": svc.shape_fit_[0]},
         restore=_restore_svc,
+        work=lambda svc: _CALL * len(getattr(svc, "_intercept_", ())),
     ),
     Entry(
         KNeighborsClassifier,

@@ -34,7 +34,7 @@ _FOREST_NODES: dict[str, Kind] = {
     "left_child": Array(_NODES, "i4"),
     "right_child": Array(_NODES, "i4"),
     "feature": Array(_NODES, "i4"),
-    "threshold": Array(_NODES, "f8"),
+    "threshold": Array(_NODES, "f8", finite=False),  # infinite where missing values go alone
     "missing_go_to_left": Array(_NODES, "u1", high=1),
     "impurity": Array(_NODES, "f8"),
     "n_node_samples": Array(_NODES, "i8", low=0),

@@ -18,6 +18,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy.sparse import issparse
 
 from .archive import ArrayReader, ArrayWriter, Refused
 
@@ -249,6 +250,8 @@ class Array(Kind):
     increasing: bool = False
 
     def pack(self, value: Any, saving: Saving) -> Any:
+        if issparse(value):
+            raise Refused("is sparse; fit the model to a dense array")
         value = np.asarray(value)
         kept = value.dtype in (np.float32, np.float64)
         dtype = self.dtype if self.dtype != "f" else value.dtype.str[1:] if kept else "f8"
