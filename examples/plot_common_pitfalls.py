@@ -65,8 +65,8 @@ print(f"pieces whose nearest other piece is of the same track: {same.mean():.0%}
 # %%
 # The right way: whole tracks, whole artists
 # ------------------------------------------
-# Grouped by track, a model is asked about tracks that it has not heard; grouped by artist, about
-# artists that it has not heard, which is what it will meet.
+# Grouped by track, a model predicts unseen tracks; grouped by artist, tracks of unseen artists,
+# as it will in use.
 
 right = cross_val_score(
     make_baseline("knn"),

@@ -59,6 +59,6 @@ GenreTimelineDisplay.from_estimator(pipe, path)
 # %%
 # A confusion matrix is scikit-learn's, straight from paths:
 
-new = make_tracks(4, genres=genres, duration=9, random_state=2, folder=f"{folder.name}/unheard")
+new = make_tracks(4, genres=genres, duration=9, random_state=2, folder=f"{folder.name}/unseen")
 ConfusionMatrixDisplay.from_estimator(pipe, new.data, new.target, cmap="cividis")
 folder.cleanup()

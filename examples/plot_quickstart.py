@@ -5,7 +5,7 @@ From audio files to genres
 Four pipelines learn genres from audio files: the published dense, convolutional and
 recurrent networks and a support vector machine on summaries of the same MFCCs. They are
 cross-validated by track and by artist, one is tuned by a grid search and saved, and a new
-process loads it and tells the genre of files it has never seen.
+process loads it and predicts the genres of unseen files.
 
 Without arguments the tracks are synthetic, made on the spot. ``--gtzan FOLDER`` takes a
 GTZAN folder instead. On this page it ran with ``--toy``: few, short tracks and few epochs, so its
@@ -53,7 +53,7 @@ from skgenre.plotting import GenreTimelineDisplay, HistoryDisplay
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--gtzan", metavar="FOLDER", help="a GTZAN folder instead of synthetic tracks")
 parser.add_argument("--output", metavar="FOLDER", default="demo_output", help="for the pictures")
-parser.add_argument("--toy", action="store_true", help="in seconds, of no worth")
+parser.add_argument("--toy", action="store_true", help="few and short tracks, few epochs; meaningless scores")
 args = parser.parse_args()
 output = Path(args.output)
 output.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ for name, pipeline in pipelines.items():
 # %%
 # A grid search over architecture and dropout
 # -------------------------------------------
-# Candidates are compared by artist, since the model is meant for artists it has not heard.
+# Candidates are compared by artist, since the model is meant for unseen artists.
 
 by_artist, groups = schemes["by artist"]
 search = GridSearchCV(
