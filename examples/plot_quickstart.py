@@ -53,7 +53,7 @@ from skgenre.plotting import GenreTimelineDisplay, HistoryDisplay
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--gtzan", metavar="FOLDER", help="a GTZAN folder instead of synthetic tracks")
 parser.add_argument("--output", metavar="FOLDER", default="demo_output", help="for the pictures")
-parser.add_argument("--toy", action="store_true", help="few and short tracks, few epochs; meaningless scores")
+parser.add_argument("--toy", action="store_true", help="in seconds; meaningless scores")
 args = parser.parse_args()
 output = Path(args.output)
 output.mkdir(parents=True, exist_ok=True)
