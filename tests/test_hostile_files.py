@@ -317,7 +317,7 @@ GENERATED = {
     for name in ENTRIES
     for group, cases in (("fitted", fitted_cases), ("parameters", parameter_cases))
     for i, (label, refused, make) in enumerate(cases(name))
-    if not refused or i % 3 == 0
+    if not refused or i % 6 == 0
 }
 
 # ---------------------------------------------------------------- thought of

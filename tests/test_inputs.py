@@ -131,7 +131,7 @@ def test_large_samples_are_finite_rows(compute):
 @pytest.fixture(scope="module")
 def fitted():
     # A CNN that was fitted on such tensors before, which takes no TensorFlow.
-    return load(Path(__file__).parent / "data" / "format_1.skgenre").estimators_[0][-1]
+    return load(Path(__file__).parent / "data" / "format_2.skgenre").estimators_[0][-1]
 
 
 @pytest.mark.parametrize("value", [1e39, -1e300])
