@@ -311,7 +311,7 @@ def swap(name, attribute, other, model):
     return model
 
 
-#: Every third of those that are refused for sure, or they would be thousands.
+#: Every sixth of those that are refused for sure, or they would be thousands.
 GENERATED = {
     (name, group, label): (refused, make)
     for name in ENTRIES
