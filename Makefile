@@ -41,7 +41,7 @@ test-extras: $(VENV)/installed
 # 20,000 mutated files and 9,000 model files, most of them within the schema, and 100 kills at random points; minutes each.
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz
-	$(BIN)/python -m tests.fuzz --models --cases 9000
+	$(BIN)/python -m tests.fuzz --models --cases 36000
 
 kill: $(VENV)/installed
 	$(BIN)/python -m tests.kill
