@@ -13,7 +13,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
@@ -89,6 +89,9 @@ class Refused(ValueError):
         return f"{'.'.join(self.where)} {self.reason}".strip()
 
 
+_ORDERS: tuple[Literal["C", "F"], ...] = ("C", "F")
+
+
 class ArrayWriter:
     """Arrays on their way into a file, by the names of their members."""
 
@@ -98,10 +101,12 @@ class ArrayWriter:
 
     def add(self, array: np.ndarray) -> str:
         """Add an array and return its name."""
-        array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        array = np.asarray(array, array.dtype.newbyteorder("<"))
         name = f"arrays/{len(self.members)}.npy"
-        header = _header(array.dtype, array.shape)
-        self.members[name] = header + array.tobytes()
+        # The order is kept, since products differ in their last bits with it.
+        order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
+        header = _header(array.dtype, array.shape, order)
+        self.members[name] = header + array.tobytes(order)
         self.listed[name] = {
             "dtype": array.dtype.str.lstrip("<|"),
             "shape": list(array.shape),
@@ -133,16 +138,19 @@ class ArrayReader:
         dtype = entry["dtype"]
         if dtype not in dtypes:
             raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
-        header = _header(_DTYPES[dtype], tuple(entry["shape"]))
+        headers = {
+            order: _header(_DTYPES[dtype], tuple(entry["shape"]), order) for order in _ORDERS
+        }
         info = self._archive.getinfo(name)
         content = _read(self._archive, info)
         if _checksum(content) != entry["sha256"]:
             raise Refused(f"the checksum of {name} is wrong")
-        if not content.startswith(header):
+        order = next((order for order in _ORDERS if content.startswith(headers[order])), None)
+        if order is None:
             raise Refused(f"{name} is not an array of dtype {dtype} and shape {entry['shape']}")
         # Writable, as scikit-learn's compiled code wants it.
-        values = np.frombuffer(content, _DTYPES[dtype], offset=len(header))
-        return values.reshape(entry["shape"])
+        values = np.frombuffer(content, _DTYPES[dtype], offset=len(headers[order]))
+        return values.reshape(entry["shape"], order=order)
 
     def check_all_taken(self) -> None:
         """Raise Refused if an array is not part of the model."""
@@ -309,10 +317,10 @@ def _check_arrays(listed: Any, sizes: dict[str, int]) -> None:
             raise Refused(f"{name} takes {n_bytes} bytes as described and has {sizes[name]}")
 
 
-def _header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+def _header(dtype: np.dtype, shape: tuple[int, ...], order: str = "C") -> bytes:
     """Header of an ``.npy`` file, so that none has to be parsed."""
     file = io.BytesIO()
-    described = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    described = {"descr": dtype.str, "fortran_order": order == "F", "shape": shape}
     np.lib.format.write_array_header_1_0(file, described)
     return file.getvalue()
 
