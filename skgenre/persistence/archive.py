@@ -138,9 +138,8 @@ class ArrayReader:
         dtype = entry["dtype"]
         if dtype not in dtypes:
             raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
-        headers = {
-            order: _header(_DTYPES[dtype], tuple(entry["shape"]), order) for order in _ORDERS
-        }
+        shape = tuple(entry["shape"])
+        headers = {order: _header(_DTYPES[dtype], shape, order) for order in _ORDERS}
         info = self._archive.getinfo(name)
         content = _read(self._archive, info)
         if _checksum(content) != entry["sha256"]:
@@ -150,7 +149,7 @@ class ArrayReader:
             raise Refused(f"{name} is not an array of dtype {dtype} and shape {entry['shape']}")
         # Writable, as scikit-learn's compiled code wants it.
         values = np.frombuffer(content, _DTYPES[dtype], offset=len(headers[order]))
-        return values.reshape(entry["shape"], order=order)
+        return values.reshape(shape, order=order)
 
     def check_all_taken(self) -> None:
         """Raise Refused if an array is not part of the model."""
