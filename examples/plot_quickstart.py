@@ -168,10 +168,10 @@ if args.gtzan:
     new_tracks = [(tracks.data[i], tracks.target[i]) for i in np.flatnonzero(is_new)]
 else:
     train = np.arange(len(tracks.data))
-    unheard = make_tracks(
+    unseen = make_tracks(
         1, genres=tracks.target_names, duration=duration, random_state=1, folder=folder / "new"
     )
-    new_tracks = list(zip(unheard.data, unheard.target, strict=True))
+    new_tracks = list(zip(unseen.data, unseen.target, strict=True))
 
 model = clone(pipelines["CNN"])
 model.set_params(**search.best_params_)
@@ -218,7 +218,7 @@ display.figure_.savefig(output / "history.png", dpi=120)
 # %%
 # Confusion matrix
 # ----------------
-# Every track is predicted by a model that has not heard its artist.
+# Every track is predicted by a model that was not trained on its artist.
 
 predicted = cross_val_predict(
     clone(pipelines["CNN"][1:]).set_params(**search.best_params_),

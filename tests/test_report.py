@@ -219,7 +219,7 @@ def test_files_that_cannot_be_used_are_listed_with_reasons(tracks, tmp_path):
     assert "2 files cannot be used" in page
     assert str(junk) in page
     assert "too short for one segment" in page
-    assert "What leaks" not in page
+    assert ">Leakage<" not in page
     assert "What changes the predictions" not in page
 
 

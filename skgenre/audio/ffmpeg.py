@@ -26,7 +26,7 @@ _WORDS = {
     "Invalid argument": "a kind of file that is not opened, as playlists are not, or damaged",
 }
 
-#: Formats whose headers do not tell how long they are.
+#: Formats whose headers do not state a length.
 _UNMEASURED = ("aac", "ac3", "amr", "dts", "eac3", "mpeg", "mpegts")
 
 

@@ -59,7 +59,7 @@ def evaluate(
     the tracks; if it was trained on them the figure says nothing about new ones. Files that cannot
     be used are in no figure.
 
-    With --report a page is written, too: intervals, mistakes, calibration, what leaks, and how
+    With --report a page is written, too: intervals, mistakes, calibration, leakage, and how
     predictions change with noise, MP3, a phone's bandwidth and more. It takes minutes longer.
     """
     import sklearn

@@ -6,7 +6,7 @@ import numpy as np
 
 from .filters import chroma_filters
 
-#: Hz between which peaks tell the tuning.
+#: Hz between which peaks determine the tuning.
 _LOWEST, _HIGHEST = 150.0, 4000.0
 
 #: Share of a frame's maximum that peaks exceed.

@@ -72,7 +72,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         without arguments that returns such a list is called once for each fit, and what it
         returns is used as it is. Left out when a fitted classifier is pickled.
     warm_start : bool, default=False
-        Whether a further call of `fit` goes on from the weights of the one before, and, unless
+        Whether a further call of `fit` starts from the weights of the one before, and, unless
         that was stopped early, from its optimiser's state.
     random_state : int, RandomState instance or None, default=None
         Seeds first weights, dropout, shuffling and the held-out part. An int gives the same

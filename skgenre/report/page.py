@@ -26,7 +26,7 @@ def page(report: EvaluationReport) -> str:
         ("Scores", sections.scores),
         ("Which genres are confused", sections.confusion),
         ("What the probabilities are worth", sections.confidence),
-        ("What leaks", sections.leakage),
+        ("Leakage", sections.leakage),
         ("What changes the predictions", sections.robustness),
         ("The surest mistakes", sections.mistakes),
     ]:
