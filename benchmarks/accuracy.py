@@ -313,65 +313,67 @@ TEXT = """\
 Accuracy of the presets
 =======================
 
-This page compares the accuracy of all presets of :func:`skgenre.genre_pipeline` on artists that are not
-in the training data. It was written by ``make figures`` (``benchmarks/accuracy.py``) with scikit-learn
-{sklearn} and Keras {keras}. The data are {n} tracks of GTZAN (Tzanetakis and Cook, 2002) by
-{artists} artists: {counts}.
+This page compares the accuracy of all presets of :func:`skgenre.genre_pipeline` on artists that
+are not in the training data. It was written by ``make figures`` (``benchmarks/accuracy.py``) with
+scikit-learn {sklearn} and Keras {keras}. The data are {n} tracks of GTZAN (Tzanetakis and Cook,
+2002) by {artists} artists: {counts}.
 
 Accuracies are computed over tracks and averaged over nine folds:
 ``StratifiedGroupKFold(3, shuffle=True, random_state=s)`` by artist, with *s* = 0, 1, 2. All nine
 folds draw on the same tracks, so differences of two percentage points are not meaningful.
 
-- *95 %* is a bootstrap confidence interval over artists with {draws:,} resamples. It shows how the
-  accuracy would vary with other artists.
-- *above logistic* and *above lda* are differences to these two presets, paired over the same folds.
+- *95 %* is a bootstrap confidence interval over artists with {draws:,} resamples. It shows how
+  the accuracy would vary with other artists.
+- *above logistic* and *above lda* are differences to these two presets, paired over the same
+  folds.
 - *seeds* is the number of random seeds over which a model is averaged, with the range of the
   accuracies.
-- *s to train* is the training time of one fold without feature extraction, on one thread of a machine that
-  was also running other processes. *ms a track* is the time to predict a 30-second file.
+- *s to train* is the training time of one fold without feature extraction, on one thread of a
+  machine that was also running other processes. *ms a track* is the time to predict a 30-second
+  file.
 
 {presets}
 
-``descriptors`` is the default of :func:`skgenre.genre_pipeline` and of the command line. The presets
-from ``knn`` to ``boosting`` are the models of :func:`skgenre.make_baseline` on
+``descriptors`` is the default of :func:`skgenre.genre_pipeline` and of the command line. The
+presets from ``knn`` to ``boosting`` are the models of :func:`skgenre.make_baseline` on
 :class:`skgenre.SegmentSummary`.
 
-``musicnn`` uses weights that were trained on MagnaTagATune. The weights trained on the Million Song Dataset
-are not used, because this data set very probably contains the artists of GTZAN, which would make the
-scores too optimistic.
+``musicnn`` uses weights that were trained on MagnaTagATune. The weights trained on the Million
+Song Dataset are not used, because this data set very probably contains the artists of GTZAN,
+which would make the scores too optimistic.
 
 Other models and scalings
 -------------------------
 
-The following variants were evaluated on the same folds. *as they are* denotes MFCCs without scaling, and
-*each coefficient scaled* denotes MFCCs scaled to zero mean and unit variance.
+The following variants were evaluated on the same folds. *as they are* denotes MFCCs without
+scaling, and *each coefficient scaled* denotes MFCCs scaled to zero mean and unit variance.
 
 {variants}
 
-The presets ``ann``, ``cnn`` and ``lstm`` use centered MFCCs. High coefficients have a low variance and depend
-on the recording as much as on the music. If they are scaled to unit variance, they have the same weight
-as the low coefficients, and the networks overfit to them. Without centering, the first coefficient (the
-level) is so far from zero that it dominates the others. Therefore use ``SegmentScaler(with_std=False)``
-before these networks, and ``SegmentScaler()`` before :class:`skgenre.MelCNNClassifier`, since mel bands have
-similar variances.
+The presets ``ann``, ``cnn`` and ``lstm`` use centered MFCCs. High coefficients have a low
+variance and depend on the recording as much as on the music. If they are scaled to unit variance,
+they have the same weight as the low coefficients, and the networks overfit to them. Without
+centering, the first coefficient (the level) is so far from zero that it dominates the others.
+Therefore use ``SegmentScaler(with_std=False)`` before these networks, and ``SegmentScaler()``
+before :class:`skgenre.MelCNNClassifier`, since mel bands have similar variances.
 
 Training with few artists
 -------------------------
 
-This table uses the same folds with training and test sets exchanged: models are trained on one third
-of the artists and tested on the others.
+This table uses the same folds with training and test sets exchanged: models are trained on one
+third of the artists and tested on the others.
 
 {few}
 
 Selection bias
 --------------
 
-The accuracies of some presets are slightly optimistic, because these folds were also used for model
-selection. For ``descriptors``, thirteen combinations of scaling and classifier were compared on these
-folds. For ``musicnn``, voting over the patches of a track was chosen on them. The architecture and training
-parameters of ``mel`` were chosen on these and other tracks. A second network, which pools the
-covariance of its filters over time, had a lower accuracy alone and did not improve the average with
-``mel``.
+The accuracies of some presets are slightly optimistic, because these folds were also used for
+model selection. For ``descriptors``, thirteen combinations of scaling and classifier were
+compared on these folds. For ``musicnn``, voting over the patches of a track was chosen on them.
+The architecture and training parameters of ``mel`` were chosen on these and other tracks. A
+second network, which pools the covariance of its filters over time, had a lower accuracy alone
+and did not improve the average with ``mel``.
 """
 
 

@@ -177,37 +177,38 @@ HEAD = """\
 Leakage-free evaluation on GTZAN
 ================================
 
-This page contains four measurements on the GTZAN data set (Tzanetakis and Cook, 2002) and its feature
-tables: how much leakage inflates the accuracy, the accuracy of classical models on the fault-filtered
-partition, the agreement of :class:`skgenre.TrackFeatures` with the tables, and its speed. It was
-written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with scikit-learn {sklearn}
-and librosa {librosa}, from the commonly used 10- and 30-second feature tables and {n_paths} full-length
-tracks.
+This page contains four measurements on the GTZAN data set (Tzanetakis and Cook, 2002) and its
+feature tables: how much leakage inflates the accuracy, the accuracy of classical models on the
+fault-filtered partition, the agreement of :class:`skgenre.TrackFeatures` with the tables, and its
+speed. It was written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with
+scikit-learn {sklearn} and librosa {librosa}, from the commonly used 10- and 30-second feature
+tables and {n_paths} full-length tracks.
 
 .. _leakage:
 
 Leakage between folds
 ---------------------
 
-The table lists the accuracy of three baselines on the 10-second feature table ({n_pieces} pieces of 1,000
-tracks), with five folds drawn in three ways. It was computed with :func:`skgenre.leakage_report`.
-Accuracies are computed per piece.
+The table lists the accuracy of three baselines on the 10-second feature table ({n_pieces} pieces
+of 1,000 tracks), with five folds drawn in three ways. It was computed with
+:func:`skgenre.leakage_report`. Accuracies are computed per piece.
 
 {leakage}
 
-The difference between the first and the last column shows how much a model gains from recognizing tracks
-and artists of the training data. :doc:`auto_examples/plot_common_pitfalls` repeats this experiment on
-synthetic tracks.
+The difference between the first and the last column shows how much a model gains from recognizing
+tracks and artists of the training data. :doc:`auto_examples/plot_common_pitfalls` repeats this
+experiment on synthetic tracks.
 
 Fault-filtered partition
 ------------------------
 
 The fault-filtered partition (:func:`skgenre.filtered_split`) divides GTZAN into 443 training, 197
-validation and 290 test tracks. The table lists accuracies over tracks on the 30-second feature table.
-Models in the columns *valid* and *test* are trained on the training part. Models in the last column are
-trained on the training and validation parts. The table contains every model that was tried.
-*Levels* are the seven columns that depend on the volume of a recording. *Ratios* are three quotients
-of these columns that do not depend on it. *Best 70 % by ANOVA* selects columns by their F-values.
+validation and 290 test tracks. The table lists accuracies over tracks on the 30-second feature
+table. Models in the columns *valid* and *test* are trained on the training part. Models in the
+last column are trained on the training and validation parts. The table contains every model that
+was tried. *Levels* are the seven columns that depend on the volume of a recording. *Ratios* are
+three quotients of these columns that do not depend on it. *Best 70 % by ANOVA* selects columns by
+their F-values.
 
 {filtered}
 
@@ -217,32 +218,33 @@ models differently: the best model on the test part is {best}
 ({best_test:.3f}), but its validation accuracy is only {best_valid:.3f}. With 197 tracks, the
 standard error is 0.035.
 
-Published accuracies on the same partition are 0.534 for MFCCs with a support vector machine, and 0.772
-for features of a network pretrained on other music (J. Pons and X. Serra, "musicnn: Pre-trained
-convolutional neural networks for music audio tagging", ISMIR late-breaking demo 2019).
+Published accuracies on the same partition are 0.534 for MFCCs with a support vector machine, and
+0.772 for features of a network pretrained on other music (J. Pons and X. Serra, "musicnn:
+Pre-trained convolutional neural networks for music audio tagging", ISMIR late-breaking demo
+2019).
 
 Agreement with the feature tables
 ---------------------------------
 
 This section compares the features that :class:`skgenre.TrackFeatures` computes from {n_paths}
-full-length tracks with the corresponding rows of the 30-second table. Baselines were trained on the other
-{n_others} rows of the table. The following table lists the share of tracks for which they predict
-the same label from the audio file and from the row of the table:
+full-length tracks with the corresponding rows of the 30-second table. Baselines were trained on
+the other {n_others} rows of the table. The following table lists the share of tracks for which
+they predict the same label from the audio file and from the row of the table:
 
 {labels}
 
 The next table lists, for each column, the share of tracks whose values agree, and the median and
-largest absolute difference in units of the column's standard deviation. Two values agree if they differ by
-at most 3 % of the table's value or 1 % of the column's standard deviation.
+largest absolute difference in units of the column's standard deviation. Two values agree if they
+differ by at most 3 % of the table's value or 1 % of the column's standard deviation.
 
 {columns}
 
 Speed
 -----
 
-Computing the features of a 30-second track takes {librosa_seconds:.2f} s with plain librosa calls and
-{our_seconds:.2f} s with :func:`skgenre.track_features`, which is **{ratio:.1f} times** as fast. These
-are medians over ten tracks, measured alternately in one process with one thread.
+Computing the features of a 30-second track takes {librosa_seconds:.2f} s with plain librosa calls
+and {our_seconds:.2f} s with :func:`skgenre.track_features`, which is **{ratio:.1f} times** as
+fast. These are medians over ten tracks, measured alternately in one process with one thread.
 """
 
 

@@ -36,27 +36,27 @@ PRESETS = ("descriptors", "cnn")
 HEAD = """Robustness of the models
 ========================
 
-This page shows how the predictions of three models change when the audio is modified, for example by a
-microphone, a phone or MP3 compression. It was written by ``make robustness``
-(``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n} tracks of
-GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
+This page shows how the predictions of three models change when the audio is modified, for example
+by a microphone, a phone or MP3 compression. It was written by ``make robustness``
+(``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n}
+tracks of GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
 
-:func:`skgenre.robustness_report` describes the modifications. *kept* is the share of tracks whose predicted
-label does not change. The models are:
+:func:`skgenre.robustness_report` describes the modifications. *kept* is the share of tracks whose
+predicted label does not change. The models are:
 
-- *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It distinguishes
-  ten genres and was trained on feature tables of GTZAN. Therefore it only predicts the {n_starter} tracks
-  ({starter_counts}) in the test part of the fault-filtered partition, which contains none of
-  the artists in its training data.
+- *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It
+  distinguishes ten genres and was trained on feature tables of GTZAN. Therefore it only predicts
+  the {n_starter} tracks ({starter_counts}) in the test part of the fault-filtered partition,
+  which contains none of the artists in its training data.
 - *descriptors* and *cnn*: two presets of :func:`skgenre.genre_pipeline`, trained on
-  ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist. Each track is predicted by the
-  model that was not trained on it.
+  ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist. Each track is predicted by
+  the model that was not trained on it.
 """
 
 TAIL = """
-``last 30 s`` is compared with ``first 30 s``. The tracks are 30 seconds long, so these are the two halves
-of 15 seconds. One track of {n} corresponds to {one:.1f} %, so differences of a few percentage points are
-not meaningful.
+``last 30 s`` is compared with ``first 30 s``. The tracks are 30 seconds long, so these are the
+two halves of 15 seconds. One track of {n} corresponds to {one:.1f} %, so differences of a few
+percentage points are not meaningful.
 """
 
 
@@ -120,9 +120,10 @@ def worst(found):
     for model, rows in found.groupby("model", sort=False):
         rows = rows[rows["condition"] != "unchanged"]
         low = rows.loc[rows["kept"].idxmin()]
+        before, after = low["accuracy_before"], low["accuracy"]
         lines += [
-            f"- for *{model}*, ``{low['condition']}``: {100 * low['kept']:.1f} % of the labels are kept,",
-            f"  and the accuracy changes from {low['accuracy_before']:.3f} to {low['accuracy']:.3f};",
+            f"- for *{model}*, ``{low['condition']}``: {100 * low['kept']:.1f} % of the labels are",
+            f"  kept, and the accuracy changes from {before:.3f} to {after:.3f};",
         ]
     lines[-1] = lines[-1].removesuffix(";") + "."
     return "\n".join(lines)
