@@ -179,7 +179,7 @@ print(peaks[0], max(peaks), joblib.hash(model.weights_))
 
 
 def fit_from_a_store():
-    """Training a CNN on a store of 2 GB: memory compared with a tiny fit, and equality of weights."""
+    """Training a CNN on a store of 2 GB: memory compared with a tiny fit, and equal weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tensor.npy")
         n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
