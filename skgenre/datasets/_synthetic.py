@@ -95,8 +95,9 @@ def make_tracks(
     random_state : int, RandomState instance or None, default=None
         Seeds artists and tracks.
     folder : str or path-like
-        Where to write ``<genre>/<genre>.<number>.wav``, mono PCM at 22,050 Hz; made if it is
-        not there. Files of these names are overwritten.
+        Folder for the files ``<genre>/<artist>/<genre>.<number>.wav``, mono PCM at 22,050 Hz, as
+        :func:`load_folder` reads them. It is created if it does not exist; existing files of
+        these names are overwritten.
 
     Returns
     -------
@@ -134,7 +135,6 @@ def make_tracks(
     data, target, track_ids, groups = [], [], [], []
     folder = Path(expand(folder))
     for genre in names:
-        (folder / genre).mkdir(parents=True, exist_ok=True)
         artists = [
             (_bend(_STYLES[genre], rng, 1.0), rng.normal(0, _TONE_SPREAD, len(_TONE_FREQUENCIES)))
             for _ in range(artists_per_genre)
@@ -143,12 +143,14 @@ def make_tracks(
             style, tone = artists[i % artists_per_genre]
             y = _render(genre, _bend(style, rng, 0.5), tone, duration, rng)
             track_id = f"{genre}.{i:05d}"
-            path = folder / genre / f"{track_id}.wav"
+            artist = f"{genre}_artist_{i % artists_per_genre}"
+            path = folder / genre / artist / f"{track_id}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, y, SAMPLE_RATE, subtype="PCM_16")
             data.append(str(path))
             target.append(genre)
             track_ids.append(track_id)
-            groups.append(f"{genre} artist {i % artists_per_genre}")
+            groups.append(artist)
     return Bunch(
         data=data,
         target=np.array(target),
