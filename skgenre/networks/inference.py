@@ -300,14 +300,14 @@ def _lstm(operation: _Operation, n: int) -> Step:
     # Keras' order of the gates is input, forget, cell, output; the cell's comes last here.
     order = np.r_[0 : 2 * u, 3 * u : 4 * u, 2 * u : 3 * u]
     half = np.where(np.arange(4 * u) < 3 * u, np.float32(0.5), np.float32(1))[:, None]
-    matrix = np.concatenate([kernel, recurrent / 2]).T[order] * half
-    bias = bias[order, None] * half
+    matrix = np.concatenate([kernel, recurrent / 2, bias[None]]).T[order] * half
 
     def forward(x):
         n, n_frames = x.shape[:2]
-        inputs = np.empty((n_inputs + u, n), np.float32)  # of a step, above the doubled state
-        state = inputs[n_inputs:]
-        state[:] = 0
+        # Inputs of a step, the doubled state, and a one that the bias is multiplied with.
+        inputs = np.zeros((n_inputs + u + 1, n), np.float32)
+        state = inputs[n_inputs:-1]
+        inputs[-1] = 1
         cell = np.zeros((u, n), np.float32)
         gates = np.empty((4 * u, n), np.float32)
         i, f, o, g = gates.reshape(4, u, n)
@@ -315,7 +315,6 @@ def _lstm(operation: _Operation, n: int) -> Step:
         for t in range(n_frames):
             inputs[:n_inputs] = x[:, t].T
             np.matmul(matrix, inputs, out=gates)
-            np.add(gates, bias, out=gates)
             np.tanh(gates, out=gates)
             gates[: 3 * u] += 1
             cell *= f
