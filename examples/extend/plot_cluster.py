@@ -2,9 +2,9 @@
 A search on a cluster
 =====================
 
-Extraction and searches go to other machines by joblib's Dask backend, unchanged. Here the cluster
-is two worker processes on this machine; elsewhere, give the client the scheduler's address. It
-needs the extra ``skgenre[dask]``.
+Extraction and searches run on a Dask cluster through joblib's Dask backend. Here the cluster
+consists of two worker processes on one machine; for a cluster of several machines, pass the
+scheduler's address to ``Client``. This example needs the extra ``skgenre[dask]``.
 """
 
 import tempfile
@@ -17,12 +17,12 @@ from sklearn.pipeline import make_pipeline
 from skgenre import ANNClassifier, MFCCSegmenter, SegmentScaler
 from skgenre.datasets import make_tracks
 
-# Worker processes import this file.
+# Worker processes import this script, so its code is under this condition.
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         tracks = make_tracks(6, genres=2, duration=7, random_state=0, folder=folder)
         pipe = make_pipeline(
-            MFCCSegmenter(memory=f"{folder}/cache"),  # on a disk that all machines share
+            MFCCSegmenter(memory=f"{folder}/cache"),  # on a disk shared by all machines
             SegmentScaler(with_std=False),
             ANNClassifier(hidden_units=(32,), epochs=5, random_state=0),
         )
@@ -35,4 +35,4 @@ if __name__ == "__main__":
             joblib.parallel_config(backend="dask"),
         ):
             search.set_params(n_jobs=2).fit(tracks.data, tracks.target)
-        print(f"best: {search.best_params_}, accuracy {search.best_score_:.2f} of 2 folds")
+        print(f"best: {search.best_params_}, accuracy {search.best_score_:.2f} over 2 folds")
