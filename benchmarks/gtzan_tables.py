@@ -192,8 +192,8 @@ the folds are drawn: :func:`skgenre.leakage_report` on three baselines.
 {leakage}
 
 The difference between the first and the last column is what a model recognises of tracks and
-artists that it was trained on. :doc:`auto_examples/evaluate/plot_common_pitfalls` runs the same on synthetic
-tracks.
+artists that it was trained on. :doc:`auto_examples/evaluate/plot_common_pitfalls` runs the same
+on synthetic tracks.
 
 The fault-filtered split
 ------------------------

@@ -5,6 +5,8 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpydoc.xref
+
 import skgenre
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -49,9 +51,7 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": {
-        "**": ["page-toc"],
-        "auto_examples/**": ["page-toc", "sg_download_links"],
-        "auto_examples/**index": ["page-toc"],
+        "**": ["page-toc", "sg_download_links"],
         "index": [],
     },
 }
@@ -59,9 +59,11 @@ html_theme_options = {
 html_sidebars = {name: [] for name in ("index", "getting_started", "search", "genindex")}
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # numpydoc's sections contain the types
 numpydoc_show_class_members = False  # the template of a class lists its members
 numpydoc_class_members_toctree = False
+numpydoc.xref.DEFAULT_LINKS.clear()  # int, bool and the like are not linked
 numpydoc_xref_param_type = True
 numpydoc_xref_ignore = "all"
 numpydoc_xref_aliases = {
@@ -111,6 +113,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,
     "doc_module": ("skgenre",),
     "backreferences_dir": "generated/backreferences",
 }

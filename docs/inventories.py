@@ -21,7 +21,6 @@ SITES = {
     "matplotlib": "https://matplotlib.org/stable/",
     "joblib": "https://joblib.readthedocs.io/en/stable/",
     "keras": "https://keras.io/",
-    "python": "https://docs.python.org/3/",
 }
 #: Sites that publish no inventory.
 WITHOUT = {"keras"}
@@ -56,15 +55,6 @@ PAGES = {
     "keras.layers.Reshape": "api/layers/reshaping_layers/reshape/",
     "keras.optimizers.Adam": "api/optimizers/adam/",
     "keras.optimizers.AdamW": "api/optimizers/adamw/",
-}
-#: Labels and terms that numpydoc uses in lists of parameters.
-OTHERS = {
-    "numpy": ["array_like std:term -1 glossary.html#term-$ -"],
-    "python": [
-        "bltin-boolean-values std:label -1 library/stdtypes.html#$ Boolean Type",
-        "iterable std:term -1 glossary.html#term-$ -",
-        "sequence std:term -1 glossary.html#term-$ -",
-    ],
 }
 ALWAYS = {
     *(name for name in PAGES if name.startswith("keras.")),
@@ -143,7 +133,6 @@ def write(folder):
             for name, kind in kinds.items()
             if name.partition(".")[0] == project
         )
-        lines += "".join(f"{line}\n" for line in OTHERS.get(project, []))
         path = folder / f"{project}.inv"
         path.write_bytes(head.encode() + zlib.compress(lines.encode()))
         written[project] = (url, path)
