@@ -8,6 +8,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
+TICKS = [m * 10**e for e in range(-4, 5) for m in (1, 2, 5)]
 THEMES = {"light": ("#222832", "#2f6fb0", "#b04a2f"), "dark": ("#ced6dd", "#6aa9e9", "#e98f6a")}
 
 
@@ -56,7 +57,16 @@ def bars(name, labels, values, texts, *, base, axis, emphasis=None, width=5.2):
                     text, (max(value, base), row), (3, 0), textcoords="offset points", va="center"
                 )
             if low < base:
-                ax.axvline(base, color=ink, linewidth=0.8)
+                ax.vlines(
+                    [base] * len(labels),
+                    [row - 0.22 for row in rows],
+                    [row + 0.22 for row in rows],
+                    color=ink,
+                    linewidth=0.8,
+                )
+            ticks = [t for t in TICKS if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
+            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xticks([], minor=True)
             ax.set_ylim(len(labels) - 0.6, -0.75)
             ax.set_yticks([])
             ax.set_xlabel(axis)

@@ -38,18 +38,21 @@ SCHEMES = ("light", "dark")
 HEIGHT = 5000  # pixels of a page that are captured at most
 PORT = 9333
 
-#: Elements that stick out of the text and cannot be scrolled.
+#: Elements that stick out of the text and cannot be scrolled, or whose text is hidden.
 CUT = """
 (() => {
   const edge = document.documentElement.clientWidth + 1, found = [];
-  for (const element of document.querySelectorAll("article.bd-article *")) {
-    const box = element.getBoundingClientRect();
-    if (!box.width || box.right <= edge) continue;
+  const name = (element) => element.tagName + "." + element.className;
+  for (const element of document.querySelectorAll("article.bd-article *, .prev-next-title")) {
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    if (!box.width || element.closest(".visually-hidden, .sk-top-container")) continue;
+    if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1)
+      found.push(name(element));
+    if (box.right <= edge) continue;
     let parent = element.parentElement;
     while (parent && !/auto|scroll|hidden/.test(getComputedStyle(parent).overflowX))
       parent = parent.parentElement;
-    if (!parent || parent.matches("body, html, .bd-main, main"))
-      found.push(element.tagName + "." + element.className);
+    if (!parent || parent.matches("body, html, .bd-main, main")) found.push(name(element));
   }
   return found.slice(0, 5).join(", ");
 })()

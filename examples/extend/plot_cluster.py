@@ -10,6 +10,7 @@ scheduler's address to ``Client``. This example needs the extra ``skgenre[dask]`
 import tempfile
 
 import joblib
+import matplotlib.pyplot as plt
 from distributed import Client, LocalCluster
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -35,4 +36,15 @@ if __name__ == "__main__":
             joblib.parallel_config(backend="dask"),
         ):
             search.set_params(n_jobs=2).fit(tracks.data, tracks.target)
+        results = search.cv_results_
+        plt.errorbar(
+            results["param_annclassifier__dropout"].astype(float),
+            results["mean_test_score"],
+            results["std_test_score"],
+            marker="o",
+            capsize=4,
+        )
+        plt.xlabel("dropout")
+        plt.ylabel("accuracy")
+        plt.show()
         print(f"best: {search.best_params_}, accuracy {search.best_score_:.2f} over 2 folds")

@@ -10,11 +10,13 @@ TensorFlow then work as with the other networks.
 
 import tempfile
 
+import matplotlib.pyplot as plt
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skgenre import MFCCSegmenter, SegmentClassifier, SegmentScaler, layers
 from skgenre.datasets import make_tracks
+from skgenre.plotting import HistoryDisplay
 
 
 class CRNNClassifier(SegmentClassifier):
@@ -79,4 +81,11 @@ print(f"{search.best_params_}: accuracy {search.best_score_:.2f} over tracks (ch
 # The layers, their output shapes and their parameters:
 
 search.best_estimator_[-1].summary()
+
+# %%
+# Training history
+# ----------------
+
+_ = HistoryDisplay.from_estimator(search.best_estimator_)
+plt.show()
 folder.cleanup()
