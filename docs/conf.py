@@ -39,6 +39,7 @@ html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skgenre.css"]
 html_show_sourcelink = False
+html_domain_indices = False
 html_theme_options = {
     "logo": {"text": "skgenre"},
     "navigation_with_keys": False,

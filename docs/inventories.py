@@ -85,11 +85,11 @@ def names_in_code(text):
 
 
 def page_of(name):
-    """Find the page of an object, or None."""
+    """Return the address of an object within its site, or None."""
     prefix = name
     while prefix and prefix not in PAGES:
         prefix = prefix.rpartition(".")[0]
-    return PAGES.get(prefix)
+    return PAGES[prefix].replace("$", name) if prefix else None
 
 
 def kind_of(name):
@@ -141,4 +141,4 @@ def write(folder):
 
 if __name__ == "__main__":
     for name, kind in collect().items():
-        print(kind, SITES[name.partition(".")[0]] + page_of(name).replace("$", name))
+        print(kind, SITES[name.partition(".")[0]] + page_of(name))

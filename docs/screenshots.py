@@ -43,7 +43,7 @@ CUT = """
 (() => {
   const edge = document.documentElement.clientWidth + 1, found = [];
   const name = (element) => element.tagName + "." + element.className;
-  for (const element of document.querySelectorAll("article.bd-article *, .prev-next-title")) {
+  for (const element of document.querySelectorAll("article.bd-article *, .prev-next-area *")) {
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
     if (!box.width || element.closest(".visually-hidden, .sk-top-container")) continue;
     if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1)

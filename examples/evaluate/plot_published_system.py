@@ -39,7 +39,7 @@ from skgenre.plotting import HistoryDisplay, LeakageDisplay
 # -------------------
 # Three genres with four artists each. A track has three segments of 130 frames of 13 MFCCs.
 
-# sphinx_gallery_thumbnail_number = 2
+# sphinx_gallery_thumbnail_number = 1
 folder = Path(tempfile.mkdtemp(prefix="skgenre-"))
 tracks = make_tracks(8, genres=3, duration=9, artists_per_genre=4, random_state=0, folder=folder)
 tensor = MFCCSegmenter(n_segments=3).transform(tracks.data)

@@ -21,11 +21,11 @@ from skgenre.datasets import make_tracks
 # Worker processes import this script, so its code is under this condition.
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        tracks = make_tracks(6, genres=2, duration=7, random_state=0, folder=folder)
+        tracks = make_tracks(6, genres=4, duration=7, random_state=0, folder=folder)
         pipe = make_pipeline(
             MFCCSegmenter(memory=f"{folder}/cache"),  # on a disk shared by all machines
             SegmentScaler(with_std=False),
-            ANNClassifier(hidden_units=(32,), epochs=5, random_state=0),
+            ANNClassifier(hidden_units=(32,), epochs=15, random_state=0),
         )
         search = GridSearchCV(
             pipe, {"annclassifier__dropout": [0.0, 0.3, 0.6]}, cv=2, error_score="raise"
