@@ -18,7 +18,7 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/python examples/plot_quickstart.py $(if $(GTZAN),--gtzan $(GTZAN))
+	$(BIN)/python examples/demo.py $(if $(GTZAN),--gtzan $(GTZAN))
 
 test: $(VENV)/installed
 	$(TESTS)

@@ -1,7 +1,7 @@
-"""Measure skgenre with data larger than memory, several processes and interrupted runs.
+"""Grow skgenre past memory, one process and one run: what holds, measured.
 
-``make scale`` prints it and writes it to the page on scale in the documentation. Each part is a
-function that prints its results.
+``make scale`` prints the figures, stores them in ``docs/scale.json`` and writes the page on scale.
+Each part is a function that stores and prints its figures. ``scale_page.py`` draws the charts.
 """
 
 import argparse
@@ -16,12 +16,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import scale_page
+from scale_page import N_TRACKS, duration
 
-#: Sizes at which the aims are set.
+#: Sizes of the parts.
 N_FITS = 200
 N_FILES = 20_000
 STORE_GB = 2
-N_TRACKS = (1_000, 100_000, 10_000_000)
 
 FITS = """
 import time, psutil, numpy as np
@@ -38,14 +39,11 @@ for i in range({n}):
 """
 
 
-ROOT = Path(__file__).resolve().parents[1]
-lines = []
+figures = {}
 
 
 def say(text):
-    """Print a result and store it for the documentation."""
     print(text, flush=True)
-    lines.append(text)
 
 
 def script(code, *args):
@@ -60,13 +58,15 @@ def script(code, *args):
 
 
 def many_fits():
-    """Memory, and median time of the last five fits, after 10 and after 200 fits."""
+    """Memory, and the median time of five fits, at the 200th and the 10th; aims: 100 MB, 1."""
+    figures["n_fits"], figures["fits"] = N_FITS, {}
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
         out = script(FITS.format(name=name, n=N_FITS))
         (first, before), (last, after) = (map(float, line.split()) for line in out.splitlines())
+        figures["fits"][name] = {"s": first, "mb": before, "last_s": last, "last_mb": after}
         say(
             f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
-            f"{after:.0f} MB, {after - before:+.0f} MB"
+            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)"
         )
 
 
@@ -90,7 +90,7 @@ print(sizes.min(), sizes.max())
 
 
 def many_architectures():
-    """Memory of loky's workers in a search over 60 architectures."""
+    """Memory of loky's workers over a search of 60 architectures."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(ARCHITECTURES)
@@ -98,6 +98,7 @@ def many_architectures():
             [sys.executable, path], capture_output=True, text=True, check=True
         ).stdout
     smallest, largest = map(float, out.split())
+    figures["architectures"] = {"smallest": smallest, "largest": largest}
     say(f"60 architectures, 120 fits: workers of {smallest:.0f} to {largest:.0f} MB")
 
 
@@ -119,7 +120,7 @@ print(psutil.Process().memory_full_info().uss / 2**20)
 
 
 def killed_extraction():
-    """Extraction of 20,000 files, killed twice and resumed, compared with an uninterrupted one."""
+    """20,000 files, killed twice and resumed: the same bytes, no file read without need."""
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -133,14 +134,14 @@ def killed_extraction():
             os.link(folder / f"{i % 20}.wav", files / f"{i:05}.wav")
         start = time.perf_counter()
         memory = script(EXTRACT, files, folder / "whole", folder / "whole.log")
-        duration = time.perf_counter() - start
-        say(f"{N_FILES} files in {duration:.0f} s, {float(memory):.0f} MB")
+        elapsed = time.perf_counter() - start
+        say(f"{N_FILES} files in {elapsed:.0f} s, {float(memory):.0f} MB")
         random.seed(0)
         for _ in range(2):
             process = subprocess.Popen(
                 [sys.executable, "-c", EXTRACT, files, folder / "killed", folder / "killed.log"]
             )
-            time.sleep(random.uniform(0.2, 0.6) * duration)
+            time.sleep(random.uniform(0.2, 0.6) * elapsed)
             process.kill()
             process.wait()
         script(EXTRACT, files, folder / "killed", folder / "killed.log")
@@ -149,10 +150,16 @@ def killed_extraction():
             for name in ("tensor.npy", "checksums.npy", "manifest.json")
         )
         opened = (folder / "killed.log").read_text().split("\n")
-        say(
-            f"killed twice: equal to the byte: {equal}; {len(opened) - 1 - N_FILES} files opened "
-            f"twice, {N_FILES - len(set(opened)) + 1} never"
-        )
+        twice, never = len(opened) - 1 - N_FILES, N_FILES - len(set(opened)) + 1
+        figures["extraction"] = {
+            "n_files": N_FILES,
+            "seconds": elapsed,
+            "mb": float(memory),
+            "equal": equal,
+            "twice": twice,
+            "never": never,
+        }
+        say(f"killed twice: equal to the byte: {equal}; {twice} files opened twice, {never} never")
 
 
 FIT_STORE = """
@@ -179,7 +186,7 @@ print(peaks[0], max(peaks), joblib.hash(model.weights_))
 
 
 def fit_from_a_store():
-    """Training a CNN on a store of 2 GB: memory compared with a tiny fit, and equal weights."""
+    """A CNN on a store of 2 GB: memory over a tiny fit, and weights; aims: 200 MB, equal."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tensor.npy")
         n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
@@ -192,9 +199,17 @@ def fit_from_a_store():
         tiny, peak, weights = script(FIT_STORE, path, "store").split()
         tiny, peak = float(tiny), float(peak)
         say(f"store: {tiny:.0f} MB after a tiny fit, peak {peak:.0f} MB, {peak - tiny:+.0f} MB")
-        _, peak, in_memory = script(FIT_STORE, path, "memory").split()
-        equal = weights == in_memory
-        say(f"in memory: peak {float(peak):.0f} MB; weights equal: {equal}")
+        _, in_memory, other_weights = script(FIT_STORE, path, "memory").split()
+        equal = weights == other_weights
+        figures["store"] = {
+            "gb": STORE_GB,
+            "tiny": tiny,
+            "peak": peak,
+            "added": peak - tiny,
+            "in_memory": float(in_memory),
+            "equal": equal,
+        }
+        say(f"in memory: peak {float(in_memory):.0f} MB; weights equal: {equal}")
 
 
 SEARCH = """
@@ -214,7 +229,7 @@ if __name__ == "__main__":
         search.fit(X[:20], y[:20])  # starts TensorFlow, and the workers
         start = time.perf_counter()
         search.fit(X, y)
-        print(f"{n_jobs} workers: {time.perf_counter() - start:.1f} s", flush=True)
+        print(time.perf_counter() - start, flush=True)
         scores.append(search.cv_results_["mean_test_score"])
     with joblib.parallel_config(backend="loky"):
         joblib.externals.loky.get_reusable_executor().shutdown()
@@ -226,12 +241,12 @@ if __name__ == "__main__":
     ):
         search.fit(X, y)
     scores.append(search.cv_results_["mean_test_score"])
-    print("scores equal:", *(np.array_equal(scores[0], other) for other in scores[1:]))
+    print(*(int(np.array_equal(scores[0], other)) for other in scores[1:]))
 """
 
 
 def parallel_search():
-    """A search with 24 fits on two workers of loky and of Dask."""
+    """A 24-fit search on two workers, of loky and of Dask; aims: 0.65 of the time, equal."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(SEARCH)
@@ -239,8 +254,10 @@ def parallel_search():
         done = subprocess.run(
             [sys.executable, path], capture_output=True, text=True, check=True, env=env
         )
-        for line in done.stdout.splitlines():
-            say(line)
+        one, two, equal = done.stdout.splitlines()
+        equal = equal == "1 1"
+        figures["search"] = {"one": float(one), "two": float(two), "equal": equal}
+        say(f"1 worker: {float(one):.1f} s, 2 workers: {float(two):.1f} s; scores equal: {equal}")
 
 
 GROWTH = """
@@ -270,9 +287,11 @@ for i, path in enumerate(tracks.data):
     mp3.append(str(folder / f"{i}.mp3"))
     soundfile.write(mp3[-1], *soundfile.read(path))
 cost, n = {}, len(tracks.data)
-cost["MFCCs of a 30 s wav"] = ms_a_track(lambda: MFCCSegmenter().transform(tracks.data), n)
-cost["MFCCs of a 30 s mp3"] = ms_a_track(lambda: MFCCSegmenter().transform(mp3), n)
-cost["57 features of a 30 s wav"] = ms_a_track(lambda: TrackFeatures().transform(tracks.data), n)
+cost["MFCCs of a 30 s WAV file"] = ms_a_track(lambda: MFCCSegmenter().transform(tracks.data), n)
+cost["MFCCs of a 30 s MP3 file"] = ms_a_track(lambda: MFCCSegmenter().transform(mp3), n)
+cost["57 features of a 30 s WAV file"] = ms_a_track(
+    lambda: TrackFeatures().transform(tracks.data), n
+)
 store = extract_store(MFCCSegmenter(), tracks.data, folder / "store")
 X, y = np.concatenate([store.data] * 20), np.tile(tracks.target, 20)
 cost["summary of a stored track"] = ms_a_track(lambda: SegmentSummary().fit_transform(X), len(X))
@@ -281,7 +300,7 @@ for model in (ANNClassifier, CNNClassifier, LSTMClassifier):
     def fit(epochs):
         return model(epochs=epochs, random_state=0).fit(X, y)
     start = ms_a_track(lambda: fit(1), len(X))
-    cost[f"training epoch of the {name}"] = (ms_a_track(lambda: fit(5), len(X)) - start) / 4
+    cost[f"an epoch of the {name}"] = (ms_a_track(lambda: fit(5), len(X)) - start) / 4
     fitted = fit(1)
     cost[f"prediction with the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
 mask = segment_mask(X)
@@ -292,29 +311,23 @@ index = mask.nbytes + sum(
 size = {
     "store on disk": store.data[0].nbytes + 4,
     "manifest on disk": len((folder / "store/manifest.json").read_text()) / n,
-    "index in memory while fitting": (index + 8 * len(segments)) / len(X),
+    "index in memory during a fit": (index + 8 * len(segments)) / len(X),
 }
 print(json.dumps([cost, size]))
 """
 
 
 def growth():
-    """Time and space per track on one thread, extrapolated to many tracks."""
+    """Time and size per track at each stage on one thread, and those of many tracks."""
     with tempfile.TemporaryDirectory() as folder:
         cost, size = json.loads(script(GROWTH, folder))
+    figures["ms_per_track"], figures["bytes_per_track"] = cost, size
     for name, ms in cost.items():
         times = (f"{duration(ms / 1000 * n)} for {n:,}" for n in N_TRACKS)
-        say(f"{name}: {ms:.1f} ms per track; {', '.join(times)}")
+        say(f"{name}: {ms:.1f} ms a track; {', '.join(times)}")
     for name, n_bytes in size.items():
         sizes = (f"{n_bytes * n / 1e9:.3g} GB for {n:,}" for n in N_TRACKS)
-        say(f"{name}: {n_bytes:,.0f} bytes per track; {', '.join(sizes)}")
-
-
-def duration(seconds):
-    for name, unit in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * unit:
-            return f"{seconds / unit:.0f} {name}"
-    return f"{seconds:.0f} s"
+        say(f"{name}: {n_bytes:,.0f} bytes a track; {', '.join(sizes)}")
 
 
 PARTS = [
@@ -334,15 +347,12 @@ def main():
     for part in PARTS:
         if args.only in part.__name__:
             say(f"\n{part.__doc__}\n")
-            n_before = len(lines)
             part()
-            lines[n_before:] = [f"- {line}" for line in lines[n_before:]]
     if not args.only:
-        machine = (
-            f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-        )
-        text = f".. Written by ``make scale`` (benchmarks/scale.py).\n\nOn {machine}.\n"
-        (ROOT / "docs" / "scale_figures.txt").write_text(text + "\n".join(lines) + "\n")
+        figures["machine"] = f"{os.cpu_count()} cores, {platform.machine()}"
+        figures["python"] = platform.python_version()
+        scale_page.FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+        scale_page.main()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Time skgenre beside named alternatives, and write ``docs/speed.rst``.
+"""Time skgenre and named alternatives, and write ``docs/speed.json`` and the page on speed.
 
 ``make bench`` runs it on synthetic tracks, ``make bench GTZAN=<folder>`` on recordings. Both
-sides of a row are timed in turns in one run, after warming up; figures are medians. Ratios hold
-better than times, which vary with the machine and what else it does.
+sides of a row are timed in turns in one run, after a warm-up, and the times are medians. Ratios
+are more stable than times, which vary with the machine and its load. ``speed_page.py`` draws the
+charts.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import joblib
 import librosa
 import numpy as np
 import soundfile
+import speed_page
 from published import (
     build_scikeras,
     descriptors_with_librosa,
@@ -515,7 +517,7 @@ ROWS = [
     Row("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track, None),
     Row(
         "folder of audio to tensor, 2 workers",
-        "the published way, by lists and JSON",
+        "published scripts (lists, JSON)",
         20,
         folder_to_tensor,
         lambda paths: transforms(paths, COPIES * len(paths)),
@@ -528,15 +530,15 @@ ROWS = [
         lambda paths: transforms(paths, COPIES * len(paths)),
     ),
     Row(
-        "first 30 s of a 4-minute mp3",
-        "librosa.load of it, then MFCCs",
+        "first 30 s of a 4-minute MP3",
+        "librosa.load, then MFCCs",
         8,
         start_of_a_long_mp3,
         lambda paths: (FFT_FLOP, 0),
     ),
     Row(
-        "transform of a folder again, with memory=",
-        "the first time",
+        "second transform of a folder, memory=",
+        "first transform",
         15,
         cached_transform,
         lambda paths: (0, 4 * len(paths) * 10 * 130 * 13),
@@ -544,20 +546,18 @@ ROWS = [
     *(
         Row(
             f"fit of the {kind}, 2,000 segments, 5 epochs",
-            "hand-written model.fit",
+            "Keras model.fit",
             1.25,
             fit(kind),
             network(kind, 3 * 5 * 2000),
         )
         for kind in NETWORKS
     ),
-    Row(
-        "24-fit search, LSTM", "the same on scikeras", 4, search, network("LSTM", 24 * 3 * 2 * 300)
-    ),
+    Row("24-fit search, LSTM", "scikeras", 4, search, network("LSTM", 24 * 3 * 2 * 300)),
     *(
         Row(
             f"predict_proba of one track, {kind}",
-            "scikeras, its 10 segments",
+            "scikeras, 10 segments",
             bar,
             answer_one(kind),
             network(kind, 10),
@@ -576,7 +576,7 @@ ROWS = [
     ),
     Row(
         "fit of the log-mel CNN, 100 tracks, 5 epochs",
-        "hand-written model.fit",
+        "Keras model.fit",
         1,
         fit_on_spectra,
         None,
@@ -594,60 +594,17 @@ ROWS = [
     Row("import skgenre", "import sklearn", 1 / 1.2, imports, None),
 ]
 
-HEAD = """\
-Speed
-=====
 
-This page compares run times of skgenre with those of other implementations of the same task. It
-was written by ``make bench`` (``benchmarks/speed.py``) on {n_paths} tracks ({which}), {machine},
-Python {python}. Both implementations are measured alternately in one run, with one thread unless
-stated otherwise. Times are medians after a warm-up, except for the search, which is run once. On
-one thread, the machine multiplies matrices at {gemm:.0f} Gflop/s and copies memory at {copy:.0f}
-GB/s.
-
-.. list-table::
-   :header-rows: 1
-
-   * - what
-     - against
-     - ours (ms)
-     - theirs (ms)
-     - times as fast
-     - aim
-     - ours, physically
-"""
-
-TAIL = """
-A new process that loads a saved CNN pipeline and predicts one song takes {ours[0]:.1f} s, with a
-peak memory of {ours[1]:.0f} MB. With librosa and a scikeras classifier saved by joblib, it takes
-{theirs[0]:.1f} s and {theirs[1]:.0f} MB, which is {time:.1f} times as long and {memory:.1f}
-times as much memory.
-
-A grid search with 6 candidates and 3 folds over the parameters of the classifier opens each file
-{cached:.0f} time with ``memory=`` and {uncached:.0f} times without.
-
-The peak memory of extracting a thousand tracks is {peak:.0f} MB, of which the resulting tensor
-takes {output:.0f} MB.
-
-The last column relates the number of floating-point operations and the number of bytes read to
-the rates of the machine. It counts 2.5 N log2 N operations for a Fourier transform, and three
-times the operations of a forward pass for a training step. Bytes are those of 16-bit samples or
-cached arrays. The forward pass of one segment takes {ann:.1f} Mflop in the ANN, {cnn:.1f} in the
-CNN and {lstm:.1f} in the LSTM.
-"""
-
-
-def physically(row, paths, time, gemm, copy):
+def rates(row, paths, time, gemm, copy):
     """Rates that a row reaches, and their shares of the machine's."""
     flop, n_bytes = row.work(paths) if row.work else (0, 0)
-    parts = []
-    if flop:
-        rate = flop / time / 1e9
-        parts.append(f"{rate:.1f} Gflop/s, {rate / gemm:.0%} of sgemm")
-    if n_bytes:
-        rate = n_bytes / time / 1e9
-        parts.append(f"{rate:.2f} GB/s, {rate / copy:.1%} of copying")
-    return "; ".join(parts)
+    flop_rate, byte_rate = flop / time / 1e9, n_bytes / time / 1e9
+    return {
+        "gflop_per_s": flop_rate or None,
+        "of_sgemm": flop_rate / gemm or None,
+        "gb_per_s": byte_rate or None,
+        "of_copying": byte_rate / copy or None,
+    }
 
 
 def main():
@@ -664,51 +621,52 @@ def main():
         )
         paths = tracks.data
         gemm, copy = machine()
-        lines = []
+        rows = []
         for row in ROWS:
             if args.only not in row.what:
                 continue
             ours, theirs = row.run(paths, folder)
-            cells = [
-                row.what,
-                row.against,
-                f"{1000 * ours:.1f}",
-                f"{1000 * theirs:.1f}",
-                f"{theirs / ours:.2f}" + ("" if theirs / ours >= row.aim else " (missed)"),
-                f"{row.aim:.3g}",
-                physically(row, paths, ours, gemm, copy),
-            ]
-            print(*cells, sep=" | ", flush=True)
-            lines += [f"   {'*' if i == 0 else ' '} - {cell}" for i, cell in enumerate(cells)]
+            times = theirs / ours
+            rows.append(
+                {
+                    "what": row.what,
+                    "against": row.against,
+                    "ours_ms": 1000 * ours,
+                    "theirs_ms": 1000 * theirs,
+                    "times": times,
+                    **rates(row, paths, ours, gemm, copy),
+                }
+            )
+            missed = "" if times >= row.aim else f" (aim: {row.aim:.3g})"
+            print(
+                f"{row.what} | {row.against} | {1000 * ours:.1f} | {1000 * theirs:.1f} | "
+                f"{times:.2f}{missed}",
+                flush=True,
+            )
         if args.only:
             return
         ours, theirs = answer_in_a_new_process(paths, folder)
         cached, uncached = files_read_by_a_search(paths, folder)
         peak, output = peak_memory(paths)
-    text = HEAD.format(
-        n_paths=len(paths),
-        which="recordings of GTZAN" if args.folder else "synthetic",
-        machine=f"{os.cpu_count()} cores, {platform.machine()}",
-        python=platform.python_version(),
-        gemm=gemm,
-        copy=copy,
-    )
-    text += "\n".join(lines) + "\n"
-    text += TAIL.format(
-        ours=ours,
-        theirs=theirs,
-        time=theirs[0] / ours[0],
-        memory=theirs[1] / ours[1],
-        cached=cached,
-        uncached=uncached,
-        peak=peak,
-        output=output,
-        ann=flops("ANN") / 1e6,
-        cnn=flops("CNN") / 1e6,
-        lstm=flops("LSTM") / 1e6,
-    )
-    print(text[text.index("A new process") :])
-    (ROOT / "docs" / "speed.rst").write_text(text)
+    figures = {
+        "n_tracks": len(paths),
+        "recordings": bool(args.folder),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "gemm": gemm,
+        "copy": copy,
+        "rows": rows,
+        "process": {
+            "skgenre": list(ours),
+            "scikeras": list(theirs),
+            "times": [theirs[0] / ours[0], theirs[1] / ours[1]],
+        },
+        "opened": {"cached": cached, "uncached": uncached},
+        "extraction": {"peak_mb": peak, "output_mb": output},
+        "mflop": {kind: flops(kind) / 1e6 for kind in NETWORKS},
+    }
+    speed_page.FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    speed_page.main()
 
 
 if __name__ == "__main__":

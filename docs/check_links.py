@@ -1,4 +1,8 @@
-"""See that every link within the built pages leads somewhere; run by ``make docs``."""
+"""Check the links of the built pages; run by ``make docs``.
+
+Links within the site must have a target, and every page must be linked from another one. Links to
+other sites must be complete addresses; they are not opened.
+"""
 
 import sys
 from html.parser import HTMLParser
@@ -27,20 +31,25 @@ class Page(HTMLParser):
 def main():
     # The theme's own templates are no pages.
     pages = {path: Page(path) for path in BUILT.rglob("*.html") if "_static" not in path.parts}
-    broken = []
+    broken, linked = [], set()
     n_links = 0
     for path, page in pages.items():
         for link in page.links:
             parts = urlsplit(link)
             if parts.scheme or parts.netloc:
+                if parts.scheme not in {"https", "mailto", "data"} or "$" in link:
+                    broken.append(f"{path.relative_to(BUILT)}: {link}")
                 continue
             n_links += 1
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             anchor = unquote(parts.fragment)
+            if target != path:
+                linked.add(target)
             if not target.exists():
                 broken.append(f"{path.relative_to(BUILT)}: {link}")
             elif anchor and target in pages and anchor not in pages[target].anchors:
                 broken.append(f"{path.relative_to(BUILT)}: no {anchor} in {parts.path}")
+    broken += [f"{path.relative_to(BUILT)}: no page links to it" for path in set(pages) - linked]
     sys.exit("\n".join(sorted(broken)) or not n_links)
 
 

@@ -1,11 +1,14 @@
-"""Look at the built pages in headless Chromium: ``python docs/screenshots.py``.
+"""Take screenshots of the built pages: ``python docs/screenshots.py [PAGE ...]``.
 
-Pictures go to ``docs/_build/screenshots``; what the pages write to the console, and pages that are
-wider than their window, are printed. Needs Chromium, and tornado, which comes with the extra dask.
+Each page is captured in headless Chromium at two widths, in light and in dark mode, into
+``docs/_build/screenshots``. Errors in the console, pages that are wider than their window and
+elements that are cut are printed. Needs Chromium, and tornado, which comes with the extra dask.
 """
 
+import argparse
 import asyncio
 import base64
+import itertools
 import json
 import shutil
 import subprocess
@@ -20,12 +23,40 @@ from tornado.websocket import websocket_connect
 BUILT = Path(__file__).parent / "_build" / "html"
 SHOTS = Path(__file__).parent / "_build" / "screenshots"
 PAGES = [
-    *("index", "getting_started", "user_guide", "troubleshooting", "comparison", "contributing"),
-    *("auto_examples/index", "auto_examples/plot_pictures", "auto_examples/plot_common_pitfalls"),
-    *("generated/skgenre.CNNClassifier", "api", "speed", "scale", "trust", "architecture"),
+    *("index", "getting_started", "guides", "user_guide", "evaluation_report", "troubleshooting"),
+    *(
+        "auto_examples/index",
+        "auto_examples/plot_quickstart",
+        "auto_examples/pictures/plot_pictures",
+    ),
+    *("auto_examples/evaluate/plot_common_pitfalls", "api", "generated/skgenre.CNNClassifier"),
+    *("results", "published_system", "accuracy", "gtzan", "speed", "scale", "comparison"),
+    *("development", "changes", "architecture", "trust"),
 ]
-WIDTHS = (1400, 420)  # a desk and a telephone
+WIDTHS = (1400, 420)  # a desktop and a phone
+SCHEMES = ("light", "dark")
+HEIGHT = 5000  # pixels of a page that are captured at most
 PORT = 9333
+
+#: Elements that stick out of the text and cannot be scrolled, or whose text is hidden.
+CUT = """
+(() => {
+  const edge = document.documentElement.clientWidth + 1, found = [];
+  const name = (element) => element.tagName + "." + element.className;
+  for (const element of document.querySelectorAll("article.bd-article *, .prev-next-area *")) {
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    if (!box.width || element.closest(".visually-hidden, .sk-top-container")) continue;
+    if (/hidden|clip/.test(style.overflowX) && element.scrollWidth > element.clientWidth + 1)
+      found.push(name(element));
+    if (box.right <= edge) continue;
+    let parent = element.parentElement;
+    while (parent && !/auto|scroll|hidden/.test(getComputedStyle(parent).overflowX))
+      parent = parent.parentElement;
+    if (!parent || parent.matches("body, html, .bd-main, main")) found.push(name(element));
+  }
+  return found.slice(0, 5).join(", ");
+})()
+"""
 
 
 class Tab:
@@ -59,29 +90,38 @@ def complaints(events):
             yield params["entry"]["text"] + " " + params["entry"].get("url", "")
 
 
-async def look(address):
+async def look(address, pages):
     tab = Tab(await websocket_connect(address, max_message_size=1 << 28))
     for domain in ("Page", "Runtime", "Log"):
         await tab.call(f"{domain}.enable")
     found = []
-    for page in PAGES:
-        for width in WIDTHS:
-            tab.events.clear()
-            size = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": width < 600}
-            await tab.call("Emulation.setDeviceMetricsOverride", **size)
-            await tab.call("Page.navigate", url=(BUILT / f"{page}.html").as_uri())
-            await asyncio.sleep(1.5)
-            wide = await tab.value("document.documentElement.scrollWidth - window.innerWidth")
-            if wide and wide > 0:
-                found.append(f"{page} at {width}: {wide} pixels too wide")
-            found += [f"{page}: {text}" for text in complaints(tab.events)]
-            shot = await tab.call("Page.captureScreenshot", format="png")
-            name = f"{page.replace('/', '_')}_{width}.png"
-            (SHOTS / name).write_bytes(base64.b64decode(shot["data"]))
-    return found
+    for page, width, scheme in itertools.product(pages, WIDTHS, SCHEMES):
+        tab.events.clear()
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        await tab.call("Emulation.setDeviceMetricsOverride", **size)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        await tab.call("Emulation.setEmulatedMedia", features=[feature])
+        await tab.call("Page.navigate", url=(BUILT / f"{page}.html").as_uri())
+        await asyncio.sleep(1.5)
+        wide = await tab.value("document.documentElement.scrollWidth - window.innerWidth")
+        if wide and wide > 0:
+            found.append(f"{page} at {width}: {wide} pixels too wide")
+        cut = await tab.value(CUT)
+        if cut:
+            found.append(f"{page} at {width}: cut: {cut}")
+        found += [f"{page}: {text}" for text in complaints(tab.events)]
+        height = min(HEIGHT, await tab.value("document.documentElement.scrollHeight"))
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        shot = await tab.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        name = f"{page.replace('/', '_')}_{width}_{scheme}.png"
+        (SHOTS / name).write_bytes(base64.b64decode(shot["data"]))
+    return list(dict.fromkeys(found))
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("pages", nargs="*", default=PAGES, help="names without .html")
+    pages = parser.parse_args().pages
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         sys.exit("needs chromium")
@@ -101,12 +141,12 @@ def main():
                         break
                 except OSError:
                     continue
-            found = asyncio.run(look(tab["webSocketDebuggerUrl"]))
+            found = asyncio.run(look(tab["webSocketDebuggerUrl"], pages))
         finally:
             process.kill()
             process.wait()
     print(*found, sep="\n")
-    print(f"{len(PAGES)} pages at {len(WIDTHS)} widths in {SHOTS}; {len(found)} complaints")
+    print(f"{len(pages)} pages in {SHOTS}; {len(found)} complaints")
     sys.exit(bool(found))
 
 

@@ -2,8 +2,9 @@
 A network and a classical model on the same folds
 =================================================
 
-``python compare_models.py FOLDER``, where the folder holds a folder for each genre.
+Run ``python compare_models.py FOLDER``. The folder contains one folder for each genre.
 """
+# sphinx_gallery_thumbnail_path = 'images/leakage.png'
 
 import sys
 
@@ -13,7 +14,7 @@ from skgenre import genre_pipeline
 from skgenre.datasets import load_folder
 
 tracks = load_folder(sys.argv[1])
-folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)  # an artist is on one side
+folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)  # splits by artist
 for name in ("cnn", "svm"):
     pipe = genre_pipeline(name, memory="features", random_state=0)
     scores = cross_val_score(pipe, tracks.data, tracks.target, groups=tracks.groups, cv=folds)

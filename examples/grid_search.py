@@ -2,8 +2,9 @@
 Grid search over architecture and dropout
 =========================================
 
-``python grid_search.py FOLDER``, where the folder holds a folder for each genre.
+Run ``python grid_search.py FOLDER``. The folder contains one folder for each genre.
 """
+# sphinx_gallery_thumbnail_path = 'images/grid_search.png'
 
 import sys
 

@@ -2,8 +2,9 @@
 Predict with a saved pipeline
 =============================
 
-``python predict_files.py FILE ...``, after ``train_pipeline.py``. It imports no TensorFlow.
+Run ``python predict_files.py FILE ...`` after ``train_pipeline.py``. TensorFlow is not imported.
 """
+# sphinx_gallery_thumbnail_path = 'images/timeline.png'
 
 import sys
 

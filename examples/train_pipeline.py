@@ -2,8 +2,9 @@
 Train a pipeline from audio files and save it
 =============================================
 
-``python train_pipeline.py FOLDER``, where the folder holds a folder for each genre.
+Run ``python train_pipeline.py FOLDER``. The folder contains one folder for each genre.
 """
+# sphinx_gallery_thumbnail_path = 'images/published_curves_artist.png'
 
 import sys
 

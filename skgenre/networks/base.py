@@ -42,7 +42,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
 
     A subclass overrides one method, :meth:`hidden_layers`. Parameters of its own, and those of
     the base that it wants to show, go into an ``__init__`` that stores them, as in any
-    scikit-learn estimator; ``examples/plot_own_network.py`` is one.
+    scikit-learn estimator; ``examples/extend/plot_own_network.py`` is one.
 
     Parameters
     ----------

@@ -2,11 +2,12 @@
 Pictures of tracks and of models
 ================================
 
-Every picture that :mod:`skgenre.plotting` draws, of a small model trained on synthetic tracks.
+Plots of tracks and of a small network that is trained on synthetic tracks.
 """
 
 import tempfile
 
+import matplotlib.pyplot as plt
 from sklearn.metrics import ConfusionMatrixDisplay
 
 from skgenre import genre_pipeline
@@ -18,6 +19,7 @@ from skgenre.plotting import (
     MFCCDisplay,
 )
 
+# sphinx_gallery_thumbnail_number = 4
 folder = tempfile.TemporaryDirectory()
 genres = ["classical", "disco", "metal"]
 tracks = make_tracks(8, genres=genres, duration=12, random_state=0, folder=folder.name)
@@ -27,38 +29,45 @@ song = make_tracks(1, genres=["disco"], duration=20, random_state=1, folder=f"{f
 # %%
 # A track
 # -------
-# Its mel spectrogram, as in GTZAN's folder of images:
+# The mel spectrogram:
 
-MelSpectrogramDisplay.from_path(path)
+_ = MelSpectrogramDisplay.from_path(path)
+plt.show()
 
 # %%
-# Its segments, as a network sees them:
+# The MFCC segments, which are the input of the networks:
 
 pipe = genre_pipeline("cnn", n_jobs=2, random_state=0)
-MFCCDisplay.from_estimator(pipe, path)
+_ = MFCCDisplay.from_estimator(pipe, path)
+plt.show()
 
 # %%
 # A network
 # ---------
-# How it learnt, on tracks that it trained on and tracks that were held out:
+# The loss and accuracy of each epoch, on the training tracks and on held-out tracks:
 
 pipe[-1].set_params(early_stopping=True, validation_fraction=0.25, epochs=12)
 pipe.fit(tracks.data, tracks.target)
-HistoryDisplay.from_estimator(pipe)
+_ = HistoryDisplay.from_estimator(pipe)
+plt.show()
 
 # %%
-# Its layers:
+# The layers:
 
 pipe[-1].summary()
 
 # %%
-# The genre of a song over its time:
+# Predictions
+# -----------
+# The genre of a song over time:
 
-GenreTimelineDisplay.from_estimator(pipe, path)
+_ = GenreTimelineDisplay.from_estimator(pipe, path)
+plt.show()
 
 # %%
-# A confusion matrix is scikit-learn's, straight from paths:
+# scikit-learn's confusion matrix takes paths, too:
 
 new = make_tracks(4, genres=genres, duration=9, random_state=2, folder=f"{folder.name}/unseen")
-ConfusionMatrixDisplay.from_estimator(pipe, new.data, new.target, cmap="cividis")
+_ = ConfusionMatrixDisplay.from_estimator(pipe, new.data, new.target, cmap="cividis")
+plt.show()
 folder.cleanup()

@@ -1,24 +1,26 @@
 """
-A network of one's own
-======================
+A custom network
+================
 
-A fourth network beside the published three: convolutions that find short events, then a
-recurrent layer that follows them. A subclass of :class:`skgenre.SegmentClassifier` stores its
-parameters and overrides one method; cross-validation, grid search, saving and prediction without
-TensorFlow come with it.
+A convolutional recurrent network: a convolution detects short events, and a recurrent layer
+models their order. A subclass of :class:`skgenre.SegmentClassifier` stores its parameters and
+overrides ``hidden_layers``. Cross-validation, grid search, saving and prediction without
+TensorFlow then work as with the other networks.
 """
 
 import tempfile
 
+import matplotlib.pyplot as plt
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skgenre import MFCCSegmenter, SegmentClassifier, SegmentScaler, layers
 from skgenre.datasets import make_tracks
+from skgenre.plotting import HistoryDisplay
 
 
 class CRNNClassifier(SegmentClassifier):
-    """Convolutional recurrent network: events in a few frames, then their order.
+    """Convolutional recurrent network.
 
     Parameters
     ----------
@@ -26,8 +28,10 @@ class CRNNClassifier(SegmentClassifier):
         Filters of the convolution.
     units : int, default=32
         Units of the LSTM layer.
-    epochs, random_state
-        See :class:`skgenre.SegmentClassifier`, whose other parameters keep their defaults.
+    epochs : int, default=30
+        Number of epochs.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the weights, the batches and dropout.
     """
 
     def __init__(self, filters=16, units=32, *, epochs=30, random_state=None):
@@ -59,7 +63,9 @@ tracks = make_tracks(6, genres=4, duration=10, random_state=0, folder=folder.nam
 X = MFCCSegmenter().transform(tracks.data)
 
 # %%
-# It is a scikit-learn estimator like the others.
+# Grid search
+# -----------
+# The class is a scikit-learn estimator.
 
 search = GridSearchCV(
     make_pipeline(SegmentScaler(with_std=False), CRNNClassifier(epochs=10, random_state=0)),
@@ -70,7 +76,16 @@ search.fit(X, tracks.target)
 print(f"{search.best_params_}: accuracy {search.best_score_:.2f} over tracks (chance 0.25)")
 
 # %%
-# Its layers, with their shapes and parameters:
+# Layers
+# ------
+# The layers, their output shapes and their parameters:
 
 search.best_estimator_[-1].summary()
+
+# %%
+# Training history
+# ----------------
+
+_ = HistoryDisplay.from_estimator(search.best_estimator_)
+plt.show()
 folder.cleanup()

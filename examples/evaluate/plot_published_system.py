@@ -4,10 +4,10 @@ The published system
 
 `Aryan-Lohia/Music-Genre-Classification
 <https://github.com/Aryan-Lohia/Music-Genre-Classification>`_ trains a dense, a convolutional and a
-recurrent network on 3-second segments of GTZAN, and splits the segments at random. Here are the
-same networks, at toy size on synthetic tracks, trained for a few epochs: the steps are those of the
-published scripts, and the scores mean nothing. :doc:`/published_system` has the figures of real
-recordings, which ``make reproduce GTZAN=<folder>`` writes.
+recurrent network on 3-second segments of GTZAN, and splits the segments at random. This example
+runs the same steps with the same networks, for a few epochs on a few synthetic tracks, so the
+scores are not meaningful. :doc:`/published_system` contains the figures for recordings, which
+``make reproduce GTZAN=<folder>`` computes.
 """
 
 import subprocess
@@ -37,8 +37,9 @@ from skgenre.plotting import HistoryDisplay, LeakageDisplay
 # %%
 # Tracks and segments
 # -------------------
-# Three genres, four artists each. Each track gives three segments of 130 frames of 13 MFCCs.
+# Three genres with four artists each. A track has three segments of 130 frames of 13 MFCCs.
 
+# sphinx_gallery_thumbnail_number = 1
 folder = Path(tempfile.mkdtemp(prefix="skgenre-"))
 tracks = make_tracks(8, genres=3, duration=9, artists_per_genre=4, random_state=0, folder=folder)
 tensor = MFCCSegmenter(n_segments=3).transform(tracks.data)
@@ -47,8 +48,8 @@ print("tracks, segments, frames, coefficients:", tensor.shape)
 # %%
 # The networks as published
 # -------------------------
-# For ten genres, as the published README prints them: 1,014,218, 45,514 and 57,802 parameters.
-# Random numbers do to build them.
+# For ten genres the networks have 1,014,218, 45,514 and 57,802 parameters, as in the published
+# README. They are fitted on random numbers here, only to build their layers.
 
 networks = {"ANN": ANNClassifier, "CNN": CNNClassifier, "LSTM": LSTMClassifier}
 noise = np.random.default_rng(0).normal(size=(20, 130, 13))
@@ -59,19 +60,21 @@ for name, make in networks.items():
 # %%
 # Training and validation
 # -----------------------
-# Adam and batches of 32 are the defaults. A quarter of the tracks is held out to watch.
+# Adam and batches of 32 are the defaults. A quarter of the tracks is held out for validation.
 
 figure, axes = plt.subplots(3, 2, figsize=(8, 8), layout="constrained")
 for row, (name, make) in zip(axes, networks.items(), strict=True):
     network = make(epochs=5, validation_fraction=0.25, random_state=0)
     HistoryDisplay.from_estimator(network.fit(tensor, tracks.target), ax=row)
     row[0].set_title(name)
+plt.show()
 
 # %%
 # Accuracy three ways
 # -------------------
 # The original splits segments at random. Here the same segments are also split by track and by
-# artist. Support vectors and linear discriminants get means and deviations of the same MFCCs.
+# artist. The support vector machine and the linear discriminant analysis use means and deviations
+# of the same MFCCs.
 
 n_tracks, n_segments = tensor.shape[:2]
 table = {
@@ -87,21 +90,23 @@ models = {
 }
 report = leakage_report(models, table, n_splits=3, scoring="accuracy")
 report["splitting"] = report["splitting"].replace("random pieces", "random segments")
-LeakageDisplay(report).plot()
+_ = LeakageDisplay(report).plot()
+plt.show()
 
 # %%
 # Confusion
 # ---------
-# Whole tracks, by artist: the segments of a track are averaged.
+# Tracks in folds by artist. The probabilities of the segments of a track are averaged.
 
 folds = StratifiedGroupKFold(2, shuffle=True, random_state=0)
 found = cross_val_predict(models["ANN"], tensor, tracks.target, groups=tracks.groups, cv=folds)
-ConfusionMatrixDisplay.from_predictions(tracks.target, found, colorbar=False)
+_ = ConfusionMatrixDisplay.from_predictions(tracks.target, found, colorbar=False)
+plt.show()
 
 # %%
 # A grid over dropout and architecture
 # ------------------------------------
-# Over a pipeline from paths to genres, so that what is saved takes paths.
+# The search is over a pipeline from paths to genres, so the saved model takes paths.
 
 pipe = Pipeline([("mfcc", MFCCSegmenter(n_segments=3)), ("network", ANNClassifier())])
 search = GridSearchCV(
@@ -125,9 +130,9 @@ for params, score in zip(
     )
 
 # %%
-# Saved, and loaded in a new process
-# ----------------------------------
-# It predicts without TensorFlow.
+# Save, and load in a new process
+# -------------------------------
+# The loaded model predicts without TensorFlow.
 
 joblib.dump(search.best_estimator_, folder / "best.joblib")
 code = """

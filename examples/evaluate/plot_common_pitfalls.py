@@ -2,14 +2,15 @@
 Common pitfalls
 ===============
 
-Most published figures on GTZAN's feature tables come from pieces of tracks that were dealt to
-training and test sets at random. Here that mistake and three others are made on purpose, then
-mended, on synthetic tracks that everyone can make. :doc:`/gtzan` has the same figures of GTZAN
-itself.
+Most published scores on GTZAN's feature tables are computed on pieces of tracks that were
+assigned to training and test sets at random. This example demonstrates that mistake and three
+others on synthetic tracks, each with its correction. :doc:`/gtzan` contains the same figures
+for GTZAN.
 """
 
 import tempfile
 
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import (
@@ -27,8 +28,8 @@ from skgenre.plotting import LeakageDisplay
 # %%
 # A table with a row per piece
 # ----------------------------
-# Tracks of five genres, four artists each, three tracks an artist, cut into pieces of a second:
-# a table as people find it, with a row per piece.
+# Five genres with four artists each and three tracks per artist. The tracks are cut into pieces of
+# one second, and the table has a row for each piece.
 
 folder = tempfile.TemporaryDirectory()
 tracks = make_tracks(
@@ -47,26 +48,26 @@ print(f"{len(table['data'])} pieces of {n_tracks} tracks")
 # %%
 # The mistake: random pieces
 # --------------------------
-# ``cross_val_score`` with ``cv=5`` knows of rows, not of tracks. Pieces of one track lie on both
-# sides of each split.
+# :func:`~sklearn.model_selection.cross_val_score` with ``cv=5`` splits rows, not tracks. Pieces of
+# one track are then in both the training and the test set.
 
 wrong = cross_val_score(make_baseline("knn"), table["data"], table["target"], cv=5).mean()
-print(f"accuracy of the nearest neighbour, random pieces: {wrong:.2f}")
+print(f"accuracy of the nearest neighbor, random pieces: {wrong:.2f}")
 
 # %%
-# The nearest neighbour of a piece is, more often than not, another piece of the same track:
+# The nearest neighbor of a piece is often another piece of the same track:
 
 models = {name: make_baseline(name, random_state=0) for name in ("knn", "svm", "logistic")}
-neighbours = models["knn"].fit(table["data"], table["target"])
-_, nearest = neighbours[-1].kneighbors(neighbours[:-1].transform(table["data"]), n_neighbors=2)
+neighbors = models["knn"].fit(table["data"], table["target"])
+_, nearest = neighbors[-1].kneighbors(neighbors[:-1].transform(table["data"]), n_neighbors=2)
 same = table["track_ids"][nearest[:, 1]] == table["track_ids"]
-print(f"pieces whose nearest other piece is of the same track: {same.mean():.0%}")
+print(f"nearest other piece is from the same track: {same.mean():.0%}")
 
 # %%
-# The right way: whole tracks, whole artists
-# ------------------------------------------
-# Grouped by track, a model predicts unseen tracks; grouped by artist, tracks of unseen artists,
-# as it will in use.
+# The correction: whole tracks, whole artists
+# -------------------------------------------
+# With folds by track, the model is tested on unseen tracks. With folds by artist, it is tested on
+# tracks of unseen artists, as in use.
 
 right = cross_val_score(
     make_baseline("knn"),
@@ -75,20 +76,21 @@ right = cross_val_score(
     groups=table["groups"],
     cv=StratifiedGroupKFold(4),
 ).mean()
-print(f"accuracy of the nearest neighbour, by artist: {right:.2f}")
+print(f"accuracy of the nearest neighbor, by artist: {right:.2f}")
 
 # %%
-# One call compares the three:
+# :func:`skgenre.leakage_report` compares the three ways to split:
 
 report = leakage_report(models, table, n_splits=4, scoring="accuracy")
 print(report.drop(columns="fit_seconds").round(2).to_string(index=False))
-LeakageDisplay(report).plot()
+_ = LeakageDisplay(report).plot()
+plt.show()
 
 # %%
-# Where it cannot happen
-# ----------------------
-# With a track as the sample, no splitter can take one apart: a pipeline of skgenre goes from
-# paths to genres, and its pieces stay inside. The artists are up to you.
+# Tracks as samples
+# -----------------
+# The pipelines of skgenre go from paths to genres. A sample is a track, so no splitter can separate
+# its pieces. Only the artists have to be passed as groups.
 
 model = make_pipeline(
     MFCCSegmenter(segment_duration=1.0, n_segments=6), SegmentSummary(), make_baseline("svm")
@@ -99,28 +101,30 @@ scores = cross_val_score(
 print(f"accuracy over tracks, by artist: {scores.mean():.2f}")
 
 # %%
-# Scaling, or choosing columns, before the split
-# ----------------------------------------------
-# What is learnt from all rows has seen the test rows. For means and deviations that is a small
-# thing; for a choice of columns it is not. Here the labels are dealt at random, so that the truth
-# is one half, and the columns are noise:
+# Scaling or selecting columns before the split
+# ---------------------------------------------
+# A step that is fitted on all rows has used the test rows. The effect is small for means and
+# deviations, and large for feature selection. Here the labels are random and the columns are noise,
+# so the expected accuracy is 0.5:
 
 rng = np.random.default_rng(0)
 noise, coin = rng.normal(size=(60, 2000)), rng.permutation(np.arange(60) % 2)
 chosen = SelectKBest(k=20).fit_transform(noise, coin)  # the mistake: all 60 rows
-print(f"chosen before the split: {cross_val_score(make_baseline('lda'), chosen, coin).mean():.2f}")
+print(
+    f"selected before the split: {cross_val_score(make_baseline('lda'), chosen, coin).mean():.2f}"
+)
 
 # %%
-# In a pipeline every fold scales and chooses for itself:
+# In a pipeline, each fold fits its own scaler and selection:
 
 honest = make_pipeline(SelectKBest(k=20), make_baseline("lda"))
-print(f"chosen in each fold: {cross_val_score(honest, noise, coin).mean():.2f}")
+print(f"selected in each fold: {cross_val_score(honest, noise, coin).mean():.2f}")
 
 # %%
-# Choosing by the test set
-# ------------------------
-# Fifty models, each with columns of its own, and the same coin. The best of them on the test set
-# is best by luck, and only rows that had no part in the choice tell:
+# Model selection on the test set
+# -------------------------------
+# Fifty models use different columns of the same noise. The best of them on the test set is the best
+# by chance. Rows that were not used for the selection show this:
 
 half, unseen, coin_half, coin_unseen = train_test_split(noise, coin, random_state=0)
 train, test, coin_train, coin_test = train_test_split(half, coin_half, random_state=0)
@@ -129,19 +133,19 @@ models = [make_baseline("lda").fit(train[:, some], coin_train) for some in colum
 on_test = [m.score(test[:, c], coin_test) for m, c in zip(models, columns, strict=True)]
 best = int(np.argmax(on_test))
 print(f"the best on the test set: {on_test[best]:.2f}")
-print(f"the same on others: {models[best].score(unseen[:, columns[best]], coin_unseen):.2f}")
+print(f"the same on unseen rows: {models[best].score(unseen[:, columns[best]], coin_unseen):.2f}")
 
 # %%
-# So GTZAN's filtered partition has three parts: ``filtered_split(ids, test=("valid",))`` to choose
-# by, and the test part once, at the end.
+# GTZAN's fault-filtered partition therefore has three parts. Select models with
+# ``filtered_split(ids, test=("valid",))``, and use the test part once, at the end.
 
 # %%
-# Many workers and TensorFlow
-# ---------------------------
-# A process that forks after TensorFlow has started leaves its threads behind, and training in the
-# fork would wait for ever. With ``joblib.parallel_config(backend="multiprocessing")`` skgenre
-# raises a ``RuntimeError`` that names the remedy: joblib's default backend, which starts new
-# processes, each with its share of the cores.
+# Parallel searches and TensorFlow
+# --------------------------------
+# A fork of a process that has started TensorFlow does not have its threads, and training in the
+# fork would hang. With ``joblib.parallel_config(backend="multiprocessing")`` skgenre therefore
+# raises a ``RuntimeError``. Use joblib's default backend, loky, which starts new processes and
+# divides the cores among them.
 
 network = ANNClassifier(hidden_units=(8,), epochs=2, random_state=0)
 search = GridSearchCV(network, {"dropout": [0.0, 0.3]}, cv=2, n_jobs=2, error_score="raise")
