@@ -166,7 +166,7 @@ def songs():
         with soundfile.SoundFile(file, "w", 44100, 1, **write) as sound:
             sound.write(y)
         out[mode] = file.getvalue()
-        out[f"{mode} without length"] = out[mode][mp3._Frame.at(out[mode], 0).length :]
+        out[f"{mode} without length"] = out[mode][mp3._Frame.parse(out[mode], 0).length :]
     return out
 
 
