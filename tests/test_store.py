@@ -143,7 +143,7 @@ def test_a_changed_file_or_library_is_noticed(segmenter, paths, tmp_path, monkey
 
 
 def test_two_processes_do_not_write_one_store(segmenter, paths, tmp_path):
-    with store._alone(tmp_path), pytest.raises(ValueError, match="another process is extracting"):
+    with store._locked(tmp_path), pytest.raises(ValueError, match="another process is extracting"):
         extract_store(segmenter, paths, tmp_path)
     assert len(extract_store(segmenter, paths, tmp_path).data) == len(paths)
 
