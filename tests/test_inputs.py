@@ -109,7 +109,9 @@ def test_lists_of_integers():
 def test_samples_beyond_float32(compute, level):
     y = make_sound(0.5)
     y[3000] = level
-    with pytest.raises(ValueError, match=r"holds samples of .* too large for dtype\('float32'\)"):
+    with pytest.raises(
+        ValueError, match=r"contains samples of .* too large for dtype\('float32'\)"
+    ):
         compute(y)
 
 
@@ -117,7 +119,7 @@ def test_samples_beyond_float32(compute, level):
 def test_samples_that_are_not_finite(compute, value):
     y = make_sound(0.5)
     y[3000] = value
-    with pytest.raises(ValueError, match="holds NaN or infinite samples"):
+    with pytest.raises(ValueError, match="contains NaN or infinite samples"):
         compute(y)
 
 

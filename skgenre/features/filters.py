@@ -70,8 +70,9 @@ def check_band_limits(sample_rate: int, fmin: float, fmax: float | None) -> None
     top = highest if fmax is None else fmax
     if not (isinstance(fmin, Real) and isinstance(top, Real) and 0 <= fmin < top <= highest):
         raise ValueError(
-            f"invalid limits of the mel bands: fmin={fmin!r}, fmax={fmax!r}; choose 0 <= fmin < "
-            f"fmax <= {highest:g} Hz, half of sample_rate={sample_rate}, or a higher sample_rate"
+            f"mel bands must satisfy 0 <= fmin < fmax <= {highest:g} Hz, half of "
+            f"sample_rate={sample_rate}; got fmin={fmin!r} and fmax={fmax!r}. Higher bands require "
+            "a higher sample_rate"
         )
 
 
