@@ -89,7 +89,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     True
     """
 
-    # As the networks: a search with metadata routing hands `groups` to `fit`.
+    # Like the networks, request `groups` in `fit` if metadata routing is enabled.
     __metadata_request__fit: ClassVar = {"groups": True}
 
     _parameter_constraints: ClassVar[dict] = {

@@ -229,7 +229,7 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
     ----------
     statistics : str or sequence of str, default=("mean", "std", "percentiles", "delta_std", \
 "covariance")
-        Statistics to compute, in this order:
+        Statistics to compute. The output columns are in the order in which they are passed.
 
         - ``"mean"``, ``"std"``: mean and standard deviation of each coefficient over all frames;
         - ``"percentiles"``: 5th, 25th, 50th, 75th and 95th percentile of each coefficient;

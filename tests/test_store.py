@@ -159,7 +159,7 @@ def test_bad_input(segmenter, paths, tmp_path):
         extract_store(MFCCSegmenter(n_segments=None), paths, tmp_path)
     with open(paths[0], "rb") as file, pytest.raises(TypeError, match="requires paths"):
         extract_store(segmenter, [file], tmp_path)
-    with pytest.raises(ValueError, match="holds no store"):
+    with pytest.raises(ValueError, match="contains no store"):
         load_store(tmp_path)
     for text, message in [
         ("{", "is damaged"),

@@ -10,8 +10,8 @@ import numpy as np
 from .readers import DecodingError, FileView, Reader, to_mono
 
 #: Formats that are opened. None of them can refer to other files or URLs, as playlists can. Most
-#: have a signature; formats that ffmpeg only guesses, such as MP3, are excluded because damaged
-#: files would be decoded as noise.
+#: have a signature. MP3 in particular is excluded, because ffmpeg would take damaged files of other
+#: formats for MP3 and decode them as noise.
 _FORMATS = (
     "aa,aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,hca,iff,loas,"
     "matroska,mlp,mmf,mov,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,osq,qcp,qoa,rka,rm,shn,sox,swf,tak,"

@@ -107,7 +107,7 @@ class FileView(io.RawIOBase):
     file : binary file object
         A seekable file, left open unless `owned` is True.
     start : int, default=0
-        Offset of the first byte of `file` in the view.
+        Offset in `file` at which the view starts.
     head : bytes, default=b""
         Bytes that precede those of `file` in the view.
     owned : bool, default=False

@@ -207,7 +207,7 @@ class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ign
     ----------
     groups : str or sequence of str, \
 default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
-        Groups of descriptors to compute, in this order:
+        Groups of descriptors to compute. The output is in the order in which they are passed.
 
         - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and standard
           deviation of their differences between consecutive frames;

@@ -63,13 +63,6 @@ class TrackFeatures(TrackExtractor):
     verbose : int, default=0
         If nonzero, show a progress bar.
 
-    Notes
-    -----
-    This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
-    for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
-    needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
-    float32.
-
     See Also
     --------
     skgenre.datasets.load_gtzan_features : Load a GTZAN feature table.
@@ -81,6 +74,13 @@ class TrackFeatures(TrackExtractor):
     skgenre.pieces_to_tracks : Turn a table of pieces of tracks into a tensor.
     MFCCSegmenter : Features for the networks.
     TrackDescriptors : More descriptors of windows.
+
+    Notes
+    -----
+    This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
+    for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
+    needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
+    float32.
 
     Examples
     --------

@@ -53,7 +53,8 @@ class Separation:
         self._n_frames = 1 + len(y) // hop_length
         #: Frames before and after a frame that overlap the hop starting at its center.
         self._around = n_fft // (2 * hop_length)
-        #: `_blocks` contains frames `_begin` to `_end`. Samples before frame `_first` are finished.
+        #: `_blocks` contains frames `_begin` to `_end`. Samples before the center of frame `_first`
+        #: are finished.
         self._blocks: list[np.ndarray] = []
         self._begin = self._first = self._end = 0
 

@@ -56,6 +56,11 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[ca
     verbose : int, default=0
         If nonzero, show a progress bar.
 
+    See Also
+    --------
+    MFCCSegmenter : MFCCs of short segments.
+    TrackDescriptors : Descriptors of windows for classical models.
+
     Notes
     -----
     This transformer is stateless. Windows that are not full, such as those of tracks of 29.9 s or
@@ -65,11 +70,6 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[ca
     The levels equal ``librosa.power_to_db`` with ``ref=1.0`` of
     ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one window
     are in memory at a time.
-
-    See Also
-    --------
-    MFCCSegmenter : MFCCs of short segments.
-    TrackDescriptors : Descriptors of windows for classical models.
 
     Examples
     --------

@@ -69,16 +69,16 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[c
     verbose : int, default=0
         If nonzero, show a progress bar.
 
-    Notes
-    -----
-    This transformer is stateless: `transform` does not require `fit`. The coefficients equal those
-    of ``librosa.feature.mfcc`` (librosa 0.11) on each segment to 1e-3.
-
     See Also
     --------
     MelSegmenter : Log-mel spectrograms of longer windows.
     SegmentScaler : Scale the coefficients before a network.
     SegmentSummary : Summarize each track in one row for a classical model.
+
+    Notes
+    -----
+    This transformer is stateless: `transform` does not require `fit`. The coefficients equal those
+    of ``librosa.feature.mfcc`` (librosa 0.11) on each segment to 1e-3.
 
     Examples
     --------

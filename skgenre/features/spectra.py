@@ -193,8 +193,8 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
     y = np.asarray(y)
     if y.dtype.kind != "f":
         raise TypeError(
-            f"{name} holds {y.dtype}: samples must be floats, where full scale is 1; for int16, "
-            "use y / 32768"
+            f"{name} has dtype {y.dtype}: samples must be floats, where full scale is 1; for "
+            "int16, use y / 32768"
         )
     if y.ndim != 1 or len(y) < shortest:
         least = "not empty" if shortest == 1 else f"at least {shortest}"
@@ -339,7 +339,7 @@ def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
 def to_decibels(level: np.ndarray, top_db: float = TOP_DB) -> np.ndarray:
     """Convert powers to dB in place, clipped `top_db` below the maximum."""
     np.maximum(level, AMIN, out=level)
-    # np.log is vectorized, np.log10 is not.
+    # np.log uses SIMD instructions, np.log10 does not.
     np.log(level, out=level)
     level *= np.float32(10 / np.log(10))
     return np.maximum(level, level.max() - top_db, out=level)

@@ -110,8 +110,8 @@ def _is_finished(folder: Path, manifest: dict) -> bool:
     differing = [key for key in _CONTENT_KEYS if found[key] != manifest[key]]
     if differing:
         raise ValueError(
-            f"{folder} holds a store that differs in {', '.join(differing)}; use another folder, "
-            "or delete this one"
+            f"{folder} contains a store that differs in {', '.join(differing)}; use another "
+            "folder, or delete this one"
         )
     return found["complete"] and found["files"] == manifest["files"]
 
@@ -274,7 +274,7 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     folder = Path(expand(folder))
     manifest = _read_manifest(folder)
     if manifest is None:
-        raise ValueError(f"{folder} holds no store: there is no {_MANIFEST}")
+        raise ValueError(f"{folder} contains no store: {_MANIFEST} is missing")
     if not manifest["complete"]:
         raise ValueError(f"{folder} is not finished; call extract_store again to resume")
     try:
@@ -287,7 +287,7 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     except Exception as error:  # NumPy, ast and mmap raise various errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{folder} holds a store that is damaged ({reason}); delete it and extract it again"
+            f"{folder} contains a store that is damaged ({reason}); delete it and extract it again"
         ) from error
     return Bunch(data=data, filenames=filenames)
 
