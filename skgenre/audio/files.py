@@ -350,8 +350,13 @@ def load_audio(
 
     Examples
     --------
-    >>> import skgenre
-    >>> y = skgenre.load_audio("song.mp3", duration=30)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from skgenre import load_audio
+    >>> from skgenre.datasets import make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=1, duration=2, random_state=0, folder=folder)
+    ...     load_audio(tracks.data[0], duration=0.5).shape
+    (11025,)
     """
     for seconds in (offset, 0.0 if duration is None else duration):
         if not (math.isfinite(seconds) and seconds >= 0):

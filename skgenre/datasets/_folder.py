@@ -181,8 +181,13 @@ def load_folder(
 
     Examples
     --------
-    >>> from skgenre.datasets import load_folder
-    >>> tracks = load_folder("~/Music")  # doctest: +SKIP
+    >>> import tempfile
+    >>> from skgenre.datasets import load_folder, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_tracks(1, genres=["jazz", "metal"], duration=1, folder=folder)
+    ...     tracks = load_folder(folder)
+    >>> tracks.target.tolist()
+    ['jazz', 'metal']
     """
     check_min_tracks(min_tracks)
     if genre_from not in ("folder", "tags"):

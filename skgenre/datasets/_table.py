@@ -100,10 +100,16 @@ def load_table(
 
     Examples
     --------
-    >>> from skgenre.datasets import load_table
-    >>> tracks = load_table(
-    ...     "tracks.csv", path="file", target="label", group="artist"
-    ... )  # doctest: +SKIP
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from skgenre.datasets import load_table, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
+    ...     table = pd.DataFrame({"file": ["jazz/jazz.00000.wav"], "label": ["jazz"]})
+    ...     table.to_csv(folder + "/tracks.csv", index=False)
+    ...     tracks = load_table(folder + "/tracks.csv", path="file", target="label")
+    >>> tracks.target.tolist()
+    ['jazz']
     """
     check_min_tracks(min_tracks)
     table = Path(expand(csv))
