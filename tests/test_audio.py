@@ -102,8 +102,8 @@ def test_intervals_at_and_beyond_the_end(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"offset": -0.5}, "offset=-0.5 and duration=None must not be negative"),
-        ({"duration": -1}, "offset=0.0 and duration=-1 must not be negative"),
+        ({"offset": -0.5}, "offset=-0.5 and duration=None must be finite and must not be negative"),
+        ({"duration": -1}, "offset=0.0 and duration=-1 must be finite and must not be negative"),
         ({"offset": float("nan")}, "offset=nan"),
         ({"duration": float("nan")}, "duration=nan"),
         ({"sample_rate": 0}, "sample_rate=0 must be a positive integer, in Hz"),
