@@ -1,7 +1,7 @@
-"""skgenre: scikit-learn estimators for music genre classification.
+"""scikit-learn estimators for music genre classification.
 
-Public names are listed in ``__init__.pyi`` and imported on first use, so that importing skgenre
-is cheap and imports neither librosa nor TensorFlow.
+Public names are listed in ``__init__.pyi`` and imported on first use, so that ``import skgenre``
+is fast and loads neither librosa nor TensorFlow.
 """
 
 from importlib.metadata import version

@@ -1,5 +1,4 @@
-# The public names, once: lazy_loader reads them here, and so do type checkers and editors, for
-# which `as` marks a name as exported.
+# Public names, read by lazy_loader, type checkers and editors. `as` marks a name as exported.
 from . import datasets as datasets, layers as layers, mfcc as mfcc, plotting as plotting
 from .audio import (
     AudioError as AudioError,

@@ -1,4 +1,4 @@
-"""``python -m skgenre``: the command line."""
+"""Run the command-line interface with ``python -m skgenre``."""
 
 from .cli import main
 

@@ -1,4 +1,4 @@
-"""What displays share."""
+"""Base class of the displays."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ def _pyplot():
         import matplotlib.pyplot
     except ImportError as error:
         raise ImportError(
-            "Pictures need matplotlib: pip install skgenre[plot], or pip install matplotlib"
+            "Plotting requires matplotlib: pip install skgenre[plot], or pip install matplotlib"
         ) from error
     return matplotlib.pyplot
 
 
 class Display:
-    """What displays share: `plot` draws on given or new axes and keeps both."""
+    """Base class of the displays.
 
-    #: Width and height of a new figure, in inches, and number of its axes.
+    Subclasses implement ``_draw``. After :meth:`plot`, the axes and the figure are available as
+    ``ax_`` and ``figure_``.
+    """
+
+    #: Size of a new figure in inches, and its number of axes.
     _size, _n_axes = (9.0, 3.4), 1
 
     def plot(self, ax=None) -> Self:
-        """Draw it.
+        """Plot the visualization.
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure. An array of two for histories.
+        ax : matplotlib Axes or array of Axes, default=None
+            Axes to plot on; displays with two panels take an array of two. If None, a new figure
+            is created.
 
         Returns
         -------
         display : object
-            The display itself.
+            The display itself, with ``ax_`` and ``figure_`` set.
         """
         return self._plot(ax)
 

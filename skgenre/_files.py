@@ -1,4 +1,4 @@
-"""Files that are replaced whole, so that none is ever seen half written."""
+"""Atomic replacement of files."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ import stat
 import time
 from pathlib import Path
 
-#: Temporary files, which only a killed process leaves behind.
+#: Names of temporary files. They remain only if the process is killed while writing.
 _TEMPORARY = re.compile(r"\.skgenre-[0-9a-f]{16}\.tmp")
 
-#: Age in seconds from which on a temporary file is nobody's: writing one takes seconds.
+#: Age in seconds after which a temporary file is considered abandoned.
 _ABANDONED = 3600
 
 
 def replace_file(path: str | os.PathLike, content) -> None:
-    """Write a file whole: whoever opens it sees the earlier content or all of the new.
+    """Write a file atomically, so that readers see either the old or the new content.
 
-    The content goes to a temporary file of its own in the same folder, which then takes the
-    place of the file, so that two processes may write one path at a time. A link stays and the
-    file that it names is replaced; an existing file keeps its mode. Temporary files that killed
-    processes have left in the folder are removed an hour later.
+    The content is written to a temporary file in the same folder, which then replaces the file;
+    two processes can write to the same path at a time. Symbolic links are followed, and an
+    existing file keeps its mode. Temporary files left behind by killed processes are removed once
+    they are an hour old.
 
     Parameters
     ----------
     path : str or path-like
     content : bytes-like
+        New content of the file.
 
     Raises
     ------
     OSError
-        If it cannot be written; an earlier file is as it was.
+        If the file cannot be written. An existing file is left unchanged.
     """
-    # Through links, and the mode of what they name; a missing file has none.
     target = Path(os.path.realpath(path))
     mode = None
     with contextlib.suppress(FileNotFoundError):
         mode = os.stat(target).st_mode
     if mode is not None and not stat.S_ISREG(mode):
-        target.write_bytes(content)  # a pipe or a device cannot be replaced
+        target.write_bytes(content)  # pipes and devices cannot be replaced
         return
     new = target.with_name(f".skgenre-{secrets.token_hex(8)}.tmp")
     try:
         _write(new, content, mode)
         os.replace(new, target)
     except OSError as error:
-        # The user knows the file by this name, not by the temporary one.
+        # Report the path that the user passed, not the temporary file.
         error.filename = os.fspath(path)
         del error.filename2
         raise
     finally:
         with contextlib.suppress(OSError):
-            new.unlink()  # there is none if all went well
+            new.unlink()  # fails if the file was moved, as it normally is
     _remove_abandoned(target.parent)
 
 
 def _write(new: Path, content, mode: int | None) -> None:
-    # "x": never a file that is there already. Its mode is what the umask leaves.
+    # "x" never overwrites an existing file.
     with open(new, "xb") as file:
         file.write(content)
         file.flush()

@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Conversion of user-supplied paths."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import os
 
 
 def expand(path: str | os.PathLike) -> str:
-    """Path as a string, with ``~`` replaced by the user's home."""
+    """Convert a path to a string and expand ``~`` to the home directory."""
     return os.path.expanduser(os.fsdecode(path))

@@ -1,4 +1,4 @@
-"""Warnings that point at the user's line."""
+"""Warnings that point at the user's code."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import warnings
 import joblib
 import sklearn
 
-#: Code between the user's line and the warning: ours, and what calls it for the user.
+#: Packages that stand between the user's code and the warning.
 _INTERNAL = tuple(
     os.path.dirname(file) + os.sep for file in (__file__, sklearn.__file__, joblib.__file__)
 )
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Issue a warning at the first line of the stack outside skgenre, scikit-learn and joblib."""
+    """Issue a warning at the first frame outside skgenre, scikit-learn and joblib."""
     frame = sys._getframe(1)
-    level = 2  # the caller of this function
+    level = 2  # the caller of `warn`
     while frame.f_back is not None and frame.f_code.co_filename.startswith(_INTERNAL):
         frame = frame.f_back
         level += 1

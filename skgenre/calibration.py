@@ -1,4 +1,4 @@
-"""Calibrated probabilities, from folds that keep groups together."""
+"""Calibration of probabilities on groups not seen in training."""
 
 from __future__ import annotations
 
@@ -21,51 +21,54 @@ from .networks.holdout import warn_of_forgotten_groups
 from .tensor import as_tensor, segment_mask
 from .voting import SegmentVotingClassifier
 
-#: Fewest groups of each class, and fewest tracks, from which a threshold is taken.
+#: Minimum number of groups per class, and of tracks, for estimating a threshold.
 _FEWEST_GROUPS, _FEWEST_TRACKS = 5, 20
 
-#: Bounds of the logarithm of the temperature.
+#: Bounds of the log temperature in the search.
 _LOG_TEMPERATURE = (-3.0, 6.0)
 
 
 class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Calibrate a classifier's probabilities on groups that it has not seen.
+    """Calibrate the probabilities of a classifier on unseen groups.
 
-    Out-of-fold probabilities are computed first, with all tracks of a group (an artist) on one
-    side. They give a temperature by which log probabilities are divided [1]_, and a threshold:
-    the probability from which on enough of the predictions are right. Then the classifier is fit
-    to all tracks. The predicted labels are those of the classifier alone.
+    Out-of-fold probabilities are computed by cross-validation, with all tracks of a group (for
+    example, of an artist) in the same fold. From them, a temperature by which log probabilities
+    are divided [1]_ and a threshold are estimated. The threshold is the lowest probability from
+    which on the predictions reach `target_accuracy`. The classifier is then refit on all tracks.
+    Calibration does not change the predicted labels.
 
     Parameters
     ----------
     estimator : classifier with ``predict_proba``, default=None
-        It is cloned. None is a :class:`SegmentVotingClassifier`.
-    cv : int, splitter or iterable of splits, default=5
-        Number of folds, at most that of the groups of the rarest class; or as elsewhere in
-        scikit-learn.
+        The classifier to calibrate; it is cloned. If None, a :class:`SegmentVotingClassifier` is
+        used.
+    cv : int, cross-validation generator or iterable, default=5
+        Splitting strategy. An int is the number of folds of a stratified (group) k-fold, reduced
+        to the number of groups of the rarest class if that is smaller.
     target_accuracy : float, default=0.8
-        Out-of-fold accuracy that predictions at or above ``threshold_`` reach.
+        Out-of-fold accuracy of the predictions whose probability is at least ``threshold_``.
 
     Attributes
     ----------
     estimator_ : classifier
-        Fitted to all tracks.
+        The classifier fitted on all tracks.
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     temperature_ : float
-        1 if no temperature lowers the log loss of folds that it was not fit to.
+        Temperature of the log probabilities; 1 if no temperature lowers the log loss on folds
+        left out of its estimation.
     threshold_ : float or None
-        The lowest probability at or above which the predictions have `target_accuracy`, out of
-        fold; None if there is no such probability for at least 20 tracks, if a class has fewer
-        than 5 groups, or without groups.
+        The lowest probability at or above which the out-of-fold predictions reach
+        `target_accuracy`. None if fewer than 20 predictions do, if a class has fewer than 5
+        groups, or if no groups were passed.
     n_features_in_ : int
-        As of `estimator_`, if it has one.
+        Number of features seen by `estimator_`, if it has this attribute.
 
     Notes
     -----
-    Training takes as many fits as there are folds, and one more.
-    :class:`sklearn.calibration.CalibratedClassifierCV` draws its own folds, which do not keep
-    artists together: on known artists most models look more certain than they should.
+    Training fits the classifier once per fold and once on all tracks.
+    :class:`sklearn.calibration.CalibratedClassifierCV` does not keep artists together in the folds
+    that it draws, so that its probabilities tend to be overconfident on unseen artists.
 
     References
     ----------
@@ -86,7 +89,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     True
     """
 
-    # As the networks: a search with metadata routing hands `groups` to `fit`.
+    # Like the networks, request `groups` in `fit` if metadata routing is enabled.
     __metadata_request__fit: ClassVar = {"groups": True}
 
     _parameter_constraints: ClassVar[dict] = {
@@ -107,27 +110,30 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Parameters
         ----------
         X : array-like or list of length n_tracks
-            Whatever `estimator` takes.
+            Any input that `estimator` accepts.
         y : array-like of shape (n_tracks,)
             Class labels.
         groups : array-like of shape (n_tracks,), default=None
-            Artists, say. None takes every track for a group of its own, and gives no
-            threshold. They are also handed to an `estimator` whose ``fit`` takes them.
+            Group of each track, for example its artist. If None, each track is its own group and
+            no threshold is estimated. Groups are also passed to `estimator` if its ``fit`` accepts
+            them.
 
         Returns
         -------
-        self
+        self : object
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            If `cv` gives one fold.
+            If `cv` yields fewer than two folds.
 
         Warns
         -----
         UserWarning
-            If a class has one group only, or a fold cannot be trained on: then probabilities stay
-            as they are. If a search around it has groups that do not reach it.
+            If probabilities are not calibrated because a class has only one group or fitting a
+            fold failed, or if an enclosing search has groups that are not passed to this
+            estimator.
         """
         X, y, groups = indexable(X, y, groups)
         y = _check_y(y, estimator=self)
@@ -149,15 +155,15 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         n_groups = min(len(np.unique(group[used][y[used] == label])) for label in self.classes_)
         if n_groups < 2:
             warn(
-                "A class has tracks of one group only, so that probabilities cannot be "
-                "calibrated on groups that the classifier has not seen."
+                "Probabilities are not calibrated: a class has tracks of only one group, and "
+                "calibration needs at least two groups per class."
             )
             return self
         folds = self._folds(y[used], None if groups is None else groups[used], n_groups)
         try:
             log_proba, labels, fold = self._out_of_fold(estimator, X, y, groups, used, folds)
         except ValueError as error:
-            warn(f"Probabilities are not calibrated: a fold cannot be trained on. {error}")
+            warn(f"Probabilities are not calibrated because fitting a fold failed. {error}")
             return self
         self.temperature_ = _temperature(log_proba, labels, fold)
         if groups is not None and n_groups >= _FEWEST_GROUPS:
@@ -171,7 +177,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(min(cv, n_groups))
         folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, groups))
         if len(folds) < 2:
-            raise ValueError(f"cv={self.cv} gives {len(folds)} fold; calibration needs at least 2")
+            raise ValueError(f"cv={self.cv} yields {len(folds)} fold; calibration needs at least 2")
         return folds
 
     def _fit_clone(self, estimator, X, y, groups, tracks):
@@ -183,7 +189,16 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         return clone(estimator).fit(X, y, **params)
 
     def _out_of_fold(self, estimator, X, y, groups, used, folds):
-        """Log probabilities, labels and fold of the tracks whose class their fold was fit to."""
+        """Compute out-of-fold log probabilities.
+
+        Tracks of a class missing from the training part of their fold are left out.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_known_tracks, n_classes)
+        labels, fold : int ndarray of shape (n_known_tracks,)
+            Class index and fold of each track.
+        """
         found = []
         for i, (train, test) in enumerate(folds):
             model = self._fit_clone(estimator, X, y, groups, used[train])
@@ -197,24 +212,24 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
     def predict_proba(self, X) -> np.ndarray:
-        """Calibrated class probabilities of each track.
+        """Predict calibrated class probabilities.
 
         Parameters
         ----------
         X : array-like or list of length n_tracks
-            Whatever `estimator` takes.
+            Any input that `estimator` accepts.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_classes)
-            In the order of ``classes_``.
+            Columns are in the order of ``classes_``.
         """
         check_is_fitted(self)
         return self._calibrate(self.estimator_.predict_proba(X))
 
     @available_if(lambda self: hasattr(self.estimator_, "predict_segments_proba"))
     def predict_segments_proba(self, X) -> np.ndarray:
-        """Class probabilities of each segment, with the temperature of whole tracks.
+        """Predict class probabilities of each segment, using the temperature of whole tracks.
 
         Parameters
         ----------
@@ -223,7 +238,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_segments, n_classes)
-            NaN where a segment does not exist.
+            NaN for missing segments.
         """
         return self._calibrate(self.estimator_.predict_segments_proba(X))
 
@@ -233,12 +248,12 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         return softmax(_log(proba) / self.temperature_, axis=-1)
 
     def predict(self, X) -> np.ndarray:
-        """Predict the class of each track, as `estimator` alone does.
+        """Predict the class of each track with the fitted `estimator`.
 
         Parameters
         ----------
         X : array-like or list of length n_tracks
-            Whatever `estimator` takes.
+            Any input that `estimator` accepts.
 
         Returns
         -------
@@ -256,20 +271,20 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 
 
 def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
-    """Leave out tracks without a segment, if `X` is a tensor."""
+    """Drop tracks without segments if `X` is a tensor."""
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return tracks[segment_mask(as_tensor(X)).any(axis=1)]
     return tracks
 
 
 def _log(proba: np.ndarray) -> np.ndarray:
-    # Not cut off at the resolution of floats: where a classifier is too certain, how much it is
-    # so says which classes come next.
+    # Clip at the smallest normal number, not at the resolution of floats: for an overconfident
+    # classifier, the order of the remaining probabilities still carries information.
     return np.log(np.maximum(proba, np.finfo(np.float64).tiny))
 
 
 def _losses(log_proba: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
-    """Log loss of each track."""
+    """Compute the log loss of each track."""
     return -log_softmax(log_proba / temperature, axis=1)[np.arange(len(labels)), labels]
 
 
@@ -283,7 +298,7 @@ def _best_temperature(log_proba: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _temperature(log_proba: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> float:
-    """Fit the temperature; 1 if that does not lower the loss of folds that it was not fit to."""
+    """Estimate the temperature; return 1 if it does not lower the loss of left-out folds."""
     losses = np.empty(len(labels))
     for i in np.unique(fold):
         test = fold == i
@@ -295,12 +310,15 @@ def _temperature(log_proba: np.ndarray, labels: np.ndarray, fold: np.ndarray) ->
 
 
 def _threshold(proba: np.ndarray, labels: np.ndarray, target: float) -> float | None:
-    """Find the lowest probability at or above which the accuracy is at least `target`."""
+    """Find the lowest probability at or above which the accuracy is at least `target`.
+
+    Return None if there is no such probability for at least ``_FEWEST_TRACKS`` tracks.
+    """
     highest = proba.max(axis=1)
     order = np.argsort(-highest, kind="stable")
     right = (proba.argmax(axis=1) == labels)[order]
     accuracy = right.cumsum() / np.arange(1, len(right) + 1)
-    # Only behind the last of equal probabilities, which are all on one side.
+    # A threshold can only lie after the last of several equal probabilities.
     last = np.append(np.diff(highest[order]) != 0, True)
     [enough] = np.nonzero(
         last & (accuracy >= target) & (np.arange(len(right)) >= _FEWEST_TRACKS - 1)

@@ -1,4 +1,4 @@
-"""The layers of which networks are made, for an architecture of one's own."""
+"""Layers for building custom network architectures."""
 
 from .networks.layers import (
     ACTIVATIONS,

@@ -1,4 +1,4 @@
-"""MFCCs of samples, as pure functions over arrays: audio in memory needs no file."""
+"""Functions that compute MFCCs of samples in memory."""
 
 from .features.filters import mel_filters
 from .features.segments import n_segment_frames, segment_starts

@@ -1,4 +1,4 @@
-"""Ready pipelines and grids by name, and the model that comes with the package."""
+"""Predefined pipelines and parameter grids, and the pretrained starter model."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from .persistence import load
 from .preprocessing import SegmentScaler, SegmentSummary
 from .voting import SegmentVotingClassifier
 
-#: The model that comes with the package; ``benchmarks/starter_model.py`` makes it.
+#: The pretrained model shipped with the package, created by ``benchmarks/starter_model.py``.
 STARTER = Path(__file__).parent / "data" / "starter.skgenre"
 
 
-def _even_out():
-    """Take out the skew that features have, variances above all."""
-    # Scaled before, since powers of large numbers overflow.
+def _normalize():
+    """Return steps that reduce the skew of features, which is strongest for variances."""
+    # Scaling first keeps powers of large values from overflowing.
     return [StandardScaler(), PowerTransformer()]
 
 
 def _knn(random_state):
-    # Brute force: no slower at this size, and a model file can hold it (see persistence.py).
+    # Brute force is no slower at this size, and can be saved in a model file.
     return [StandardScaler(), KNeighborsClassifier(n_neighbors=1, algorithm="brute")]
 
 
@@ -48,12 +48,12 @@ def _svm(random_state):
 
 
 def _logistic(random_state):
-    return [*_even_out(), LogisticRegression(C=0.1, max_iter=1000)]
+    return [*_normalize(), LogisticRegression(C=0.1, max_iter=1000)]
 
 
 def _lda(random_state):
-    # Shrunken, since there are about as many features as tracks of a genre.
-    return [*_even_out(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")]
+    # Shrinkage is needed because there are about as many features as tracks per genre.
+    return [*_normalize(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")]
 
 
 def _forest(random_state):
@@ -64,7 +64,7 @@ def _boosting(random_state):
     return [HistGradientBoostingClassifier(random_state=random_state)]
 
 
-#: Steps of each baseline behind the imputer.
+#: Steps of each baseline after the imputer.
 _BASELINES = {
     "knn": _knn,
     "svm": _svm,
@@ -76,39 +76,39 @@ _BASELINES = {
 
 
 def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
-    """Make a classical model with the scaling that suits it, for tables of features.
+    """Create a classical model for feature tables, including suitable scaling.
 
     Parameters
     ----------
     name : str, default="svm"
-        Which model:
+        The model:
 
-        - ``"knn"``: standard scaling, the nearest neighbour;
-        - ``"svm"``: standard scaling, support vectors with a Gaussian kernel and C=10;
-        - ``"logistic"``: standard scaling, power transform, logistic regression with C=0.1;
-        - ``"lda"``: standard scaling, power transform, linear discriminants with Ledoit and
-          Wolf's shrinkage;
-        - ``"forest"``: 500 random trees;
-        - ``"boosting"``: histogram gradient boosting.
+        - ``"knn"``: standard scaling and 1-nearest-neighbor classification;
+        - ``"svm"``: standard scaling and a support vector classifier with an RBF kernel and C=10;
+        - ``"logistic"``: standard scaling, power transform and logistic regression with C=0.1;
+        - ``"lda"``: standard scaling, power transform and linear discriminant analysis with
+          Ledoit-Wolf shrinkage;
+        - ``"forest"``: random forest with 500 trees;
+        - ``"boosting"``: histogram-based gradient boosting.
     random_state : int, RandomState instance or None, default=None
-        Seed of the models that draw random numbers.
+        Seed of the random number generator, for models that use one.
 
     Returns
     -------
     model : Pipeline
-        Takes rows of features: a table of :func:`skgenre.datasets.load_gtzan_features`, or
-        what :class:`skgenre.TrackFeatures` or :class:`skgenre.SegmentSummary` give, behind
-        which it can stand in a pipeline. Missing values, as the rows of unreadable files, are
-        filled with the means of the training rows.
+        A model for tables of features: those of :func:`skgenre.datasets.load_gtzan_features`, or
+        the output of :class:`skgenre.TrackFeatures` or :class:`skgenre.SegmentSummary`, which can
+        precede it in a pipeline. Missing values, such as the rows of unreadable files, are imputed
+        with the means of the training rows.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        If `name` is unknown.
 
     Notes
     -----
-    How they fare on GTZAN is in the documentation, page "Figures measured on GTZAN".
+    See the page "Figures measured on GTZAN" of the documentation for accuracies.
 
     Examples
     --------
@@ -117,13 +117,13 @@ def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
     >>> model = make_pipeline(MFCCSegmenter(), SegmentSummary(), make_baseline("logistic"))
     """
     if name not in _BASELINES:
-        raise ValueError(f"There is no baseline {name!r}; there are {list(_BASELINES)}")
+        raise ValueError(f"Unknown baseline {name!r}; expected one of {list(_BASELINES)}")
     return make_pipeline(SimpleImputer(), *_BASELINES[name](random_state))
 
 
 def _descriptors(front: dict, random_state) -> Pipeline:
-    # Minimum, quartiles and maximum even out a column's skew; finer quantiles follow the few
-    # artists that there are. Calibrated, since discriminants of so many columns are too certain.
+    # Five quantiles reduce the skew of a column; more would overfit to the few artists. The
+    # discriminants are calibrated because they are overconfident with so many columns.
     lda = make_pipeline(
         QuantileTransformer(n_quantiles=5, random_state=random_state),
         LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
@@ -153,21 +153,21 @@ def _musicnn(front: dict, random_state) -> Pipeline:
 
 
 def _segmenter(front: dict) -> MFCCSegmenter:
-    """Spread ten segments over each track: clips are taken whole, songs are not their intros."""
+    """Create a segmenter of ten segments spread over each track, not only over its beginning."""
     return MFCCSegmenter(placement="spread", **front)
 
 
-#: The published networks, on MFCCs that are centred and not divided: unit variance would give the
-#: high coefficients the weight of the low ones, and costs accuracy on unseen artists. With the few
-#: tracks that a folder has, batches of 32 would be too few steps for the CNN's running means to
-#: settle.
+#: The networks of the published system. Their MFCCs are centered but not scaled: unit variance
+#: would weigh high coefficients as much as low ones, which lowers the accuracy on unseen artists.
+#: The CNN uses small batches because on small collections, batches of 32 would leave too few steps
+#: for the running means of batch normalization to converge.
 _PUBLISHED = {
     "ann": lambda random_state: ANNClassifier(random_state=random_state),
     "cnn": lambda random_state: CNNClassifier(batch_size=8, random_state=random_state),
     "lstm": lambda random_state: LSTMClassifier(random_state=random_state),
 }
 
-#: Presets whose front end is their own.
+#: Presets with their own front end.
 _PIPELINES: dict[str, Callable] = {
     "descriptors": _descriptors,
     "mel": _mel,
@@ -175,7 +175,7 @@ _PIPELINES: dict[str, Callable] = {
     "musicnn": _musicnn,
 }
 
-#: Names of the presets, the default first.
+#: Names of all presets, starting with the default.
 PRESETS = (*_PIPELINES, *_PUBLISHED, *_BASELINES)
 
 _VOTING = "groupcalibratedclassifier__estimator"
@@ -223,52 +223,58 @@ def genre_pipeline(
     n_jobs: int | None = None,
     random_state: Any = None,
 ) -> Pipeline | VotingClassifier:
-    """Make a pipeline from audio files to genres.
+    """Create a pipeline that predicts genres from audio files.
 
     Parameters
     ----------
     name : str, default="descriptors"
-        - ``"descriptors"``: :class:`TrackDescriptors` of windows of 30 seconds, their quantiles,
-          linear discriminants with Ledoit and Wolf's shrinkage, calibrated probabilities;
+        The preset:
+
+        - ``"descriptors"``: :class:`TrackDescriptors` of 30-second windows, quantile transform and
+          linear discriminant analysis with Ledoit-Wolf shrinkage, with calibrated probabilities;
         - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of the same windows;
         - ``"blend"``: the mean of the probabilities of these two;
         - ``"musicnn"``: logistic regression on the embeddings of :class:`MusicnnEmbedder`, which
-          needs the package musicnn;
+          requires the package musicnn;
         - ``"ann"``, ``"cnn"``, ``"lstm"``: the networks of the published system on MFCCs;
-        - or a classical model of :func:`make_baseline`, on summaries of the same MFCCs.
+        - or the name of a classical model of :func:`make_baseline`, on summaries of the same
+          MFCCs.
     memory : str, path-like or joblib.Memory, default=None
-        Where to keep features; see :class:`TrackExtractor`.
+        Used to cache the features; see :class:`TrackExtractor`.
     n_jobs : int, default=None
-        Files to read at once.
+        Number of files to process in parallel.
     random_state : int, RandomState instance or None, default=None
-        Seed of the models that draw random numbers.
+        Seed of the random number generator, for models that use one.
 
     Returns
     -------
-    pipeline : Pipeline, or VotingClassifier of two for ``"blend"``
-        It takes a list of paths. Songs are taken from end to end; files that cannot be used are
-        left out of training with a warning, or filled with means by ``"knn"`` to ``"boosting"``.
+    pipeline : Pipeline, or VotingClassifier of two pipelines for ``"blend"``
+        An estimator for lists of paths. Segments and windows are taken from the whole length of
+        each track. Files that cannot be used are excluded from training with a warning; ``"knn"``
+        to ``"boosting"`` impute their features with means instead.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        If `name` is unknown.
 
     See Also
     --------
-    param_grid : What to search over.
+    param_grid : Parameter grid for a preset.
 
     Notes
     -----
-    Accuracies on unseen artists are in the documentation, page "Figures measured on GTZAN".
-    ``"descriptors"`` and ``"musicnn"`` are calibrated out of fold; hand them the artists, so that
-    their folds keep them together: ``pipeline.fit(paths, genres,
-    groupcalibratedclassifier__groups=artists)``, or with metadata routing
+    See the page "Figures measured on GTZAN" of the documentation for accuracies on unseen artists.
+
+    ``"descriptors"`` and ``"musicnn"`` are calibrated on out-of-fold probabilities. Pass the
+    artists to keep them together in these folds: ``pipeline.fit(paths, genres,
+    groupcalibratedclassifier__groups=artists)``, or, with metadata routing enabled,
     ``pipeline.fit(paths, genres, groups=artists)``, which also reaches the members of ``"blend"``.
     Networks are not calibrated.
 
-    ``"descriptors"`` trains on every window of a track alike, since linear discriminants take no
-    weights: an hour counts as 120 clips. The others share a track's weight among its segments.
+    ``"descriptors"`` weighs all windows of all tracks equally, since linear discriminant analysis
+    does not support sample weights: a one-hour track counts as much as 120 clips. The other
+    presets divide the weight of a track among its segments.
 
     Examples
     --------
@@ -289,22 +295,28 @@ def genre_pipeline(
 
 
 def param_grid(name: str = "descriptors") -> dict[str, list]:
-    """Grid of parameters for a pipeline of :func:`genre_pipeline`.
+    """Return a parameter grid for a pipeline of :func:`genre_pipeline`.
 
     Parameters
     ----------
     name : str, default="descriptors"
-        As for :func:`genre_pipeline`.
+        Name of the preset; see :func:`genre_pipeline`.
 
     Returns
     -------
     grid : dict of str to list
-        For :class:`sklearn.model_selection.GridSearchCV`; up to six candidates.
+        Grid for :class:`sklearn.model_selection.GridSearchCV`, of at most six candidates.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        If `name` is unknown.
+
+    Examples
+    --------
+    >>> from skgenre import param_grid
+    >>> param_grid("svm")
+    {'pipeline__svc__C': [1, 10, 100], 'pipeline__svc__gamma': ['scale', 0.002]}
     """
     _check_preset(name)
     return {parameter: list(values) for parameter, values in _GRIDS[name].items()}
@@ -314,19 +326,20 @@ def _check_preset(name: str) -> None:
     if name not in PRESETS:
         near = get_close_matches(str(name), PRESETS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"There is no preset {name!r}; there are {list(PRESETS)}{hint}")
+        raise ValueError(f"Unknown preset {name!r}; expected one of {list(PRESETS)}{hint}")
 
 
 def starter_model() -> Pipeline:
-    """Load the model that comes with the package, which predicts without any training.
+    """Load the pretrained model that is shipped with the package.
 
     Returns
     -------
     pipeline : Pipeline
-        From paths to one of GTZAN's ten genres: logistic regression on 52 columns of GTZAN's
-        table, whose probabilities are averaged over the 30-second windows of a track.
-        ``describe(skgenre.pipelines.STARTER)["description"]`` says what it was trained on, and
-        its accuracy on unseen artists, about 55 %.
+        Predicts one of the ten genres of GTZAN from paths. It is a logistic regression on 52
+        columns of the GTZAN feature table; probabilities are averaged over the 30-second windows
+        of a track. Its accuracy on unseen artists is about 55 %.
+        ``describe(skgenre.pipelines.STARTER)["description"]`` describes its training data and
+        evaluation.
 
     Examples
     --------
@@ -335,6 +348,6 @@ def starter_model() -> Pipeline:
     ['blues', 'classical', 'country']
     """
     with warnings.catch_warnings():
-        # It is tried with all versions that are allowed.
+        # The model is tested with all supported versions of scikit-learn.
         warnings.filterwarnings("ignore", message=".* was written with scikit-learn")
         return load(STARTER)

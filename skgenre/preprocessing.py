@@ -1,4 +1,4 @@
-"""Transformers of track tensors: scaling, and summaries for classical models."""
+"""Scaling and summarizing of track tensors."""
 
 from __future__ import annotations
 
@@ -15,42 +15,47 @@ from .tensor import as_tensor, blocks, check_tensor, segment_mask
 
 STATISTICS = ("mean", "std", "percentiles", "delta_std", "covariance")
 
-#: The percentiles of ``statistics="percentiles"``.
+#: Percentiles computed for ``statistics="percentiles"``.
 PERCENTILES = (5, 25, 50, 75, 95)
 
 
 class _TableOutput:
-    """``transform`` whose result ``set_output`` changes for tables and not for tensors.
+    """Mixin whose ``set_output`` applies to tables but not to tensors.
 
-    scikit-learn wraps ``transform`` where its own mixins see it defined, and would make a
-    table of every result, which fails for tensors. So this class, which is none of theirs,
-    defines it, and comes first among the bases.
+    scikit-learn wraps a ``transform`` that is defined in a subclass of its own mixins, and would
+    convert every result to a table, which fails for tensors. This class therefore does not inherit
+    from those mixins, and must come first among the base classes.
     """
 
     def fit_transform(self, X, y=None):
-        """Fit, then transform the same tracks.
+        """Fit to data, then transform it.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
-        y : ignored
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Input accepted by `fit`.
+        y : None
+            Ignored.
 
         Returns
         -------
         X : ndarray of the same shape
+            Transformed data.
         """
         return self.fit(X, y).transform(X)
 
     def transform(self, X):
-        """Scale tracks.
+        """Scale each coefficient.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Input accepted by `fit`.
 
         Returns
         -------
         X : ndarray of the same shape
+            Scaled data.
         """
         scaled = self._transform(X)
         if scaled.ndim > 2:
@@ -59,39 +64,39 @@ class _TableOutput:
 
 
 class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Scale each coefficient to mean 0 and variance 1 over all frames of the training tracks.
+    """Standardize each coefficient over all frames of the training tracks.
 
-    :class:`sklearn.preprocessing.StandardScaler` for track tensors: statistics are per
-    coefficient, over all tracks, segments and frames that exist.
+    This is :class:`sklearn.preprocessing.StandardScaler` for track tensors: the statistics of each
+    coefficient are computed over all tracks, existing segments and frames.
 
     Parameters
     ----------
     with_mean : bool, default=True
-        Subtract the mean.
+        If True, subtract the mean.
     with_std : bool, default=True
-        Divide by the standard deviation. A constant coefficient is not divided.
+        If True, divide by the standard deviation. Constant coefficients are not divided.
 
     Attributes
     ----------
     mean_ : float64 ndarray of shape (n_coefficients,) or None
-        Mean of each coefficient; None if neither `with_mean` nor `with_std`.
+        Mean of each coefficient; None if neither `with_mean` nor `with_std` is set.
     var_, scale_ : float64 ndarray of shape (n_coefficients,) or None
-        Variance of each coefficient and what it is divided by; None unless `with_std`.
+        Variance and scaling factor of each coefficient; None if `with_std` is not set.
     n_samples_seen_ : int or int ndarray of shape (n_coefficients,)
-        Number of frames; one number for each coefficient if a table has missing values.
+        Number of frames; one value per coefficient if a table has missing values.
     n_features_in_ : int
         Number of coefficients.
 
     Notes
     -----
-    Takes ``(n_tracks, n_segments, n_frames, n_coefficients)``, ``(n_samples, n_frames,
-    n_coefficients)`` or a table ``(n_samples, n_features)``, in float32 or float64, and
-    returns the same kind. Missing segments stay missing. ``set_output`` changes the output
-    for tables and has no effect on tensors.
+    The input is an array of shape ``(n_tracks, n_segments, n_frames, n_coefficients)`` or
+    ``(n_samples, n_frames, n_coefficients)``, or a table of shape ``(n_samples, n_features)``, in
+    float32 or float64. The output has the same shape and dtype. Missing segments remain missing.
+    ``set_output`` applies to tables and has no effect on tensors.
 
-    Before the published networks, use ``with_std=False``. Of MFCCs the high coefficients vary
-    little; divided by their deviations they weigh as much as the low ones, and accuracy on unseen
-    artists falls. The bands of :class:`MelSegmenter` vary alike: scale them before
+    Use ``with_std=False`` before the networks of the published system. High MFCCs vary little;
+    unit variance would weigh them as much as the low ones, which lowers the accuracy on unseen
+    artists. The bands of :class:`MelSegmenter` have similar variances and should be scaled before
     :class:`MelCNNClassifier`.
 
     Examples
@@ -116,17 +121,19 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
-        """Compute mean and standard deviation of each coefficient.
+        """Compute the mean and standard deviation of each coefficient.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Or of three or two axes, see the class.
-        y : ignored
+            Arrays of two or three dimensions are also accepted; see the Notes of the class.
+        y : None
+            Ignored.
 
         Returns
         -------
-        self
+        self : object
+            Fitted scaler.
 
         Raises
         ------
@@ -137,16 +144,19 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None) -> Self:
-        """Update mean and standard deviation with more tracks.
+        """Update the mean and standard deviation with more tracks.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
-        y : ignored
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Input accepted by `fit`.
+        y : None
+            Ignored.
 
         Returns
         -------
-        self
+        self : object
+            Fitted scaler.
 
         Raises
         ------
@@ -156,9 +166,9 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         return self._update(X, vars(self) if hasattr(self, "n_samples_seen_") else None)
 
     def _update(self, X, earlier: Mapping[str, Any] | None) -> Self:
-        """Compute the statistics of `X`, on top of `earlier` ones if there are some."""
+        """Compute the statistics of `X`, combined with `earlier` ones if given."""
         X = check_tensor(self, X, reset=earlier is None, allow_nan=True)
-        # Of a table NaN is an unknown value, of a tensor a missing segment.
+        # NaN is a missing value in a table, and a missing segment in a tensor.
         exists = segment_mask(as_tensor(X)) if X.ndim > 2 else None
         if exists is not None and not exists.any():
             raise ValueError("No track has a segment: all of X is NaN.")
@@ -181,15 +191,17 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         return X / self.scale_.astype(X.dtype) if self.with_std else X
 
     def inverse_transform(self, X) -> np.ndarray:
-        """Undo `transform`.
+        """Undo the scaling of `transform`.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Input accepted by `fit`.
 
         Returns
         -------
         X : ndarray of the same shape
+            Data on the original scale.
         """
         check_is_fitted(self)
         X = self._check(X, reset=False)
@@ -211,28 +223,29 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
 
 class SegmentSummary(TransformerMixin, BaseEstimator):
-    """Summarise all frames of a track in one row, for classical models.
+    """Summarize the frames of each track in one row of statistics.
 
     Parameters
     ----------
-    statistics : sequence of {"mean", "std", "percentiles", "delta_std", "covariance"}
-        What to compute, in this order:
+    statistics : str or sequence of str, default=("mean", "std", "percentiles", "delta_std", \
+"covariance")
+        Statistics to compute. The output columns are in the order in which they are passed.
 
-        - ``"mean"``, ``"std"``: of each coefficient over all frames;
-        - ``"percentiles"``: the 5th, 25th, 50th, 75th and 95th of each coefficient;
-        - ``"delta_std"``: standard deviation of the differences between one frame and the
-          next within a segment, how fast the timbre moves;
-        - ``"covariance"``: of each pair of different coefficients over all frames.
+        - ``"mean"``, ``"std"``: mean and standard deviation of each coefficient over all frames;
+        - ``"percentiles"``: 5th, 25th, 50th, 75th and 95th percentile of each coefficient;
+        - ``"delta_std"``: standard deviation of the differences between consecutive frames of a
+          segment, a measure of how fast the timbre changes;
+        - ``"covariance"``: covariance of each pair of different coefficients over all frames.
 
     Attributes
     ----------
     n_features_in_ : int
-        Number of coefficients.
+        Number of coefficients, the size of the last axis of the input.
 
     Notes
     -----
-    A track without any segment gives a row of NaN. A table, with its one frame a sample,
-    is summarised as such: deviations and covariances of it are 0.
+    Tracks without segments are summarized as rows of NaN. Tables are treated as tracks of one
+    frame; their standard deviations and covariances are 0.
 
     Examples
     --------
@@ -253,36 +266,40 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
-        """Check the parameters and note the number of coefficients.
+        """Validate the parameters and store the number of coefficients.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Or of three or two axes.
-        y : ignored
+            Arrays of two or three dimensions are also accepted.
+        y : None
+            Ignored.
 
         Returns
         -------
-        self
+        self : object
+            Fitted transformer.
         """
         check_tensor(self, X, reset=True, allow_nan=True)
         self._statistics()
         return self
 
     def transform(self, X):
-        """Summarise tracks.
+        """Summarize each track.
 
         Parameters
         ----------
-        X : array-like, as in `fit`
+        X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Input accepted by `fit`.
 
         Returns
         -------
         rows : ndarray of shape (n_tracks, n_features_out)
+            Statistics of each track.
         """
         check_is_fitted(self, "n_features_in_")
         X = check_tensor(self, X, reset=False, allow_nan=True)
-        # NaN in a table is an unknown value; in a tensor it is a missing segment.
+        # NaN is a missing value in a table, and a missing segment in a tensor.
         mask = segment_mask(as_tensor(X)) if X.ndim > 2 else np.ones((len(X), 1), bool)
         X = as_tensor(X)
         names = self._statistics()
@@ -294,16 +311,18 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
         return out
 
     def get_feature_names_out(self, input_features=None):
-        """Names of the output columns.
+        """Get output feature names.
 
         Parameters
         ----------
         input_features : array-like of str, default=None
-            Names of the coefficients; ``mfcc0``, ``mfcc1``, ... unless a table named them.
+            Names of the coefficients. If None, ``feature_names_in_`` is used if it is defined,
+            and ``mfcc0``, ``mfcc1``, ... otherwise.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the output columns.
         """
         check_is_fitted(self, "n_features_in_")
         if input_features is None:

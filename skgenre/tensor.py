@@ -1,7 +1,7 @@
-"""The track tensor's rules: validation, masks, spreading into segments, aggregation.
+"""Validation and aggregation of track tensors.
 
-A track tensor is ``float32 (n_tracks, n_segments, n_frames, n_coefficients)``. A segment
-that does not exist is all NaN, and NaN occurs nowhere else.
+A track tensor is a float32 array of shape ``(n_tracks, n_segments, n_frames, n_coefficients)``. A
+missing segment is all NaN, and NaN occurs nowhere else.
 """
 
 from __future__ import annotations
@@ -15,36 +15,39 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from ._sklearn import _check_y
 from ._warnings import warn
 
-#: Ways to make a track's probabilities of its segments'.
+#: Ways of aggregating the probabilities of the segments of a track.
 AGGREGATIONS = ("mean", "vote", "max", "geometric")
 
-#: Values checked at once, so that a memory-mapped tensor is never read whole.
+#: Number of values checked at a time, so that a memory-mapped tensor is never loaded whole.
 BLOCK_VALUES = 1 << 22
 
 
 def as_tensor(X: np.ndarray) -> np.ndarray:
-    """View 2-D and 3-D input as a track tensor: one segment a sample, of one frame if 2-D."""
+    """View 2-D or 3-D input as a track tensor of one segment per sample."""
     if X.ndim == 2:
         return X[:, None, None, :]
     return X[:, None] if X.ndim == 3 else X
 
 
 def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: bool = False):
-    """Validate 2-D, 3-D or 4-D input as scikit-learn's ``validate_data`` does 2-D.
+    """Validate 2-D, 3-D or 4-D input like ``validate_data`` of scikit-learn.
 
-    Sets or checks ``n_features_in_``, which is the last axis whatever the number of axes
-    (scikit-learn would take axis 1), and ``feature_names_in_`` for tables.
+    Sets or checks ``n_features_in_``, which is the size of the last axis (scikit-learn uses axis
+    1), and ``feature_names_in_`` for tables.
 
     Returns
     -------
-    X : float32 or float64 ndarray, with as many axes as given
-    y : the validated labels, only if `y` is passed
+    X : float32 or float64 ndarray
+        The validated input, with its number of dimensions unchanged.
+    y : ndarray
+        The validated labels, only if `y` is passed.
 
     Raises
     ------
     ValueError
-        For another number of axes or coefficients, or, unless `allow_nan`, NaN in 2-D input or
-        values beyond float32, in which classifiers compute. Segments are checked for NaN by
+        If the number of dimensions or coefficients is wrong, or, unless `allow_nan`, if 2-D input
+        contains NaN or values exceed the range of float32, in which the classifiers compute.
+        :func:`segment_mask` checks segments for NaN.
         :func:`segment_mask`.
     """
     dtype = [np.float32, np.float64]
@@ -54,12 +57,13 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     if ndim not in (3, 4):
         if ndim > 4:
             raise ValueError(
-                f"Found array with dim {ndim}, while {type(estimator).__name__} takes tracks as "
-                "(n_tracks, n_segments, n_frames, n_coefficients), samples as (n_samples, "
-                "n_frames, n_coefficients), or a table (n_samples, n_features)."
+                f"Found array with dim {ndim}, while {type(estimator).__name__} expects tracks of "
+                "shape (n_tracks, n_segments, n_frames, n_coefficients), samples of shape "
+                "(n_samples, n_frames, n_coefficients), or a table of shape (n_samples, "
+                "n_features)."
             )
         ensure_all_finite = "allow-nan" if allow_nan else True
-        # validate_data names the problem of 0-D and 1-D input, and of sparse matrices.
+        # validate_data has specific messages for 0-D and 1-D input and for sparse matrices.
         checked = validate_data(
             estimator, X, y, reset=reset, dtype=dtype, ensure_all_finite=ensure_all_finite
         )
@@ -70,7 +74,7 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     name = type(estimator).__name__
     X = check_array(X, allow_nd=True, dtype=dtype, ensure_all_finite=False, estimator=name)
     if 0 in X.shape:
-        raise ValueError(f"X has shape {X.shape}: there is nothing in it.")
+        raise ValueError(f"X must not be empty; got shape {X.shape}.")
     if not allow_nan:
         _check_float32(X)
     with_y = not (isinstance(y, str) and y == "no_validation")
@@ -87,21 +91,21 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     elif n_features != estimator.n_features_in_:
         raise ValueError(
             f"X has {n_features} features, but {name} is expecting "
-            f"{estimator.n_features_in_} features as input: the number of coefficients a "
-            "frame must be that of the fit."
+            f"{estimator.n_features_in_} features as input: the number of coefficients per frame "
+            "must be the same as in fit."
         )
     return (X, y) if with_y else X
 
 
 def blocks(X: np.ndarray) -> Iterator[slice]:
-    """Slices of the first axis that hold about :data:`BLOCK_VALUES` values each."""
+    """Yield slices of the first axis that contain about :data:`BLOCK_VALUES` values each."""
     step = max(1, BLOCK_VALUES // max(1, X[0].size)) if len(X) else 1
     for start in range(0, len(X), step):
         yield slice(start, start + step)
 
 
 def _check_float32(X: np.ndarray) -> None:
-    """Raise a ValueError for values that float32 would make infinite, NaN in the end."""
+    """Raise ValueError for finite values that would overflow in float32."""
     if X.dtype == np.float32:
         return
     for block in blocks(X):
@@ -116,20 +120,22 @@ def _check_float32(X: np.ndarray) -> None:
 
 
 def segment_mask(X: np.ndarray) -> np.ndarray:
-    """Mask of the segments of a track tensor that exist.
+    """Compute the mask of existing segments.
 
     Parameters
     ----------
     X : ndarray of shape (n_tracks, n_segments, n_frames, n_coefficients)
+        Track tensor.
 
     Returns
     -------
     mask : bool ndarray of shape (n_tracks, n_segments)
+        True for segments that exist, False for missing segments.
 
     Raises
     ------
     ValueError
-        If a segment is partly NaN, or holds infinity; names the track and segment.
+        If a segment is partly NaN or contains infinity. The message names the track and segment.
     """
     mask = np.empty(X.shape[:2], bool)
     for block in blocks(X):
@@ -142,8 +148,8 @@ def segment_mask(X: np.ndarray) -> np.ndarray:
                 kind = "infinity" if np.isinf(X[block][track, segment]).any() else "NaN"
                 raise ValueError(
                     f"Input X contains {kind} in part of segment {segment} of track "
-                    f"{block.start + track}. A segment is either whole or, where the track has "
-                    "none, all NaN; compute it again or set all of it to NaN."
+                    f"{block.start + track}. A segment must be finite or, if it is missing, all "
+                    "NaN; recompute it, or set all of it to NaN."
                 )
     return mask
 
@@ -151,27 +157,28 @@ def segment_mask(X: np.ndarray) -> np.ndarray:
 def spread(
     mask: np.ndarray, tracks: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Spread tracks into their segments.
+    """Distribute tracks and their weights over their segments.
 
-    A track's weight is shared among its segments, then all are scaled to mean 1, since
-    Keras divides a weighted loss by the number of segments, not by their weight. So a long
-    mix counts as one track, and a collection of equal lengths trains as if unweighted.
+    The weight of a track is divided among its segments. The result is scaled to mean 1, since
+    Keras divides a weighted loss by the number of segments, not by the sum of their weights. A
+    long track thus counts as one track, and a collection of tracks of equal length is trained as
+    if unweighted.
 
     Parameters
     ----------
     mask : bool ndarray of shape (n_tracks, n_segments)
-        From :func:`segment_mask`.
+        Mask of existing segments, from :func:`segment_mask`.
     tracks : int ndarray
-        The tracks to spread; each has a segment.
+        Indices of the tracks to use. Each must have a segment.
     weight : ndarray of shape (n_tracks,)
         Weight of every track.
 
     Returns
     -------
     track, segment : int ndarray of shape (n_existing_segments,)
-        Where each segment lies in the tensor.
+        Indices of each segment in the tensor.
     shared : float64 ndarray of shape (n_existing_segments,)
-        Weight of each segment; their mean is 1.
+        Weight of each segment, with mean 1.
     """
     row, segment = np.nonzero(mask[tracks])
     track = tracks[row]
@@ -181,16 +188,16 @@ def spread(
 
 
 def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarray:
-    """Aggregate segment probabilities into one row per track.
+    """Aggregate the probabilities of segments into probabilities of tracks.
 
     Parameters
     ----------
     proba : ndarray of shape (n_tracks, n_segments, n_classes)
-        NaN where a segment does not exist.
+        Probabilities of the segments; NaN for missing segments.
     mask : bool ndarray of shape (n_tracks, n_segments)
-        Where it does; each track has at least one.
+        Mask of existing segments. Each track must have at least one.
     aggregation : {"mean", "vote", "max", "geometric"}
-        See :class:`skgenre.CNNClassifier` for the formulas.
+        Method; see :class:`skgenre.CNNClassifier` for the formulas.
 
     Returns
     -------
@@ -200,7 +207,7 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     Raises
     ------
     ValueError
-        For another `aggregation`.
+        If `aggregation` is unknown.
     """
     if aggregation not in AGGREGATIONS:
         raise ValueError(f"aggregation={aggregation!r} must be one of {', '.join(AGGREGATIONS)}")
@@ -212,7 +219,7 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
     if aggregation == "max":
         pooled = np.where(where, proba, 0).max(axis=1)
     elif aggregation == "geometric":
-        # The smallest positive number keeps a probability of 0 from making all rows 0.
+        # Clip at the smallest positive number, so that zeros do not make a whole row zero.
         log = np.log(np.where(where, np.maximum(proba, np.finfo(proba.dtype).tiny), 1))
         pooled = log.sum(axis=1) / n
         pooled = np.exp(pooled - pooled.max(axis=1, keepdims=True))
@@ -224,17 +231,19 @@ def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarr
 def aggregate_or_prior(
     proba: np.ndarray, mask: np.ndarray, aggregation: str, prior: np.ndarray
 ) -> np.ndarray:
-    """Aggregate segment probabilities; a track without segments gets the class prior.
+    """Aggregate the probabilities of segments; use the class prior for tracks without segments.
 
     Parameters
     ----------
     proba, mask, aggregation
-        See :func:`aggregate`; a track may have no segment.
+        See :func:`aggregate`. Tracks may have no segment.
     prior : ndarray of shape (n_classes,)
+        Probabilities for tracks without segments.
 
     Returns
     -------
     proba : ndarray of shape (n_tracks, n_classes)
+        Rows sum to 1.
 
     Warns
     -----
@@ -255,29 +264,30 @@ def aggregate_or_prior(
 
 
 def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
-    """Turn a table of pieces of tracks into a track tensor.
+    """Convert a table of pieces of tracks to a track tensor.
 
-    So the pieces of a track stay together in any split, and a
-    :class:`skgenre.SegmentVotingClassifier` gives one prediction a track.
+    The pieces of a track then stay together in any split, and
+    :class:`skgenre.SegmentVotingClassifier` predicts one label per track.
 
     Parameters
     ----------
     X : array-like or DataFrame of shape (n_pieces, n_features)
-        Rows of pieces, such as those of :func:`skgenre.datasets.load_gtzan_features`.
+        Features of the pieces, for example from :func:`skgenre.datasets.load_gtzan_features`.
     track_ids : array-like of shape (n_pieces,)
-        The track of each piece. A track's pieces may lie anywhere, and keep their order.
+        Track of each piece. The pieces of a track need not be adjacent; their order is kept.
 
     Returns
     -------
     tensor : float32 ndarray of shape (n_tracks, n_pieces_of_longest, 1, n_features)
-        Tracks in the order of their first pieces; pieces that a track does not have are NaN.
+        Tracks in the order of their first pieces. Shorter tracks are padded with NaN.
     first : int ndarray of shape (n_tracks,)
-        Row of the first piece of each track: ``y[first]`` are the labels of the tracks.
+        Index of the first piece of each track, so that ``y[first]`` contains the labels of the
+        tracks.
 
     Raises
     ------
     ValueError
-        If lengths differ, or `X` has values that are missing or not finite.
+        If `X` and `track_ids` differ in length, or `X` contains NaN or infinity.
 
     Examples
     --------
@@ -292,7 +302,7 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     track_ids = np.asarray(track_ids)
     check_consistent_length(X, track_ids)
     _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)
-    # In the order of first pieces, not of names.
+    # Order tracks by their first piece instead of by name.
     order = np.argsort(first)
     first, track = first[order], np.argsort(order)[track]
     by_track = np.argsort(track, kind="stable")
@@ -305,6 +315,6 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
 
 
 def list_tracks(indices: np.ndarray, most: int = 20) -> str:
-    """Name tracks by their indices, at most the first `most`."""
+    """Format track indices for a message, showing at most the first `most`."""
     shown = ", ".join(map(str, indices[:most]))
     return f"tracks {shown}" + (", ..." if len(indices) > most else "")

@@ -1,4 +1,4 @@
-"""The genre of a song over its time."""
+"""Genre predictions over the duration of a track."""
 
 from __future__ import annotations
 
@@ -16,45 +16,56 @@ from .features.front import path_pipelines
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
-    """Predict the genre of each part of a track, from its start to its end, and of the whole.
+    """Predict the genre of each part of a track and of the whole track.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Fitted, with ``predict_proba``, whose first step is a front end such as
-        :class:`TrackDescriptors` or :class:`MFCCSegmenter`; a
-        :class:`sklearn.ensemble.VotingClassifier` of such pipelines; or a search that has found
-        one.
+        A fitted pipeline with ``predict_proba`` whose first step is a front end, such as
+        :class:`TrackDescriptors` or :class:`MFCCSegmenter`. A
+        :class:`sklearn.ensemble.VotingClassifier` of such pipelines, or a fitted search over such
+        a model, is also accepted.
     path : str or path-like
-        The track.
+        Path of the track.
 
     Returns
     -------
     timeline : Bunch
-        With these attributes.
+        Dictionary-like object, with the following attributes.
 
         start, stop : ndarray of shape (n_parts,)
-            Seconds. Parts are as long as the front end's segments or windows; those of
-            :class:`TrackFeatures` without a window are 30 seconds.
+            Start and end of each part in seconds. The parts are the segments or windows of the
+            front end; for :class:`TrackFeatures` without windows they are 30 seconds long.
         proba : ndarray of shape (n_parts, n_classes)
             Class probabilities of each part.
         track_proba : ndarray of shape (n_classes,)
             Class probabilities of the whole track.
         classes : ndarray of shape (n_classes,)
-            The classes.
+            Class labels, in the order of the probabilities.
 
     Raises
     ------
     TypeError
-        If the pipeline does not begin with a front end, or has no ``predict_proba``.
+        If the pipeline does not start with a front end or has no ``predict_proba``.
     ValueError
-        If the pipelines of a vote cut the track into different parts.
+        If the pipelines of a VotingClassifier split the track into different parts.
     UnreadableTracksError, AudioError
         If the track cannot be used.
 
     See Also
     --------
-    skgenre.plotting.GenreTimelineDisplay : The same as a picture.
+    skgenre.plotting.GenreTimelineDisplay : Plot a genre timeline.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skgenre import genre_timeline, starter_model
+    >>> from skgenre.datasets import make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=["jazz"], duration=4, random_state=0, folder=folder)
+    ...     timeline = genre_timeline(starter_model(), tracks.data[0])
+    >>> timeline.proba.shape
+    (1, 10)
     """
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
     start, stop, proba = parts(pipeline, path)
@@ -65,18 +76,21 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
 
 
 def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predict each part of a track.
+    """Predict the class probabilities of each part of a track.
 
     Parameters
     ----------
     model : Pipeline or VotingClassifier of pipelines
+        Fitted model; see :func:`genre_timeline`.
     path : str, path-like or binary file object
+        The track.
 
     Returns
     -------
     start, stop : ndarray of shape (n_parts,)
-        Seconds.
+        Start and end of each part in seconds.
     proba : ndarray of shape (n_parts, n_classes)
+        Class probabilities of each part.
     """
     pipelines = path_pipelines(model)
     if not hasattr(model, "predict_proba"):
@@ -84,8 +98,8 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     starts, stops, probas = zip(*(_parts(pipeline, path) for pipeline in pipelines), strict=True)
     if any(not np.array_equal(start, starts[0]) for start in starts):
         raise ValueError(
-            "The pipelines of the vote cut tracks into different parts; give their front ends "
-            "equal windows"
+            "The pipelines of the VotingClassifier split tracks into different parts; use the same "
+            "window length in their front ends"
         )
     weights = getattr(model, "weights", None)
     if weights is not None:
@@ -99,15 +113,15 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
     with AudioFile(path, front.sample_rate) as audio:
         duration = audio.n_samples / front.sample_rate
         is_table = len(pipeline[0].track_shape) == 1
-        if is_table and duration <= seconds:  # shorter than a window may be
+        if is_table and duration <= seconds:  # tables accept tracks shorter than 3 s
             segments = pipeline[0].extract_track(audio)[None, None]
         else:
             segments = front.extract_track(audio)
         if audio.ended_early:
-            warn(f"{audio.name} ends early (truncated?) and is used as far as it goes")
+            warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
-    X = segments[:, None]  # each as a track of its own
+    X = segments[:, None]  # one track per segment
     if is_table:
         X = pd.DataFrame(segments[:, 0], columns=pipeline[0].get_feature_names_out())
     return start, stop, pipeline[1:].predict_proba(X)

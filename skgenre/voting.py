@@ -1,4 +1,4 @@
-"""Any classifier on the segments of tracks: track in, track out."""
+"""Classification of tracks by classifiers of their segments."""
 
 from __future__ import annotations
 
@@ -26,20 +26,21 @@ from .tensor import (
 
 
 class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Train any classifier on the segments or windows of tracks, and aggregate its predictions.
+    """Train a classifier on the segments or windows of tracks and aggregate its predictions.
 
-    Every segment becomes one row for `estimator`, its frames laid one after the other, with the
-    label of its track. A prediction for a track is aggregated from those of its segments.
+    Each segment is one sample for `estimator`: its frames are concatenated, and its label is that
+    of the track. The prediction for a track is aggregated from the predictions for its segments.
 
     Parameters
     ----------
     estimator : classifier, default=None
-        A scikit-learn classifier, or a pipeline that ends in one. It is cloned. None is a
-        logistic regression.
+        A scikit-learn classifier, or a pipeline that ends in one; it is cloned. If None, logistic
+        regression is used.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
-        How the probabilities of a track's segments become the track's, as in
-        :class:`skgenre.SegmentClassifier`. Classifiers without ``predict_proba`` can only
-        ``"vote"``, whatever is set.
+        How to aggregate the probabilities of the segments of a track; see
+        :class:`skgenre.SegmentClassifier`. For classifiers without ``predict_proba``, the
+        probability of a segment is 1 for its predicted class, so that ``"mean"`` and ``"vote"``
+        are equivalent.
 
     Attributes
     ----------
@@ -48,19 +49,21 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_prior_ : ndarray of shape (n_classes,)
-        Weighted share of each class among the training tracks; the prediction for a track
-        without segments.
+        Weighted proportion of each class among the training tracks. It is the predicted
+        probability for tracks without segments.
     n_features_in_ : int
-        Coefficients a frame: the last axis of the input.
+        Number of coefficients per frame, the size of the last axis of the input.
 
     Notes
     -----
-    Input is that of the networks: ``(n_tracks, n_segments, n_frames, n_coefficients)`` whose
-    missing segments are all NaN, ``(n_samples, n_frames, n_coefficients)``, or a table.
+    The input is a track tensor of shape ``(n_tracks, n_segments, n_frames, n_coefficients)``, in
+    which missing segments are all NaN; an array of shape ``(n_samples, n_frames,
+    n_coefficients)``; or a table of shape ``(n_samples, n_features)``.
 
-    A track's weight is shared among its segments, as the networks do it, where tracks differ in
-    length or ``sample_weight`` is given: then `estimator` must take ``sample_weight``, or, without
-    ``sample_weight``, each segment counts the same.
+    If tracks differ in their number of segments, the weight of each track is divided among its
+    segments, as in the networks, provided that `estimator` supports ``sample_weight``; otherwise
+    all segments have equal weight. If ``sample_weight`` is passed to `fit`, `estimator` must
+    support it.
 
     Examples
     --------
@@ -91,29 +94,30 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Or of three or two axes, see the class.
+            Arrays of two or three dimensions are also accepted; see the Notes of the class.
         y : array-like of shape (n_tracks,)
             Class labels.
         sample_weight : array-like of shape (n_tracks,), default=None
-            Weights of the tracks, shared among a track's segments.
+            Weights of the tracks, divided among the segments of each track.
         **fit_params : dict
-            With metadata routing, what `estimator` requests; one value a track each.
+            Metadata requested by `estimator`, with one value per track. Requires metadata routing.
 
         Returns
         -------
-        self
+        self : object
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            For fewer than two classes, or no track with a segment.
+            If there are fewer than two classes, or no track has a segment.
         TypeError
-            If `sample_weight` is given and `estimator` does not take it.
+            If `sample_weight` is passed and `estimator` does not support it.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; they are left out.
+            If tracks have no segment; they are ignored.
         """
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
@@ -127,10 +131,10 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
                 f"y holds only one class, {classes.tolist()}: a classifier needs at least two"
             )
         track, segment, shared = spread(mask, tracks, weight)
-        # Scaled so that a track of weight 2 counts as the track twice.
+        # Scale so that a track of weight 2 is equivalent to the same track twice.
         shared *= weight[track].sum() / len(track)
         estimator = clone(self._estimator())
-        # Without metadata there is nothing to route, and weights go in as without routing.
+        # Without metadata there is nothing to route, and weights are passed directly.
         routed = sklearn.get_config()["enable_metadata_routing"] and (
             sample_weight is not None or bool(fit_params)
         )
@@ -144,11 +148,13 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         return self
 
     def _usable_tracks(self, mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Find the tracks that have a segment and a weight."""
+        """Find the tracks that have a segment and a positive weight."""
         missing = np.flatnonzero(~mask.any(axis=1))
         tracks = np.flatnonzero(mask.any(axis=1) & (weight > 0))
         if not len(tracks):
-            raise ValueError("There is nothing to train on: no track has a segment and a weight.")
+            raise ValueError(
+                "There is nothing to train on: no track has a segment and a positive weight."
+            )
         if len(missing):
             warn(
                 f"{len(missing)} of {len(mask)} tracks have no segment and are left out of fit: "
@@ -157,7 +163,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         return tracks
 
     def _fit_params(self, estimator, sample_weight, track, shared, fit_params, routed) -> dict:
-        """Metadata of the estimator's fit, a value a row."""
+        """Collect the keyword arguments of the estimator's ``fit``, with one value per row."""
         if routed:
             if sample_weight is not None:
                 fit_params = {**fit_params, "sample_weight": sample_weight}
@@ -168,7 +174,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             return params
         if fit_params:
             raise TypeError(
-                f"fit got {sorted(fit_params)}, which need metadata routing: "
+                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
                 "sklearn.set_config(enable_metadata_routing=True)"
             )
         name = _weight_parameter(estimator)
@@ -176,24 +182,24 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             return {name: shared} if sample_weight is not None or np.ptp(shared) > 0 else {}
         if sample_weight is not None:
             raise TypeError(
-                f"{type(estimator).__name__} takes no sample_weight; leave it out, or use another "
-                "estimator"
+                f"{type(estimator).__name__} does not support sample_weight; omit it, or use "
+                "another estimator"
             )
         return {}
 
     def predict_segments_proba(self, X) -> np.ndarray:
-        """Class probabilities of each segment, over a track's time.
+        """Predict the class probabilities of each segment.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            As in `fit`; the number of segments may differ.
+            The number of segments may differ from that in `fit`.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_segments, n_classes)
-            NaN where a segment does not exist. Of classifiers without ``predict_proba``, 1 for
-            the predicted class.
+            NaN for missing segments. For classifiers without ``predict_proba``, 1 for the
+            predicted class and 0 otherwise.
         """
         return self._predict_segments_proba(X)[0]
 
@@ -212,22 +218,22 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         return proba, mask
 
     def predict_proba(self, X) -> np.ndarray:
-        """Class probabilities of each track.
+        """Predict the class probabilities of each track.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            As in `fit`; the number of segments may differ.
+            The number of segments may differ from that in `fit`.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_classes)
-            In the order of ``classes_``.
+            Columns are in the order of ``classes_``.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; their row is the class prior.
+            If tracks have no segment; their probabilities are the class prior.
         """
         proba, mask = self._predict_segments_proba(X)
         return aggregate_or_prior(proba, mask, self.aggregation, self.class_prior_)
@@ -238,21 +244,23 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            As in `predict_proba`.
+            The number of segments may differ from that in `fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_tracks,)
+            Predicted class labels.
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return how metadata reach the estimator.
+        """Get the metadata routing of this object.
 
         Returns
         -------
         routing : MetadataRouter
+            Routing information of this estimator and of `estimator`.
         """
         return MetadataRouter(owner=type(self).__name__).add(
             estimator=self._estimator(),
@@ -269,12 +277,12 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 
 
 def _rows(segments: np.ndarray) -> np.ndarray:
-    """Lay the frames of each segment one after the other."""
+    """Concatenate the frames of each segment."""
     return segments.reshape(len(segments), -1)
 
 
 def _weight_parameter(estimator) -> str | None:
-    """Name under which an estimator's fit, or that of a pipeline's last step, takes weights."""
+    """Return the fit parameter for weights of an estimator or of the last step of a pipeline."""
     if hasattr(estimator, "steps"):
         name, last = estimator.steps[-1]
         inner = _weight_parameter(last)

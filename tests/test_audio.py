@@ -102,11 +102,11 @@ def test_intervals_at_and_beyond_the_end(tmp_path):
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"offset": -0.5}, "offset=-0.5 and duration=None must not be negative"),
-        ({"duration": -1}, "offset=0.0 and duration=-1 must not be negative"),
+        ({"offset": -0.5}, "offset=-0.5 and duration=None must be finite and must not be negative"),
+        ({"duration": -1}, "offset=0.0 and duration=-1 must be finite and must not be negative"),
         ({"offset": float("nan")}, "offset=nan"),
         ({"duration": float("nan")}, "duration=nan"),
-        ({"sample_rate": 0}, "sample_rate=0 must be an integer above 0, in Hz"),
+        ({"sample_rate": 0}, "sample_rate=0 must be a positive integer, in Hz"),
         ({"sample_rate": -22050}, "sample_rate=-22050"),
         ({"sample_rate": 22050.5}, "sample_rate=22050.5"),
         ({"sample_rate": "22050"}, "sample_rate='22050'"),
@@ -175,7 +175,7 @@ def _non_finite(path):
         (lambda path: path.touch(), r"is empty \(0 bytes\)"),
         (lambda path: os.mkfifo(path), "not a regular file"),
         (_corrupt, "not audio that libsndfile or ffmpeg can read"),
-        (_header_only, "holds no samples"),
+        (_header_only, "contains no samples"),
         (_non_finite, "NaN or infinite"),
     ],
 )

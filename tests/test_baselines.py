@@ -147,5 +147,7 @@ def test_random_state_reaches_the_models():
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match=r"no baseline 'xgboost'; there are \['knn', 'svm'"):
+    with pytest.raises(
+        ValueError, match=r"Unknown baseline 'xgboost'; expected one of \['knn', 'svm'"
+    ):
         make_baseline("xgboost")

@@ -45,7 +45,7 @@ def hashed(monkeypatch):
         return original(path)
 
     monkeypatch.setattr(cache, "_hash", noting_hash)
-    cache._remembered_hash.cache_clear()
+    cache._cached_hash.cache_clear()
     return names
 
 
@@ -262,11 +262,11 @@ def test_a_store_hashes_only_what_was_touched(segmenter, paths, tmp_path, monkey
     segmenter.set_params(memory=None)
     extract_store(segmenter, paths, tmp_path / "store")
     assert sorted(hashed) == ["0.wav", "1.wav"]
-    cache._remembered_hash.cache_clear()  # as in another process
+    cache._cached_hash.cache_clear()  # as in another process
     extract_store(segmenter, paths, tmp_path / "store")
     assert len(hashed) == 2
     Path(paths[1]).rename(tmp_path / "b.wav")
-    cache._remembered_hash.cache_clear()
+    cache._cached_hash.cache_clear()
     extract_store(segmenter, [paths[0], tmp_path / "b.wav"], tmp_path / "store")
     assert hashed[2:] == ["b.wav"]
 

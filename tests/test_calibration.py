@@ -103,7 +103,7 @@ def test_a_genre_of_one_artist_leaves_probabilities_as_they_are():
     X, y, artists = albums()
     artists[y == "genre1"] = 99
     clf = GroupCalibratedClassifier(LinearDiscriminantAnalysis())
-    with pytest.warns(UserWarning, match="tracks of one group only"):
+    with pytest.warns(UserWarning, match="tracks of only one group"):
         clf.fit(X, y, groups=artists)
     assert clf.temperature_ == 1
     assert clf.threshold_ is None
@@ -116,10 +116,10 @@ def test_without_groups_there_is_no_threshold():
 
 def test_folds_that_cannot_be_trained_on_leave_probabilities_as_they_are():
     X, y = np.eye(4), [0, 1, 0, 1]  # a fold has as many tracks as classes, too few for LDA
-    with pytest.warns(UserWarning, match="not calibrated: a fold cannot be trained on"):
+    with pytest.warns(UserWarning, match="not calibrated because fitting a fold failed"):
         clf = GroupCalibratedClassifier(LinearDiscriminantAnalysis()).fit(X, y)
     assert clf.temperature_ == 1
-    with pytest.raises(ValueError, match="gives 1 fold; calibration needs at least 2"):
+    with pytest.raises(ValueError, match="yields 1 fold; calibration needs at least 2"):
         GroupCalibratedClassifier(LogisticRegression(), cv=ShuffleSplit(1)).fit(X, y)
 
 

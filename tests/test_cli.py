@@ -265,9 +265,9 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
     for args, message in [
         (("extract", tmp_path / "none", *out), f"there is no file or folder {tmp_path / 'none'}"),
         (("extract", tmp_path / "empty", *out), "holds no audio files; give files, or a folder"),
-        (("train", tmp_path / "empty", *out), "expected a folder for each genre, such as"),
+        (("train", tmp_path / "empty", *out), "expected one folder per genre, such as"),
         (("train", tmp_path / "one", *out), "one genre only, 'jazz'; a second folder beside it"),
-        (("train", folder, *out, "--preset", "cmn"), "no preset 'cmn'"),
+        (("train", folder, *out, "--preset", "cmn"), "Unknown preset 'cmn'"),
         (("train", folder, *out, "--preset", "cmn"), "did you mean 'cnn'?"),
         (
             ("train", folder, *out, "--epochs", 3),

@@ -46,7 +46,7 @@ def test_folders_without_genres(tmp_path):
     with pytest.raises(ValueError, match=r"no genre folders with audio \(no audio\)"):
         load_folder(tmp_path)
     fabricate(tmp_path, ["song.mp3"])
-    with pytest.raises(ValueError, match="its 1 audio files are in no genre's folder"):
+    with pytest.raises(ValueError, match="its 1 audio files are not in genre folders"):
         load_folder(tmp_path)
 
 
@@ -111,7 +111,9 @@ def test_the_folder_comes_from_the_environment(tmp_path, monkeypatch):
 def test_folders_without_tracks(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no folder .*missing.*Unpack one"):
         load_gtzan(tmp_path / "missing")
-    with pytest.raises(FileNotFoundError, match=r"holds no GTZAN tracks: expected folders named"):
+    with pytest.raises(
+        FileNotFoundError, match=r"contains no GTZAN tracks: expected folders named"
+    ):
         load_gtzan(tmp_path)
 
 

@@ -134,7 +134,7 @@ def test_tracks_that_cannot_be_used_are_listed(music, tmp_path):
     paths = [music[0], tmp_path / "broken.wav", tmp_path / "short.wav", music[0]]
     with pytest.raises(ValueError, match=r"(?s)2 of 4 .*broken\.wav.*short\.wav: 1\.00 s"):
         find_duplicates(paths)
-    with pytest.warns(UserWarning, match=r"(?s)2 of 4 .*broken\.wav.*They are in no pair"):
+    with pytest.warns(UserWarning, match=r"(?s)2 of 4 .*broken\.wav.*They are excluded"):
         assert len(find_duplicates(paths, on_error="warn")) == 1
 
 

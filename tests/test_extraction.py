@@ -151,7 +151,7 @@ def test_takes_paths_however_they_come(extractor, sounds):
         ("song.wav", TypeError, "got the single path 'song.wav'"),
         (Path("song.wav"), TypeError, "single path"),
         (io.BytesIO(), TypeError, "single path"),
-        (np.zeros((2, 3)), ValueError, r"shape \(2, 3\).*leave the first step out"),
+        (np.zeros((2, 3)), ValueError, r"shape \(2, 3\).*remove the front end"),
         (pd.DataFrame({"a": ["x"], "b": ["y"]}), ValueError, "one column"),
         (["a.wav", None], TypeError, "Track 1 is None"),
         ([1.5], TypeError, "Track 0 is 1.5, of type float"),

@@ -104,7 +104,7 @@ def test_columns_that_are_missing_are_listed(load):
 
 
 def test_names_that_are_not_gtzans_are_listed(load):
-    with pytest.raises(ValueError, match=r"2 of 2 are no names.*\['song1\.mp3', 'song2\.mp3'\]"):
+    with pytest.raises(ValueError, match=r"2 of 2 names are not.*\['song1\.mp3', 'song2\.mp3'\]"):
         load(make_table(["song1.mp3", "song2.mp3"]))
 
 

@@ -86,7 +86,7 @@ def compute(request):
 @pytest.mark.parametrize("dtype", ["int16", "int32", "uint8", "bool", "complex64", "object"])
 def test_samples_are_floats_as_librosa_demands(compute, dtype):
     y = (make_sound(0.5) * 100).astype(dtype)
-    with pytest.raises(TypeError, match=rf"holds {dtype}.* must be floats.* y / 32768"):
+    with pytest.raises(TypeError, match=rf"has dtype {dtype}.* must be floats.* y / 32768"):
         compute(y)
     with pytest.raises(librosa.ParameterError):
         librosa.feature.mfcc(y=y, sr=22050)
@@ -99,9 +99,9 @@ def test_floats_of_any_size(dtype):
 
 
 def test_lists_of_integers():
-    with pytest.raises(TypeError, match="y holds int64"):
+    with pytest.raises(TypeError, match="y has dtype int64"):
         mfcc([1, 2, 3])
-    with pytest.raises(TypeError, match="segment 1 holds int16"):
+    with pytest.raises(TypeError, match="segment 1 has dtype int16"):
         segment_mfcc([np.ones(100), np.ones(100, np.int16)])
 
 
@@ -109,7 +109,9 @@ def test_lists_of_integers():
 def test_samples_beyond_float32(compute, level):
     y = make_sound(0.5)
     y[3000] = level
-    with pytest.raises(ValueError, match=r"holds samples of .* too large for dtype\('float32'\)"):
+    with pytest.raises(
+        ValueError, match=r"contains samples of .* too large for dtype\('float32'\)"
+    ):
         compute(y)
 
 
@@ -117,7 +119,7 @@ def test_samples_beyond_float32(compute, level):
 def test_samples_that_are_not_finite(compute, value):
     y = make_sound(0.5)
     y[3000] = value
-    with pytest.raises(ValueError, match="holds NaN or infinite samples"):
+    with pytest.raises(ValueError, match="contains NaN or infinite samples"):
         compute(y)
 
 

@@ -109,6 +109,6 @@ def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
         patch.setattr("skgenre.features.store._Rows._put", full)
         with pytest.raises(OSError, match="No space left"):
             extract_store(segmenter, paths, tmp_path / "store")
-    with pytest.raises(ValueError, match="holds no store"):
+    with pytest.raises(ValueError, match="contains no store"):
         load_store(tmp_path / "store")
     assert len(extract_store(segmenter, paths, tmp_path / "store").data) == len(paths)

@@ -76,7 +76,9 @@ def test_mel_filters_between_limits_are_librosas(fmin, fmax):
     [(-1, None), (500, 500), (0, 11026), (11025, None), (np.nan, None), (0, np.nan), ("low", None)],
 )
 def test_bad_limits_of_bands(fmin, fmax):
-    message = re.escape(f"from fmin={fmin!r} to fmax={fmax!r}; choose 0 <= fmin < fmax <= 11025 Hz")
+    message = re.escape(
+        f"<= 11025 Hz, half of sample_rate=22050; got fmin={fmin!r} and fmax={fmax!r}"
+    )
     with pytest.raises(ValueError, match=message):
         mfcc(make_sound(0.5), fmin=fmin, fmax=fmax)
 
@@ -135,7 +137,7 @@ def test_bad_sizes(name, value):
 
 
 def test_more_coefficients_than_bands():
-    with pytest.raises(ValueError, match="n_mfcc=20 is more than n_mels=13"):
+    with pytest.raises(ValueError, match="n_mfcc=20 must be at most n_mels=13"):
         mfcc(make_sound(0.5), n_mfcc=20, n_mels=13)
     assert mfcc(make_sound(0.5), n_mfcc=13, n_mels=13, n_fft=512).shape == (22, 13)
 

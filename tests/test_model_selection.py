@@ -112,7 +112,7 @@ class Lengths(SegmentScaler):
         ({"test": ("validation",)}, r"test=\('validation',\) must name different parts"),
         ({"train": ("train", "test")}, r"train=\('train', 'test'\) and test=\('test',\)"),
         ({"track_ids": ["blues.00012"]}, "None of the 1 samples is in part train"),
-        ({"track_ids": ["song.mp3", *ALL_TRACKS]}, r"1 of 1001 are no names.*'song\.mp3'"),
+        ({"track_ids": ["song.mp3", *ALL_TRACKS]}, r"1 of 1001 names are not.*'song\.mp3'"),
     ],
 )
 def test_splits_that_cannot_be(kwargs, message):

@@ -162,7 +162,7 @@ def test_a_damaged_checkpoint(tmp_path, damage):
     write_checkpoint(tmp_path / "model", {f"kernel_{i}": np.zeros(9, "f") for i in range(20)})
     index = tmp_path / "model.index"
     index.write_bytes(damage(index.read_bytes()))
-    with pytest.raises(ValueError, match="no index of a TensorFlow checkpoint"):
+    with pytest.raises(ValueError, match="not the index of a TensorFlow checkpoint"):
         read_checkpoint(tmp_path / "model")
 
 

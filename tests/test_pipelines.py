@@ -208,7 +208,7 @@ def test_presets_take_songs_from_end_to_end(tracks, tmp_path):
 
 @pytest.mark.parametrize("function", [genre_pipeline, param_grid])
 def test_a_typo_in_a_preset_s_name(function):
-    with pytest.raises(ValueError, match=r"no preset 'lgistic'.*did you mean 'logistic'"):
+    with pytest.raises(ValueError, match=r"Unknown preset 'lgistic'.*did you mean 'logistic'"):
         function("lgistic")
 
 

@@ -196,7 +196,7 @@ def test_missing_segments_have_no_say(p, mask, aggregation):
     n_mfcc=st.integers(1, 8),
     sample_rate=st.sampled_from([8000, 22050, 44100]),
 )
-@pytest.mark.filterwarnings("ignore:Empty filters detected", "ignore:.*stay silent")
+@pytest.mark.filterwarnings("ignore:Empty filters detected", "ignore:.*produce empty responses")
 def test_mfccs_are_librosas_at_any_size(n_samples, n_fft, hop_length, n_mels, n_mfcc, sample_rate):
     y = make_sound(n_samples / sample_rate, sample_rate, seed=n_samples).astype(np.float32)
     sizes = {"n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels, "n_mfcc": n_mfcc}
@@ -290,7 +290,7 @@ def test_networks_of_any_size_give_probabilities(architecture, seed, n_segments)
 def test_names_are_gtzans_or_refused(names):
     if any(re.search(r"[a-z]+\.\d{5}", name, re.IGNORECASE) for name in names):
         return  # may be one
-    with pytest.raises(ValueError, match="are no names of GTZAN's tracks"):
+    with pytest.raises(ValueError, match="are not GTZAN track names"):
         track_groups(names)
 
 

@@ -39,7 +39,7 @@ def test_the_small_install_is_the_whole_without_the_large_packages():
             "ANNClassifier().fit(np.zeros((4, 8)), [0, 1, 0, 1])",
             "pip install scikeras tensorflow. Prediction needs neither.",
         ),
-        ("TrackFeatures().transform(sys.argv[1:])", "pip install numba, or leave them out"),
+        ("TrackFeatures().transform(sys.argv[1:])", "pip install numba, or exclude"),
     ],
 )
 def test_what_is_missing_is_named(code, message, tracks):

@@ -143,7 +143,7 @@ def test_a_changed_file_or_library_is_noticed(segmenter, paths, tmp_path, monkey
 
 
 def test_two_processes_do_not_write_one_store(segmenter, paths, tmp_path):
-    with store._alone(tmp_path), pytest.raises(ValueError, match="another process is extracting"):
+    with store._locked(tmp_path), pytest.raises(ValueError, match="another process is extracting"):
         extract_store(segmenter, paths, tmp_path)
     assert len(extract_store(segmenter, paths, tmp_path).data) == len(paths)
 
@@ -157,11 +157,15 @@ def test_numbers_of_numpy_are_numbers(segmenter, paths, tmp_path):
 def test_bad_input(segmenter, paths, tmp_path):
     with pytest.raises(ValueError, match=r"track_shape of \(None, 130, 13\) has no fixed size"):
         extract_store(MFCCSegmenter(n_segments=None), paths, tmp_path)
-    with open(paths[0], "rb") as file, pytest.raises(TypeError, match="found again by a name"):
+    with open(paths[0], "rb") as file, pytest.raises(TypeError, match="requires paths"):
         extract_store(segmenter, [file], tmp_path)
-    with pytest.raises(ValueError, match="holds no store"):
+    with pytest.raises(ValueError, match="contains no store"):
         load_store(tmp_path)
-    for text, message in [("{", "is damaged"), ("[]", "not of a"), ('{"format": 1}', "not of a")]:
+    for text, message in [
+        ("{", "is damaged"),
+        ("[]", "not the manifest"),
+        ('{"format": 1}', "not the manifest"),
+    ]:
         (tmp_path / "manifest.json").write_text(text)
         with pytest.raises(ValueError, match=message):
             load_store(tmp_path)

@@ -86,17 +86,17 @@ def test_numbers_as_genres_stay_as_they_are_written(table):
         (
             ["path,genre", "a.mp3,x", "b.flac, "],
             ValueError,
-            r"1 of the 2 rows .* 'genre', in row 3",
+            r"1 of the 2 rows .* 'genre': row 3",
         ),
-        (["path,genre", "a.mp3"], ValueError, r"no 'genre', in row 2\. Fill them in"),
-        (["path,genre", ",rock"], ValueError, r"no 'path', in row 2"),
-        (["path,genre", "a.mp3,x", "./a.mp3,y"], ValueError, r"an earlier row names, in row 3"),
+        (["path,genre", "a.mp3"], ValueError, r"no 'genre': row 2\. Fill them in"),
+        (["path,genre", ",rock"], ValueError, r"no 'path': row 2"),
+        (["path,genre", "a.mp3,x", "./a.mp3,y"], ValueError, r"an earlier row: row 3"),
         (["path,genre"], ValueError, "has no rows below"),
-        ([""], ValueError, "is no table in CSV and UTF-8"),
+        ([""], ValueError, "is not a CSV table in UTF-8"),
         (
             ["path,genre", "no.mp3,x", "a.mp3,x"],
             FileNotFoundError,
-            r"1 of the 2 .*no\.mp3 of row 2",
+            r"1 of the 2 .*no\.mp3 in row 2",
         ),
     ],
 )

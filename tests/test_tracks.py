@@ -76,7 +76,7 @@ def test_unknown_artists_are_groups_of_their_own():
 )
 def test_names_that_are_not_gtzans(name):
     for groups in (track_groups, artist_groups):
-        with pytest.raises(ValueError, match=rf"1 of 2 are no names.*\['{name}'\].*blues\.00000"):
+        with pytest.raises(ValueError, match=rf"1 of 2 names are not.*\['{name}'\].*blues\.00000"):
             groups(["rock.00001.wav", name])
 
 

@@ -1,4 +1,4 @@
-"""Audio files -> mono float32 samples at one rate."""
+"""Reading of audio files as mono float32 samples."""
 
 from .errors import AudioError
 from .files import LARGEST_SAMPLE, AudioFile, load_audio

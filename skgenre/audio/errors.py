@@ -1,21 +1,21 @@
-"""The one error of files that give no samples."""
+"""Exception for unusable audio files."""
 
 from __future__ import annotations
 
 
 class AudioError(ValueError):
-    """A file that gives no samples.
+    """Exception raised when an audio file cannot be used.
 
     Parameters
     ----------
     path : str
-        The file, as it was given.
+        The file, as passed by the user.
     reason : str
-        What is wrong with it.
+        The problem.
     """
 
     def __init__(self, path: str, reason: str):
-        # Both go to args, so that the error survives pickling in a worker process.
+        # Passing both to super() lets the exception be pickled by worker processes.
         super().__init__(path, reason)
         self.path = path
         self.reason = reason

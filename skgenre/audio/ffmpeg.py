@@ -1,4 +1,4 @@
-"""Audio files that libsndfile does not know, by ffmpeg's libraries (the extra ``skgenre[av]``)."""
+"""Decoding with the libraries of ffmpeg (extra ``skgenre[av]``)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 
 from .readers import DecodingError, FileView, Reader, to_mono
 
-#: Formats of files with sound. None of them names other files or addresses to fetch, as
-#: playlists do. All but a few begin with words of their own: what ffmpeg guesses of anything
-#: else, MP3 most of all, would make noise of damaged files.
+#: Formats that are opened. None of them can refer to other files or URLs, as playlists can. Most
+#: have a signature. MP3 in particular is excluded, because ffmpeg would take damaged files of other
+#: formats for MP3 and decode them as noise.
 _FORMATS = (
     "aa,aac,ac3,adx,aea,aiff,amr,ape,asf,au,avi,bonk,caf,dsf,dts,dtshd,eac3,flac,flv,hca,iff,loas,"
     "matroska,mlp,mmf,mov,mpc,mpc8,mpeg,mpegts,mxf,nut,ogg,oma,osq,qcp,qoa,rka,rm,shn,sox,swf,tak,"
     "truehd,tta,voc,vqf,w64,wav,wavarc,wtv,wv,xwma"
 )
 
-#: ffmpeg's words that say little, and what they mean of a file that it is given to open.
+#: Replacements for uninformative messages of ffmpeg.
 _WORDS = {
     "Invalid data found when processing input": "unknown format, or damaged",
-    "End of file": "it ends before there is any sound",
-    # Also of formats that are not in the list.
-    "Invalid argument": "a kind of file that is not opened, as playlists are not, or damaged",
+    "End of file": "the file ends before any audio data",
+    # Also raised for formats that are not in `_FORMATS`.
+    "Invalid argument": "a format that is not supported, such as a playlist, or damaged",
 }
 
-#: Formats whose headers do not state a length.
+#: Formats whose header does not contain a duration.
 _UNMEASURED = ("aac", "ac3", "amr", "dts", "eac3", "mpeg", "mpegts")
 
 
@@ -36,18 +36,18 @@ class FFmpegReader(Reader):
     Parameters
     ----------
     file : FileView
-        Closed with the reader.
+        The file, which is closed with the reader.
 
     Raises
     ------
     DecodingError
-        If the file has no audio that ffmpeg can decode.
+        If the file has no audio stream that ffmpeg can decode.
     ImportError
         If PyAV is not installed.
     """
 
     def __init__(self, file: FileView):
-        import av  # here, since it takes time that most files do not need
+        import av  # a slow import, which most files do not need
 
         self._view = file
         self._errors = (av.FFmpegError, ValueError, OSError, OverflowError)
@@ -56,13 +56,13 @@ class FFmpegReader(Reader):
             self.sample_rate = self._stream.rate or 0
             self.n_channels = self._stream.channels or 0
             if not (self.sample_rate > 0 and 0 < self.n_channels <= 1024):
-                raise DecodingError("its rate or its number of channels is not known")
+                raise DecodingError("the sample rate or the number of channels is unknown")
             self.n_frames = self._measure()
         except self._errors as error:
             raise DecodingError(_reason(error)) from error
         self._blocks = self._decode()
         self._left = np.empty((0, self.n_channels), np.float32)
-        # Encoders fill their last packet, and more.
+        # Encoders pad their last packet, and some add more.
         self.tolerance = self.sample_rate // 2
 
     def _open(self) -> None:
@@ -73,14 +73,14 @@ class FFmpegReader(Reader):
             self._view, metadata_errors="replace", options={"format_whitelist": _FORMATS}
         )
         if not self._container.streams.audio:
-            raise DecodingError("there is no sound in it")
+            raise DecodingError("there is no audio stream")
         self._stream = self._container.streams.audio[0]
         if self._stream.codec_context is None:
-            raise DecodingError("its sound is coded in a way that ffmpeg does not know")
-        self._stream.thread_count = 1  # files are read in parallel already
+            raise DecodingError("ffmpeg does not support its codec")
+        self._stream.thread_count = 1  # files are already read in parallel
 
     def _measure(self) -> int:
-        """Length in frames, about."""
+        """Estimate the length in frames."""
         stream, container = self._stream, self._container
         if container.format.name in _UNMEASURED or not (stream.duration or container.duration):
             n = sum(packet.duration or 0 for packet in container.demux(stream))
@@ -94,13 +94,13 @@ class FFmpegReader(Reader):
         return math.ceil(max(0.0, seconds) * self.sample_rate)
 
     def _decode(self) -> Iterator[np.ndarray]:
-        """Yield blocks of shape (n_frames, n_channels) as they come."""
+        """Yield the decoded blocks, each of shape (n_frames, n_channels)."""
         import av
 
         resampler = av.AudioResampler(format="flt", layout=self._stream.layout)
         for frame in self._container.decode(self._stream):
             if frame.sample_rate != self.sample_rate:
-                raise DecodingError("its rate changes on the way")
+                raise DecodingError("the sample rate changes within the file")
             for block in resampler.resample(frame):
                 yield block.to_ndarray().reshape(-1, self.n_channels)
 

@@ -1,8 +1,8 @@
-"""A file -> mono float32 samples at one rate, or :class:`AudioError`.
+"""Reading of audio files as mono float32 samples at a given sample rate.
 
-Decoding is libsndfile's (wav, au, flac, ogg, mp3, aiff, ...) and, with the extra
-``skgenre[av]``, ffmpeg's (m4a, aac, wma, ...); resampling is soxr's. The samples equal those of
-``librosa.load``.
+Files are decoded with libsndfile (wav, au, flac, ogg, mp3, aiff, ...) or, with the extra
+``skgenre[av]``, with ffmpeg (m4a, aac, wma, ...), and resampled with soxr. The samples equal those
+of ``librosa.load``.
 """
 
 from __future__ import annotations
@@ -23,61 +23,72 @@ from .ffmpeg import FFmpegReader
 from .readers import DecodingError, FileView, Reader, SndfileReader
 from .sources import name_of, prepare
 
-#: Seconds of audio beside an interval that its resampled samples depend on. soxr's "HQ"
-#: filter reaches 20 ms (at 6 kHz, to 2e-7) and less at higher rates.
+#: Margin in seconds that is decoded before and after an interval, since its resampled samples
+#: depend on it. The "HQ" filter of soxr reaches 20 ms at 6 kHz (to 2e-7), less at higher rates.
 RESAMPLING_MARGIN = 0.05
 
-#: Values decoded at once, over all channels: 48 s of mono at 22,050 Hz. No memory is taken on the
-#: word of a header, only as they arrive.
+#: Number of values decoded at a time, over all channels: 48 s of mono audio at 22,050 Hz. Memory is
+#: allocated only for decoded data, whatever length the header claims.
 BLOCK_VALUES = 1 << 20
 
-#: The largest sample that makes sense, where full scale is 1. The power of a frame of larger ones
-#: may be beyond float32, and its features NaN.
+#: Largest plausible absolute value of a sample, where full scale is 1. For larger samples, the
+#: power of a frame may overflow in float32.
 LARGEST_SAMPLE = 1e12
 
 
 class AudioFile:
-    """An open audio file, read as mono float32 at one sample rate.
+    """An open audio file that is read as mono float32 samples at one sample rate.
 
     Parameters
     ----------
     path : str, pathlib.Path, or binary file object
-        A file object is read from its start and left open. One that cannot seek, such as a
-        pipe, is read into memory, from where it stands.
+        File objects are read from their start and left open. Those that do not support seeking,
+        such as pipes, are read into memory from their current position.
     sample_rate : int, default=22050
-        Rate of the samples that :meth:`read` returns, in Hz.
+        Sample rate in Hz of the samples that :meth:`read` returns.
 
     Attributes
     ----------
     name : str
-        The path, or the file object's name.
+        The path, or the name of the file object.
     n_samples : int
-        Length at `sample_rate`, by the file's header; the file may end earlier.
+        Length at `sample_rate` according to the header; the file may be shorter.
     ended_early : bool
-        Whether it is known to end before its header says.
+        Whether the file is known to be shorter than its header states.
 
     Raises
     ------
     AudioError
-        If it is missing, a folder, empty, not audio, or has no samples; or if a file object
-        gives no bytes, since it is open as text, say.
+        If the file is missing, empty, a folder, not audio, or has no samples, or if a file object
+        does not return bytes, for example because it was opened in text mode.
     TypeError
         If `path` is neither a path nor a file object.
     ValueError
-        If `sample_rate` is no integer above 0.
+        If `sample_rate` is not a positive integer.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skgenre import AudioFile
+    >>> from skgenre.datasets import make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=1, duration=2, random_state=0, folder=folder)
+    ...     with AudioFile(tracks.data[0], sample_rate=16000) as audio:
+    ...         audio.n_samples, audio.read(8000, 16000).shape
+    (32000, (8000,))
     """
 
     def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
-        integral: Any = Integral  # mypy does not take int for one of them
+        integral: Any = Integral  # mypy does not accept int as an Integral
         if not isinstance(sample_rate, integral) or sample_rate < 1:
-            raise ValueError(f"sample_rate={sample_rate!r} must be an integer above 0, in Hz")
+            raise ValueError(f"sample_rate={sample_rate!r} must be a positive integer, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
         self._source = prepare(path, self.name)
         self._open()
         native = self._reader.sample_rate
         divisor = math.gcd(native, sample_rate)
-        # `up` samples at our rate last exactly as long as `down` frames of the file.
+        # `up` samples at `sample_rate` have the same duration as `down` frames of the file.
         self._up, self._down = sample_rate // divisor, native // divisor
         self.n_samples = self._resampled_length(self._reader.n_frames)
         self.ended_early = self._reader.truncated
@@ -89,45 +100,47 @@ class AudioFile:
         self.close()
 
     def close(self) -> None:
-        """Close the file; a file object that was given stays open."""
+        """Close the file. A file object passed by the user is left open."""
         self._reader.close()
 
     def _open(self) -> None:
-        """Open the file at its first frame."""
+        """Open the file and move to its first frame."""
         try:
             self._reader = _open_reader(self._source, self.name)
-        except OSError as error:  # of a file that is there
+        except OSError as error:  # raised for existing files
             raise AudioError(self.name, error.strerror or str(error)) from error
         if self._reader.n_frames <= 0:
             self._reader.close()
-            raise AudioError(self.name, "holds no samples")
+            raise AudioError(self.name, "contains no samples")
         self._position = 0
-        #: The last frames before the position, in which the next interval may begin.
+        #: The last frames before the position, reused if the next interval overlaps with them.
         self._tail = np.empty(0, np.float32)
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """Read the samples from `start` to `stop`, counted at `sample_rate`.
+        """Read an interval of samples.
 
-        The same, to 1e-5, as that part of the whole file's samples, and no more of the
-        file is decoded than they depend on.
+        The samples equal those of the whole file in this interval to 1e-5. Only the part of the
+        file that they depend on is decoded, if the format allows it.
 
         Parameters
         ----------
-        start, stop : int
-            Indices at `sample_rate`; None reads to the end.
+        start : int, default=0
+            First sample, at `sample_rate`.
+        stop : int, default=None
+            End of the interval (exclusive), at `sample_rate`. If None, read to the end of the file.
 
         Returns
         -------
         y : float32 ndarray of shape (n_samples,)
-            Shorter than asked for where the file ends.
+            Shorter than requested at the end of the file.
 
         Raises
         ------
         AudioError
-            If samples are not finite or absurdly large, or none could be decoded.
+            If samples are not finite or implausibly large, or nothing could be decoded.
         """
         margin = 0 if self._up == self._down else RESAMPLING_MARGIN
-        # Begin where a sample of ours and a frame of the file fall together.
+        # Start where a resampled sample and a frame of the file coincide.
         step = max(0, start - math.ceil(margin * self.sample_rate)) // self._up
         first = step * self._down
         last = None
@@ -138,47 +151,47 @@ class AudioFile:
         return y[start - offset : None if stop is None else stop - offset]
 
     def _read_seconds(self, offset: float, duration: float | None) -> np.ndarray:
-        """Read an interval as ``librosa.load`` does.
+        """Read an interval like ``librosa.load``.
 
-        It begins and ends with frames of the file, rounded down, and is resampled alone, so that
-        the samples at its ends are not those of the whole file, which :meth:`read` gives.
+        Its limits are rounded down to frames of the file, and it is resampled separately, so that
+        samples near its ends differ from those that :meth:`read` returns.
         """
         rate = self._reader.sample_rate
         first = int(offset * rate)
         last = None if duration is None else first + int(duration * rate)
         y = self._read_frames(first, last)
         if not len(y) and first < self._reader.n_frames and last != first:
-            raise AudioError(self.name, "holds no samples")
+            raise AudioError(self.name, "contains no samples")
         return y
 
     def _read_frames(self, first: int, last: int | None) -> np.ndarray:
-        """Frames `first` to `last` of the file, resampled."""
+        """Read the frames from `first` to `last` and resample them."""
         y = self._decode(first, last)
         if len(y):
             peak = max(-float(y.min()), float(y.max()))
             if not math.isfinite(peak):
-                raise AudioError(self.name, "holds NaN or infinite samples")
+                raise AudioError(self.name, "contains NaN or infinite samples")
             if peak > LARGEST_SAMPLE:
-                raise AudioError(self.name, f"holds samples of {peak:.1e}, where full scale is 1")
+                raise AudioError(self.name, f"contains samples of {peak:.1e}; full scale is 1")
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
             y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
-            y = np.pad(y[:n], (0, n - min(n, len(y))))  # soxr rounds, librosa rounds up
+            y = np.pad(y[:n], (0, n - min(n, len(y))))  # soxr rounds the length, librosa rounds up
         return y
 
     def _resampled_length(self, n_frames: int) -> int:
         return -(-n_frames * self._up // self._down)
 
     def _decode(self, first: int, last: int | None) -> np.ndarray:
-        """Frames `first` to `last` of the file, mixed to mono; fewer where it ends."""
+        """Decode the frames from `first` to `last` as mono; fewer at the end of the file."""
         blocks = []
         before = self._position - first
         if 0 < before <= len(self._tail):
-            # Intervals one after the other overlap by margins: no decoder has to go back.
+            # Consecutive intervals overlap by the margins. Reusing them avoids seeking.
             blocks.append(self._tail[len(self._tail) - before :])
         else:
             before = 0
-            self._go_to(first)
+            self._seek_frame(first)
         most = BLOCK_VALUES // self._reader.n_channels
         while self._position >= first and (last is None or self._position < last):
             n = most if last is None else min(most, last - self._position)
@@ -188,14 +201,14 @@ class AudioFile:
         end = self._reader.n_frames if last is None else min(last, self._reader.n_frames)
         self.ended_early |= self._position < end - self._reader.tolerance
         y = blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
-        if before == 0 or len(y) > before:  # otherwise all of it was in the tail
+        if before == 0 or len(y) > before:  # otherwise the tail already contains all of it
             margin = math.ceil(RESAMPLING_MARGIN * self._reader.sample_rate)
             kept = min(len(y), 4 * margin + 2 * self._down)
             self._tail = y[len(y) - kept :].copy()
         return y if last is None else y[: max(0, last - first)]
 
-    def _go_to(self, frame: int) -> None:
-        """Move to a frame, or as near to it as the file goes."""
+    def _seek_frame(self, frame: int) -> None:
+        """Move to a frame, or to the end of a shorter file."""
         if self._position == frame:
             return
         if self._reader.exact_seek:
@@ -213,7 +226,7 @@ class AudioFile:
                 break
 
     def _decode_block(self, n: int) -> np.ndarray:
-        """Decode the next `n` frames, mixed to mono; fewer at the end or before damage."""
+        """Decode the next `n` frames as mono; fewer at the end of the file or before damage."""
         block = self._reader.read(n)
         if self._reader.damage is not None:
             if self._position == 0 and not len(block):
@@ -224,20 +237,20 @@ class AudioFile:
 
 
 def _open_reader(source: str | BinaryIO, name: str) -> Reader:
-    """Open a file in the first decoder that knows it: libsndfile, then ffmpeg.
+    """Open a file with libsndfile or, if that fails, with ffmpeg.
 
     Raises
     ------
     AudioError
-        If none does; the reason is that of each.
+        If neither can decode it. The message contains the reasons of both.
     """
     reader = None
     try:
-        # python-soundfile takes no name that is not UTF-8.
+        # python-soundfile does not accept names that are not valid UTF-8.
         if isinstance(source, str) and source.isprintable():
             reader = SndfileReader(source)
         else:
-            reader = SndfileReader(FileView.of(source))
+            reader = SndfileReader(FileView.from_source(source))
     except DecodingError as error:
         reason = str(error)
     else:
@@ -245,19 +258,19 @@ def _open_reader(source: str | BinaryIO, name: str) -> Reader:
             return _complete_mp3(reader, source)
         if reader.n_frames > 0:
             return reader
-    # Headers that libsndfile does not understand: an MP3 behind junk, a length that is not known.
+    # libsndfile does not support MP3 after other data and headers without a length.
     for complete in (mp3.complete, streamed.complete):
-        view = FileView.of(source)
-        if mended := complete(view):
+        view = FileView.from_source(source)
+        if repaired := complete(view):
             try:
-                return SndfileReader(mended)
+                return SndfileReader(repaired)
             except DecodingError:
-                view = mended
+                view = repaired
         view.close()
     if reader is not None:
-        return reader  # of no samples
-    view = FileView.of(source)
-    if (start := mp3.behind_tags(view)) > 0:  # ffmpeg knows them before some formats only
+        return reader  # a valid file without samples
+    view = FileView.from_source(source)
+    if (start := mp3.skip_tags(view)) > 0:  # ffmpeg skips them only before some formats
         view = view.from_byte(start)
     try:
         return FFmpegReader(view)
@@ -277,8 +290,8 @@ def _open_reader(source: str | BinaryIO, name: str) -> Reader:
 
 
 def _complete_mp3(reader: SndfileReader, source: str | BinaryIO) -> Reader:
-    """Open an MP3 again with its true length, if libsndfile's is wrong."""
-    view = FileView.of(source)
+    """Reopen an MP3 file with its true length if libsndfile's estimate is wrong."""
+    view = FileView.from_source(source)
     complete = mp3.complete(view, reader.n_frames)
     if complete is None:
         view.close()
@@ -296,58 +309,66 @@ def load_audio(
     offset: float = 0.0,
     duration: float | None = None,
 ) -> np.ndarray:
-    """Read an audio file as mono samples.
+    """Load an audio file as mono samples.
 
     Parameters
     ----------
     path : str, pathlib.Path, or binary file object
-        wav, au, flac, ogg, mp3, aiff and whatever else libsndfile reads, and with the extra
-        ``skgenre[av]`` m4a, aac, wma and whatever else ffmpeg reads; any rate, number of
-        channels (averaged) and sample format. A file object is read from its start, one that
-        cannot seek from where it stands.
+        The file, in any format that libsndfile reads (wav, au, flac, ogg, mp3, aiff, ...) or, with
+        the extra ``skgenre[av]``, ffmpeg (m4a, aac, wma, ...). Channels are averaged. File objects
+        are read from their start or, if they do not support seeking, from their current position.
     sample_rate : int, default=22050
-        Rate of the result, in Hz.
+        Target sample rate in Hz.
     offset : float, default=0.0
-        Where to begin, in seconds; as in librosa, rounded down to a frame of the file.
+        Start of the interval to read in seconds. As in librosa, it is rounded down to a frame of
+        the file.
     duration : float, default=None
-        How much to read, in seconds; None reads to the end. No more is decoded than needed.
+        Duration of the interval to read in seconds. If None, read to the end of the file.
 
     Returns
     -------
     y : float32 ndarray of shape (n_samples,)
-        Equal to ``librosa.load(path, sr=sample_rate, offset=offset, duration=duration)`` to
-        1e-5.
+        Mono samples. They equal ``librosa.load(path, sr=sample_rate, offset=offset,
+        duration=duration)`` to 1e-5.
 
     Raises
     ------
     AudioError
-        If the file is missing, a folder, empty, corrupt, or holds no, non-finite or absurdly large
-        samples; or if a file object gives no bytes, since it is open as text, say.
+        If the file is missing, empty, a folder, corrupt, or has no samples or samples that are not
+        finite or implausibly large, or if a file object does not return bytes, for example because
+        it was opened in text mode.
     TypeError
         If `path` is neither a path nor a file object.
     ValueError
-        If `offset` or `duration` is negative or not finite, or `sample_rate` no integer above 0.
+        If `offset` or `duration` is negative or not finite, or `sample_rate` is not a positive
+        integer.
 
     Warns
     -----
     UserWarning
-        If the file ends before its header says; it is used as far as it goes.
+        If the file is shorter than its header states. The part that could be decoded is returned.
 
     Examples
     --------
-    >>> import skgenre
-    >>> y = skgenre.load_audio("song.mp3", duration=30)  # doctest: +SKIP
+    >>> import tempfile
+    >>> from skgenre import load_audio
+    >>> from skgenre.datasets import make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=1, duration=2, random_state=0, folder=folder)
+    ...     load_audio(tracks.data[0], duration=0.5).shape
+    (11025,)
     """
     for seconds in (offset, 0.0 if duration is None else duration):
         if not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(
-                f"offset={offset!r} and duration={duration!r} must not be negative or infinite"
+                f"offset={offset!r} and duration={duration!r} must be finite and must not be "
+                "negative"
             )
     with AudioFile(path, sample_rate) as audio:
         y = audio._read_seconds(offset, duration)
         if audio.ended_early:
             warnings.warn(
-                f"{audio.name} ends early (truncated?) and is used as far as it goes",
+                f"{audio.name} ends early (truncated file?); only the decoded part is used",
                 UserWarning,
                 stacklevel=2,
             )

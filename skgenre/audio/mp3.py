@@ -1,8 +1,9 @@
-"""MP3 files of which libsndfile would read a part, or nothing.
+"""Workarounds for MP3 files that libsndfile reads incompletely or not at all.
 
-Without a Xing header libsndfile takes the first frame's bit rate for that of all frames, and
-stops where the file would end then. It does not recognise a file that begins with anything but a
-frame or a tag. A view of the file that begins with such a header mends both.
+For files without a Xing header, libsndfile assumes that all frames have the bit rate of the first,
+and stops at the length computed from it. It also does not recognize files that start with
+anything but a frame or a tag. Both problems are solved by presenting the file to libsndfile with a
+Xing header in front of its first frame.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from .readers import FileView
 
-#: Layer III, kbit/s: MPEG-1 and the later ones with lower rates (ISO 11172-3, 13818-3).
+#: Bit rates of Layer III in kbit/s: MPEG-1, and MPEG-2/2.5 (ISO 11172-3, 13818-3).
 _BIT_RATES = (
     (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -23,33 +24,33 @@ _SAMPLE_RATES = {
     0b00: (11025, 12000, 8000),
 }
 
-#: Samples by which libsndfile's length may be wrong and is still used: two frames.
+#: Accepted error of libsndfile's length in samples: two frames.
 TOLERANCE = 2 * 1152
 
-#: How a frame of Layer III begins.
+#: Start of a frame of Layer III.
 _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
 
-#: How far into a file a first frame is looked for, such as behind a picture without a tag.
+#: Bytes searched for the first frame, which may follow other data such as a picture.
 _MOST_JUNK = 1 << 20
 
-#: How far a next frame is looked for where there should be one.
+#: Bytes searched for the next frame if it is not where it is expected.
 _MOST_DAMAGE = 1 << 16
 
-#: As many frames in a row are no accident.
+#: Number of consecutive frames that identify MP3 data.
 _IN_A_ROW = 4
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """What the four bytes at the start of a frame say."""
+    """Header of a frame, its first four bytes."""
 
     length: int
     mpeg1: bool
     mono: bool
 
     @classmethod
-    def at(cls, data, i: int) -> _Frame | None:
-        """Read the frame at a place; None if there is none of Layer III."""
+    def parse(cls, data, i: int) -> _Frame | None:
+        """Parse the frame header at offset `i`; return None if it is not one of Layer III."""
         if i + 4 > len(data) or data[i] != 0xFF or data[i + 1] & 0xE6 != 0xE2:
             return None
         version, bits = data[i + 1] >> 3 & 3, data[i + 2]
@@ -64,36 +65,37 @@ class _Frame:
 
     @property
     def header_length(self) -> int:
-        """Bytes before a Xing header in a frame: its own four and the side information."""
+        """Number of bytes before a Xing header: the frame header and the side information."""
         if self.mpeg1:
             return 4 + (17 if self.mono else 32)
         return 4 + (9 if self.mono else 17)
 
 
 def complete(file: FileView, believed: int | None = None) -> FileView | None:
-    """View an MP3 file so that libsndfile reads all of it.
+    """Create a view of an MP3 file that libsndfile reads completely.
 
     Parameters
     ----------
     file : FileView
-        The file from its start.
+        The file, viewed from its first byte.
     believed : int, default=None
-        Number of frames of sound that libsndfile finds; None if it does not know the format.
+        Number of samples per channel that libsndfile reports; None if it does not recognize the
+        format.
 
     Returns
     -------
     view : FileView or None
-        None if the file is no MP3, or is read in full as it is. With a header of ours, the
-        529 samples before the decoder has settled are left out, as with an encoder's.
+        None if the file is not MP3 or libsndfile reads it completely without help. With the added
+        header, the decoder discards its first 529 samples, as for files with an encoder's header.
     """
-    begin = behind_tags(file)
-    for most in (_MOST_DAMAGE, _MOST_JUNK):  # nearly always there is none
+    begin = skip_tags(file)
+    for most in (_MOST_DAMAGE, _MOST_JUNK):  # the first is nearly always enough
         file.seek(begin)
         data = file.read(most + _MOST_DAMAGE)
         start = _first_frame(data, 0, most)
         if start is not None:
             break
-    first = None if start is None else _Frame.at(data, start)
+    first = None if start is None else _Frame.parse(data, start)
     if start is None or first is None:
         return None
     has_length = data[start + first.header_length :][:4] in (b"Xing", b"Info")
@@ -109,7 +111,7 @@ def complete(file: FileView, believed: int | None = None) -> FileView | None:
 
 
 def _count_frames(file: FileView, start: int) -> int:
-    """Walk from frame to frame, over what is none, in windows of the file."""
+    """Count the frames, skipping data in between, reading the file piece by piece."""
     n_frames, i, data = 0, 0, b""
     while True:
         if len(data) - i < 2 * _MOST_DAMAGE and (i or not data):
@@ -118,7 +120,7 @@ def _count_frames(file: FileView, start: int) -> int:
             data, i = file.read(16 * _MOST_DAMAGE), 0
         if i >= len(data):
             return n_frames
-        frame = _Frame.at(data, i)
+        frame = _Frame.parse(data, i)
         if frame is not None:
             n_frames += 1
             i += frame.length
@@ -128,8 +130,8 @@ def _count_frames(file: FileView, start: int) -> int:
             return n_frames
 
 
-def behind_tags(file: FileView) -> int:
-    """Find the byte behind the ID3 tags that a file begins with."""
+def skip_tags(file: FileView) -> int:
+    """Return the offset of the first byte after the leading ID3 tags."""
     i = 0
     while True:
         file.seek(i)
@@ -143,10 +145,10 @@ def behind_tags(file: FileView) -> int:
 
 
 def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
-    """Find where the next frames in a row begin, from `i` on and `most` bytes further."""
+    """Find `_IN_A_ROW` consecutive frames starting within `most` bytes from `i`."""
     for found in _SYNC.finditer(data, i, i + most):
         at, n = found.start(), 0
-        while n < _IN_A_ROW and (frame := _Frame.at(data, at)) is not None:
+        while n < _IN_A_ROW and (frame := _Frame.parse(data, at)) is not None:
             at, n = at + frame.length, n + 1
         if n == _IN_A_ROW or (n and at == len(data)):
             return found.start()
@@ -154,12 +156,12 @@ def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
 
 
 def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
-    """Make a frame of silence that says how many follow, such as encoders put first."""
-    # No checksum; 128 or 64 kbit/s, long enough at every rate; no padding.
+    """Create a silent frame with a Xing header that contains the number of frames."""
+    # No checksum or padding; 128 or 64 kbit/s is long enough at every sample rate.
     header = bytes([header[0], header[1] | 1, (9 if first.mpeg1 else 8) << 4 | header[2] & 0x0C])
     mode = bytes([0xC0 if first.mono else 0])
-    frame = _Frame.at(header + mode, 0)
-    assert frame is not None  # made of a frame's header
+    frame = _Frame.parse(header + mode, 0)
+    assert frame is not None  # built from the header of a valid frame
     body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
     side = bytes(first.header_length - 4)
     start = header + mode + side + body

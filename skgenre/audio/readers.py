@@ -1,7 +1,7 @@
-"""Decoders behind one interface, each with its own position in the file.
+"""Decoders with a common interface.
 
-:class:`Reader` is the interface, :class:`SndfileReader` decodes with libsndfile, and
-:class:`FileView` lets several readers use one file object without moving each other.
+:class:`Reader` is the interface and :class:`SndfileReader` decodes with libsndfile.
+:class:`FileView` gives each reader its own position in a shared file object.
 """
 
 from __future__ import annotations
@@ -17,53 +17,53 @@ import soundfile
 
 from .sources import end_of, lock_of
 
-#: How libsndfile logs a chunk whose header promises more bytes than the file has.
+#: libsndfile's log line for a chunk whose header states more bytes than the file contains.
 _PROMISED = re.compile(r"^\s*(?:data|SSND|Data Size|riff)\s*:\s*(\d+) \(should be (\d+)\)", re.M)
 
-#: Sizes from here on mark a stream of unknown length, not a truncated file.
+#: Chunk sizes from this value on mean an unknown length, not a truncated file.
 _UNKNOWN_SIZE = 0xFFFFFF00
 
-#: libsndfile's words that mislead, and what they mean of a file that exists and can be opened.
+#: Replacements for misleading or uninformative messages of libsndfile.
 _WORDS = {
-    # Of a name that ends in .mp3.
+    # Raised for existing files with the suffix .mp3.
     "File does not exist or is not a regular file (possibly a pipe?)": "no MPEG audio found in it",
     "Format not recognised": "unknown format",
-    "Internal error : SF_INFO struct incomplete": "its header is incomplete",
+    "Internal error : SF_INFO struct incomplete": "the header is incomplete",
     "No Error": "no reason given",
-    "Supported file format but file is malformed": "its header is malformed",
+    "Supported file format but file is malformed": "the header is malformed",
     "Supported file format but unsupported encoding": "known format, unknown encoding",
     "System error": "the system could not read it",
-    "Unspecified internal error": "its header is malformed",
+    "Unspecified internal error": "the header is malformed",
     "": "no reason given",
 }
 
 
 def _reason(error: Exception) -> str:
-    """Say why libsndfile refuses a file."""
+    """Return libsndfile's reason for rejecting a file."""
     words = getattr(error, "error_string", None)
     words = (str(error) if words is None else words).strip().rstrip(".")
     return _WORDS.get(words, words)
 
 
 class DecodingError(Exception):
-    """A decoder refuses a file; the message is the decoder's reason."""
+    """Exception raised when a decoder rejects a file; the message is its reason."""
 
 
 class Reader(ABC):
-    """One open file in one decoder.
+    """An audio file opened by a decoder.
 
     Attributes
     ----------
     sample_rate, n_channels, n_frames : int
-        As the header states them; the file may end earlier.
+        According to the header; the file may be shorter.
     tolerance : int
-        Number of frames by which `n_frames` may be off.
+        Accepted error of `n_frames`.
     exact_seek : bool
-        Whether frames after a seek equal those of plain decoding.
+        Whether seeking yields the same frames as decoding from the start.
     truncated : bool
-        Whether the header promises more than the file holds.
+        Whether the header states more data than the file contains.
     damage : str or None
-        Why decoding stopped before the end, once it has.
+        Why decoding stopped early, if it did.
     """
 
     sample_rate: int
@@ -76,47 +76,48 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, n: int) -> np.ndarray:
-        """Decode the next `n` frames, mixed to mono.
+        """Decode the next `n` frames as mono.
 
         Returns
         -------
         y : float32 ndarray of shape (n_frames,)
-            Shorter at the end of the file and before damage.
+            Shorter at the end of the file or before damage.
         """
 
     def seek(self, frame: int) -> int:
-        """Move to a frame and return the position reached, if `exact_seek`.
+        """Move to a frame and return the new position. Only supported if `exact_seek` is True.
 
         Raises
         ------
         DecodingError
-            If damage prevents it.
+            If the file is damaged.
         """
-        raise NotImplementedError(f"{type(self).__name__} reads from start to end")
+        raise NotImplementedError(f"{type(self).__name__} does not support seeking")
 
     @abstractmethod
     def close(self) -> None:
-        """Close the decoder and whatever it opened."""
+        """Close the decoder and the files that it opened."""
 
 
 class FileView(io.RawIOBase):
-    """Read-only view of a file object from `start` on, with a position of its own.
+    """Read-only view of a file object, with an independent position.
 
     Parameters
     ----------
     file : binary file object
-        Seekable. Left open unless `owned`.
+        A seekable file, left open unless `owned` is True.
     start : int, default=0
-        First byte of `file` to show.
+        Offset in `file` at which the view starts.
     head : bytes, default=b""
-        Bytes to show before it.
+        Bytes that precede those of `file` in the view.
     owned : bool, default=False
-        Close `file` with the view.
+        Whether to close `file` with the view.
 
     Attributes
     ----------
     failure : str or None
-        What `file` raised, once it has; the view ends there. Decoders in C cannot pass it on.
+        Message of an exception raised by `file`, if any. The view ends at that point, because
+        decoders in C cannot propagate exceptions.
     """
 
     failure: str | None = None
@@ -132,14 +133,14 @@ class FileView(io.RawIOBase):
         self._position = 0
 
     @classmethod
-    def of(cls, source: str | BinaryIO) -> FileView:
-        """View a path, opened for this view alone, or a file object."""
+    def from_source(cls, source: str | BinaryIO) -> FileView:
+        """View a path, which is opened and owned by the view, or a file object."""
         if isinstance(source, str):
             return cls(open(source, "rb"), owned=True)
         return cls(source)
 
     def from_byte(self, start: int, head: bytes = b"") -> FileView:
-        """View the same file from another byte on; takes over the file."""
+        """View the same file from another byte on; ownership moves to the new view."""
         view = FileView(self._file, start, head, owned=self._owned)
         self._owned = False
         return view
@@ -157,8 +158,8 @@ class FileView(io.RawIOBase):
     def readinto(self, buffer) -> int:
         target = memoryview(buffer).cast("B")
         filled = 0
-        # A file object may return less than it is asked for before its end; decoders take that
-        # for the end.
+        # File objects may return fewer bytes than requested before their end, which decoders
+        # would take for the end.
         while filled < len(target) and (part := self._read_part(len(target) - filled)):
             target[filled : filled + len(part)] = part
             filled += len(part)
@@ -172,7 +173,7 @@ class FileView(io.RawIOBase):
             with self._lock:
                 self._file.seek(self._start + self._position - len(self._head))
                 return self._file.read(n)
-        except Exception as error:  # whatever the user's file object raises
+        except Exception as error:  # file objects of users may raise anything
             self.failure = str(error) or type(error).__name__
             return b""
 
@@ -183,10 +184,10 @@ class FileView(io.RawIOBase):
 
 
 class _SoundFile(soundfile.SoundFile):
-    """A sound file whose reads do not seek.
+    """A SoundFile that does not seek when reading.
 
-    python-soundfile seeks a seekable file to its current position after each read, which
-    disturbs libsndfile's MP3 decoder: later samples differ.
+    python-soundfile seeks to the current position after each read, which changes the samples that
+    libsndfile's MP3 decoder returns afterwards.
     """
 
     def seekable(self) -> bool:
@@ -194,24 +195,24 @@ class _SoundFile(soundfile.SoundFile):
 
 
 class SndfileReader(Reader):
-    """Decode with libsndfile.
+    """Decode a file with libsndfile.
 
     Parameters
     ----------
-    source : str or binary file object
-        A path, or a file object that the reader closes if it is a :class:`FileView`.
+    source : str or FileView
+        A path, or a view, which is closed with the reader.
 
     Raises
     ------
     DecodingError
-        If libsndfile does not know the format.
+        If libsndfile rejects the file.
     """
 
     def __init__(self, source: str | FileView):
         self._view = source if isinstance(source, FileView) else None
         file: str | FileView | int = source
         if isinstance(source, str) and source.lower().endswith(".raw"):
-            # By that ending python-soundfile expects a format instead of detecting it.
+            # For this suffix, python-soundfile requires a format instead of detecting it.
             file = os.open(source, os.O_RDONLY)
         try:
             self._file = _SoundFile(file)
@@ -220,25 +221,25 @@ class SndfileReader(Reader):
         self.sample_rate = self._file.samplerate
         self.n_channels = self._file.channels
         self.n_frames = self._file.frames
-        # Also within a WAV file, where libsndfile guesses the length as it does elsewhere.
+        # MP3 data in a WAV file are included; libsndfile estimates their length in the same way.
         self.is_mp3 = self._file.format == "MP3" or self._file.subtype == "MPEG_LAYER_III"
         self.exact_seek = not self.is_mp3 and self._file.format != "OGG"
         self.truncated = any(
             int(found) < int(promised) < _UNKNOWN_SIZE
             for promised, found in _PROMISED.findall(self._file.extra_info)
         )
-        # 16-bit samples are read as they are and scaled here, several times as fast as
-        # libsndfile does it.
+        # Scaling 16-bit samples here is several times as fast as in libsndfile. Its FLAC decoder
+        # is excluded because damaged frames are detected by NaN.
         self._integers = self._file.subtype == "PCM_16" and self._file.format != "FLAC"
 
     def read(self, n: int) -> np.ndarray:
         shape = n, self.n_channels
-        # Frames that damage keeps from being decoded stay NaN; plain samples simply end.
+        # Frames that cannot be decoded stay NaN. Uncompressed samples end instead.
         block = np.empty(shape, np.int16) if self._integers else np.full(shape, np.nan, np.float32)
         try:
             block = self._file.read(out=block)
         except soundfile.LibsndfileError as error:
-            # What was decoded before the damage counts; libsndfile does not say how much.
+            # Keep what was decoded before the damage; libsndfile does not report how much.
             block = block[: np.isnan(block[:, 0]).argmax()]
             self.damage = _reason(error)
         self.damage = self._failure or self.damage
@@ -249,7 +250,7 @@ class SndfileReader(Reader):
     def seek(self, frame: int) -> int:
         try:
             return self._file.seek(min(frame, self.n_frames))
-        except soundfile.LibsndfileError as error:  # as after damage in a FLAC file
+        except soundfile.LibsndfileError as error:  # for example after damage in a FLAC file
             raise DecodingError(_reason(error)) from error
 
     @property

@@ -1,4 +1,4 @@
-"""What a user gives for a track -> a path that can be opened, or a file object that can seek."""
+"""Validation of paths and file objects passed by the user."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ from typing import BinaryIO
 from .._paths import expand
 from .errors import AudioError
 
-#: A lock for each file object that is in use, by its id: two threads may be given the same one.
+#: Locks of the file objects in use by id, because threads may share a file object.
 _LOCKS: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
 _LOCKS_LOCK = threading.Lock()
 
 
 def lock_of(file: BinaryIO) -> threading.Lock:
-    """Lock to hold while the position of a file object matters."""
+    """Return the lock that protects the position of a file object."""
     with _LOCKS_LOCK:
         return _LOCKS.setdefault(id(file), threading.Lock())
 
 
 def name_of(path: str | os.PathLike | BinaryIO) -> str:
-    """Path of a file, or the name of a file object."""
+    """Return the path of a file, or the name of a file object."""
     if isinstance(path, str | os.PathLike):
         return os.fsdecode(path)
     return str(getattr(path, "name", None) or repr(path))
 
 
 def prepare(path: str | os.PathLike | BinaryIO, name: str) -> str | BinaryIO:
-    """Check what is wrong with a track before a decoder looks at it.
+    """Check that a file can be read, before it is passed to a decoder.
 
     Parameters
     ----------
     path : str, path-like, or file object
-        As the user gave it.
+        As passed by the user.
     name : str
-        What errors call it.
+        Name used in error messages.
 
     Returns
     -------
     source : str or binary file object
-        The path of a regular file, or a file object that can seek.
+        Path of a regular file, or a seekable file object.
 
     Raises
     ------
     TypeError
-        If it is neither a path nor a file object.
+        If `path` is neither a path nor a file object.
     AudioError
         If the file cannot be read.
     """
@@ -66,7 +66,7 @@ def prepare(path: str | os.PathLike | BinaryIO, name: str) -> str | BinaryIO:
 
 
 def _check_regular(path: str, name: str) -> None:
-    """Raise an AudioError for what cannot be a sound, before libsndfile's vaguer words."""
+    """Raise AudioError for unusable paths, with clearer messages than those of libsndfile."""
     try:
         status = os.stat(path)
     except FileNotFoundError:
@@ -84,7 +84,7 @@ def _check_regular(path: str, name: str) -> None:
 
 
 def _seekable(file: BinaryIO, name: str) -> BinaryIO:
-    """Check a file object; one that cannot seek, such as a pipe, is read into memory."""
+    """Check a file object; read it into memory if it does not support seeking."""
     if inspect.iscoroutinefunction(file.read):
         raise AudioError(
             name,
@@ -99,17 +99,17 @@ def _seekable(file: BinaryIO, name: str) -> BinaryIO:
         if isinstance(content, str):
             raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
         if not isinstance(content, bytes | bytearray | memoryview):
-            raise AudioError(name, f"its read() gives {type(content).__name__}, not bytes")
+            raise AudioError(name, f"its read() returns {type(content).__name__}, not bytes")
         if not seekable:
             file = io.BytesIO(content)
         with lock_of(file):
             empty = end_of(file) == 0
     except AudioError:
         raise
-    except Exception as error:  # whatever the user's file object raises
+    except Exception as error:  # file objects of users may raise anything
         raise AudioError(name, f"cannot be read ({str(error) or type(error).__name__})") from error
     if empty:
-        again = "" if seekable else "; a stream gives its bytes only once"
+        again = "" if seekable else "; a stream can be read only once"
         raise AudioError(name, f"is empty (0 bytes){again}")
     return file
 
@@ -119,12 +119,12 @@ def _can_seek(file: BinaryIO) -> bool:
         return False
     try:
         file.seek(0, io.SEEK_END)
-    except (OSError, NotImplementedError):  # it says it can, and cannot
+    except (OSError, NotImplementedError):  # despite seekable() returning True
         return False
     return True
 
 
 def end_of(file: BinaryIO) -> int:
-    """Length of a file object; moves its position."""
+    """Return the length of a file object; changes its position."""
     end = file.seek(0, io.SEEK_END)
-    return file.tell() if end is None else end  # not all return it
+    return file.tell() if end is None else end  # some file objects return None

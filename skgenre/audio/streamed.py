@@ -1,8 +1,8 @@
-"""WAV and AU files whose headers were written before their length was known.
+"""Workaround for WAV and AU files whose header does not contain their length.
 
-Programs that write to a pipe put 0 or the highest number there. libsndfile understands the
-highest one in WAV and AU, and takes 0 at its word; a view of the file with the one in place of the
-other mends that.
+Programs that write to a pipe set the length to 0 or to the largest number. libsndfile handles the
+largest number, but takes 0 literally. The file is therefore presented to it with 0 replaced by the
+largest number.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from collections.abc import Iterator
 
 from .readers import FileView
 
-#: A name in printable ASCII, and a size.
+#: Header of a chunk: a name in printable ASCII and a size.
 _CHUNK = re.compile(rb"[ -~]{4}.{4}", re.DOTALL)
 
-#: No file has as many.
+#: Maximum number of chunks to look at.
 _MOST_CHUNKS = 1000
 
 _UNKNOWN = b"\xff\xff\xff\xff"
 
 
 def complete(file: FileView) -> FileView | None:
-    """View a file without a length so that libsndfile reads it to its end.
+    """Create a view of a file without a length that libsndfile reads to its end.
 
     Parameters
     ----------
     file : FileView
-        The file from its start, in which libsndfile finds no samples.
+        The file, viewed from its first byte. libsndfile found no samples in it.
 
     Returns
     -------
     view : FileView or None
-        None if that is not what is wrong with it.
+        None if a missing length is not the problem.
     """
     start = _bytes(file, 0, 12)
     if start[:4] == b".snd" and start[8:] == bytes(4):
@@ -43,20 +43,20 @@ def complete(file: FileView) -> FileView | None:
         if name == b"data":
             if size not in (0, 0xFFFFFFFF) or _ends_with_chunks(file, i + 8):
                 return None
-            # As RIFF, of which no other length counts.
+            # RIFF, unlike RF64, has no other length.
             return file.from_byte(i + 8, b"RIFF" + _bytes(file, 4, i - 4) + b"data" + _UNKNOWN)
     return None
 
 
 def _ends_with_chunks(file: FileView, i: int) -> bool:
-    """Whether there are other chunks, such as tags, instead of samples."""
+    """Check whether other chunks, such as tags, follow instead of samples."""
     for start, _, size in _chunks(file, i):
         i = start + 8 + size + size % 2
     return not _bytes(file, i, 1) and bool(_bytes(file, i - 2, 1))
 
 
 def _chunks(file: FileView, i: int) -> Iterator[tuple[int, bytes, int]]:
-    """Yield the place, name and size of each chunk from a place on, to what is none."""
+    """Yield offset, name and size of each chunk from offset `i` on, up to invalid data."""
     for _ in range(_MOST_CHUNKS):
         chunk = _bytes(file, i, 8)
         if not _CHUNK.fullmatch(chunk):

@@ -1,4 +1,4 @@
-"""Collections of tracks: folders, tables, GTZAN from local files, and synthetic ones."""
+"""Loading of music collections, and generation of synthetic ones."""
 
 from ._duplicates import find_duplicates
 from ._folder import list_audio, load_folder

@@ -1,4 +1,4 @@
-"""What the loaders of collections share."""
+"""Utilities shared by the loaders of collections."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from sklearn.utils import Bunch
 
 
 def check_min_tracks(min_tracks: Any) -> None:
-    """Refuse a number of tracks that is none.
+    """Validate `min_tracks`.
 
     Raises
     ------
     ValueError
-        If it is no integer of at least 1.
+        If it is not a positive integer.
     """
     if not isinstance(min_tracks, Integral) or min_tracks < 1:
         raise ValueError(f"min_tracks={min_tracks!r} must be an integer of at least 1")
@@ -32,32 +32,33 @@ def make_collection(
     excluded: list[str] | None = None,
     **more,
 ) -> Bunch:
-    """Collect tracks into a Bunch, without those of genres that have too few.
+    """Create a Bunch of tracks, excluding genres with too few tracks.
 
     Parameters
     ----------
     data : list of str
-        Paths.
+        Paths of the tracks.
     target, groups : sequence of str
-        Genre and group of each.
+        Genre and group of each track.
     where : str
-        What to call the collection in errors.
+        Name of the collection in error messages.
     min_tracks : int
-        Least number of tracks of a genre.
+        Minimum number of tracks per genre.
     excluded : list of str, default=None
-        Paths that are left out already.
+        Paths that have already been excluded.
     **more : ndarray of shape (n_tracks,)
-        Further attributes, a value for each track.
+        Further attributes of the tracks.
 
     Returns
     -------
     tracks : Bunch
-        With ``data``, ``target``, ``target_names``, ``groups``, ``excluded`` and those of `more`.
+        With ``data``, ``target``, ``target_names``, ``groups``, ``excluded`` and the further
+        attributes.
 
     Raises
     ------
     ValueError
-        If no genre has as many tracks.
+        If no genre has at least `min_tracks` tracks.
     """
     target = np.asarray(target, dtype=str)
     counts = Counter(target.tolist())
@@ -65,8 +66,8 @@ def make_collection(
     if not keep.any():
         listed = ", ".join(f"{genre} {n}" for genre, n in sorted(counts.items()))
         raise ValueError(
-            f"No genre of {where} has min_tracks={min_tracks} tracks; it has {listed}. Use a "
-            "smaller number."
+            f"No genre of {where} has at least min_tracks={min_tracks} tracks; it has {listed}. "
+            "Use a smaller min_tracks."
         )
     return Bunch(
         data=[path for path, kept in zip(data, keep, strict=True) if kept],

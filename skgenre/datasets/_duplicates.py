@@ -1,4 +1,4 @@
-"""Recordings that occur twice in a collection, by fingerprints of log-mel spectra."""
+"""Detection of duplicate recordings by fingerprints of log-mel spectra."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ..features.spectra import band_powers, mel_bands, to_decibels
 
 _SAMPLE_RATE, _N_FFT, _HOP = 22050, 2048, 1024
 
-#: Few and wide bands that every codec keeps.
+#: A few wide mel bands within the frequency range that all codecs preserve.
 _N_MELS, _FMIN, _FMAX = 16, 100.0, 8000.0
 
-#: Level below a track's loudest band at which it is cut off: codecs differ in what is below.
+#: Levels are clipped this far below the loudest band, because codecs differ in quieter bands.
 _TOP_DB = 60.0
 
-#: Share of a track's mean energy below which a part of it is taken for silence.
+#: Parts with less energy than this proportion of the mean of the track are considered silent.
 _SILENCE = 0.01
 
 _COLUMNS = ["first", "second", "offset", "overlap", "similarity"]
@@ -41,59 +41,66 @@ def find_duplicates(
     on_error: str = "raise",
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Find recordings that a collection holds twice, under whatever names and formats.
+    """Find recordings that occur more than once in a collection.
 
-    A recording on both sides of a split leaks: a model recognises it. Copies are found after
-    MP3 at 128 kbit/s, a change of level, a filter, and cuts at either end. Other performances
-    of the same piece are not duplicates, and copies at another speed or pitch are not found.
+    If a recording is on both sides of a split, scores are inflated, because models recognize it.
+    Copies are found despite MP3 encoding at 128 kbit/s, changes of level, filters, and cuts at
+    either end. Other performances of the same piece do not count as duplicates. Copies with a
+    different speed or pitch are not found.
 
     Parameters
     ----------
     paths : sequence of str, path-like or file objects
         The tracks.
     threshold : float, default=0.5
-        Least similarity of a pair, above 0 and at most 1. Different recordings of GTZAN stay
-        below 0.2, and copies as above are above 0.7.
+        Minimum similarity of a pair, above 0 and at most 1. On GTZAN, different recordings have
+        similarities below 0.2, and copies as described above have similarities above 0.7.
     min_overlap : float, default=10.0
-        Seconds that two tracks have in common at least; of a shorter track, the whole. Below
-        some 3 s similarities are high by chance.
+        Minimum overlap of two tracks in seconds, or the whole track if it is shorter. Overlaps
+        below about 3 s lead to high similarities by chance.
     duration : float or None, default=60.0
-        Seconds to read from the start of each track. None reads all, which also finds an
-        excerpt from the middle of a longer track, and takes more memory and time.
+        Number of seconds to read from the start of each track. If None, whole tracks are read,
+        which also finds excerpts from the middle of longer tracks but takes more memory and time.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or are shorter than 3 s: an error that lists
-        them, or a warning, and they are in no pair.
+        How to handle tracks that cannot be read or are shorter than 3 s: raise an error that lists
+        them, or exclude them with a warning.
     n_jobs : int, default=None
-        Threads, as in joblib.
+        Number of threads; see :class:`joblib.Parallel`.
 
     Returns
     -------
     pairs : DataFrame of shape (n_pairs, 5)
-        Most similar first, with the columns ``first`` and ``second``, paths in the order of
-        `paths`; ``offset``, where the second begins in the first, in seconds to about 0.05,
-        negative if it begins earlier; ``overlap``, the seconds compared; and ``similarity``,
-        at most 1.
+        Pairs of duplicates in decreasing order of similarity, with the following columns.
+
+        first, second
+            The tracks, in the order of `paths`.
+        offset
+            Start of the second track in the first in seconds, accurate to about 0.05 s. Negative
+            if the second track starts earlier.
+        overlap
+            Length of the compared parts in seconds.
+        similarity
+            Similarity of the compared parts, at most 1.
 
     Raises
     ------
     TypeError
         If `paths` is a single path.
     ValueError
-        If tracks cannot be used and `on_error` is ``"raise"``, or `threshold`, `min_overlap`,
-        `duration` or `on_error` is not among the above.
+        If a parameter is invalid, or if ``on_error="raise"`` and some tracks cannot be used.
 
     Warns
     -----
     UserWarning
-        If tracks cannot be used and `on_error` is ``"warn"``.
+        If ``on_error="warn"`` and some tracks cannot be used.
 
     Notes
     -----
-    A fingerprint is the log-mel spectrum in 16 bands from 100 to 8,000 Hz, 22 frames a second,
-    differenced over neighbouring bands and over time, as in [1]_ but with numbers in place of
-    their signs. Level and filters change none of it. Two fingerprints are compared by their
-    normalised correlation at all offsets. The time grows with the square of the number of
-    tracks: 140 of 30 s take seconds, 1,000 minutes.
+    A fingerprint is the log-mel spectrogram in 16 bands from 100 to 8,000 Hz at 22 frames per
+    second, differenced between neighboring bands and over time. Unlike in [1]_, the values are
+    kept instead of only their signs. Fingerprints are invariant to level and largely to filters.
+    Two fingerprints are compared by their normalized cross-correlation at all offsets. The time is
+    quadratic in the number of tracks: 140 tracks of 30 s take seconds, 1,000 take minutes.
 
     References
     ----------
@@ -125,8 +132,8 @@ def find_duplicates(
     prints = threads(delayed(_read)(path, duration) for path in paths)
     _report([found for found in prints if isinstance(found, AudioError)], len(paths), on_error)
     known = [i for i, found in enumerate(prints) if not isinstance(found, AudioError)]
-    # Longest first: each is then compared with those as long or shorter, at one length of the
-    # transform, and short tracks do not pay for the length of others.
+    # Compare each track with those of equal or shorter length, so that the length of the FFT
+    # depends only on the longer track of a pair.
     known.sort(key=lambda i: -len(prints[i]))
     least = max(1, round(min_overlap * _SAMPLE_RATE / _HOP))
     found: list[tuple] = []
@@ -145,7 +152,7 @@ def find_duplicates(
 
 
 def _read(path, duration: float | None) -> np.ndarray | AudioError:
-    """Fingerprint of a file, or why there is none."""
+    """Return the fingerprint of a file, or the error if it cannot be used."""
     try:
         y = load_audio(path, sample_rate=_SAMPLE_RATE, duration=duration)
         if len(y) < SHORTEST * _SAMPLE_RATE:
@@ -160,7 +167,7 @@ def _read(path, duration: float | None) -> np.ndarray | AudioError:
 
 
 def fingerprint(y: np.ndarray) -> np.ndarray:
-    """Compute what stays of samples under changes of level, filter and codec.
+    """Compute a fingerprint that is robust to changes of level, filters and codecs.
 
     Parameters
     ----------
@@ -170,6 +177,7 @@ def fingerprint(y: np.ndarray) -> np.ndarray:
     Returns
     -------
     fingerprint : float32 ndarray of shape (n_frames, 15)
+        Log-mel spectrogram, differenced over bands and time.
     """
     bands = mel_bands(_SAMPLE_RATE, _N_FFT, _N_MELS, _FMIN, _FMAX)
     [[power]] = band_powers([y], [bands], n_fft=_N_FFT, hop_length=_HOP)
@@ -181,23 +189,23 @@ def _report(failures: list[AudioError], n_tracks: int, on_error: str) -> None:
     if failures:
         message = f"{len(failures)} of {n_tracks} tracks cannot be used:\n{listing(failures)}"
         if on_error == "raise":
-            raise ValueError(f"{message}\nLeave them out, or set on_error='warn'.")
-        warn(f"{message}\nThey are in no pair.")
+            raise ValueError(f"{message}\nRemove them, or set on_error='warn'.")
+        warn(f"{message}\nThey are excluded from the comparison.")
 
 
 def _transform_length(n_frames: int) -> int:
-    """Length at which the correlation of two prints does not wrap, a power of two."""
+    """Return the FFT length for a linear cross-correlation, a power of two."""
     return 1 << (2 * n_frames - 1).bit_length()
 
 
 def _equal_lengths(lengths: list[int]) -> list[slice]:
-    """Find runs of equal numbers."""
+    """Return slices of the runs of equal numbers."""
     edges = [k for k in range(len(lengths)) if k == 0 or lengths[k] != lengths[k - 1]]
     return [slice(*pair) for pair in pairwise([*edges, len(lengths)])]
 
 
 def _compare(i: int, others: list[int], prints, spectra, n: int, least: int) -> list[tuple]:
-    """Compare one track with others: both, offset and overlap in frames, and similarity."""
+    """Compare a track with others; return tuples (i, j, offset, overlap, similarity) in frames."""
     a = prints[i]
     energy_a = _running_energy(a)
     found = []
@@ -221,15 +229,15 @@ def _running_energy(a: np.ndarray) -> np.ndarray:
 
 
 def _energy(running: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
-    """Energy of parts; of silent ones a floor, which rounding errors do not reach."""
+    """Compute the energy of parts, with a floor for silence that avoids division by zero."""
     floor = _SILENCE * running[-1] / (len(running) - 1) * (stop - start)
     return np.maximum(running[stop] - running[start], floor) + np.finfo(np.float32).tiny
 
 
 def _in_order(paths: list, i: int, j: int, offset: int, overlap: int, similarity: float) -> tuple:
-    """Row of a pair, the earlier path first."""
+    """Return the row of a pair, with the track that comes first in `paths` first."""
     if i > j:
         i, j, offset = j, i, -offset
     second = _HOP / _SAMPLE_RATE
-    # Rounding errors may bring a copy above 1.
+    # Rounding errors can make the similarity of an exact copy exceed 1.
     return (i, j), paths[i], paths[j], offset * second, overlap * second, min(similarity, 1.0)

@@ -1,4 +1,4 @@
-"""Anybody's music folder."""
+"""Loading of music folders."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ._collections import check_min_tracks, make_collection
 from ._tags import read_tags
 from .facts import artist_groups
 
-#: Endings, in lower case, of files that are taken for audio.
+#: Suffixes of audio files, in lower case.
 AUDIO_SUFFIXES = (
     *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
     *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".wma"),
     *(".ape", ".wv", ".mka", ".ac3", ".amr", ".dsf", ".mpc", ".tta", ".webm"),
 )
 
-#: Names of folders that are no artist's, in letters alone.
+#: Folder names that do not denote an artist, without spaces and punctuation.
 _NO_ARTIST = frozenset(
     f"{name}{plural}"
     for name in (
@@ -35,28 +35,37 @@ _NO_ARTIST = frozenset(
     for plural in ("", "s")
 )
 
-#: Parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
+#: Folder names for parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
 _PART = re.compile(r"(cd|dvd|disc|disk|side|part|vol|volume)([0-9]+|[a-d]|one|two|three|four)?")
 
 
 def list_audio(folder: str | os.PathLike) -> list[str]:
-    """List the audio files in a folder and the folders in it, by their endings.
+    """List the audio files in a folder and its subfolders, identified by their suffixes.
 
     Parameters
     ----------
     folder : str or path-like
-        Links to folders in it are not followed.
+        The folder. Symbolic links to subfolders are not followed.
 
     Returns
     -------
     paths : list of str
-        Sorted. Hidden files, such as the ``._song.mp3`` that some systems leave behind, and
-        hidden folders are left out.
+        Sorted paths. Hidden folders and hidden files, such as the ``._song.mp3`` of some systems,
+        are ignored.
 
     Raises
     ------
     NotADirectoryError
-        If it is no folder.
+        If `folder` is not a folder.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skgenre.datasets import list_audio, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
+    ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
+    ['jazz/jazz.00000.wav']
     """
     folder = expand(folder)
     if not os.path.isdir(folder):
@@ -95,67 +104,66 @@ def load_folder(
     min_tracks: int = 1,
     return_X_y: bool = False,
 ) -> Bunch | tuple[list[str], np.ndarray]:
-    """List a music folder with the genre of each track; decodes no audio.
+    """Load the paths and genres of the tracks in a music folder. No audio is decoded.
 
     Parameters
     ----------
     folder : str or path-like
-        Each folder in it is a genre, and the audio files below it, at any depth, its tracks.
-        With ``genre_from="tags"`` folders mean nothing.
+        Each subfolder is a genre; its tracks are all audio files below it, at any depth. With
+        ``genre_from="tags"``, the folder structure is ignored.
     genre_from : {"folder", "tags"}, default="folder"
-        Where the genres come from. ``"tags"`` reads them from the files with mutagen, of the
-        extra ``skgenre[tags]``; the first, of a file with several.
+        Source of the genres. ``"tags"`` reads the first genre tag of each file, which requires
+        mutagen (extra ``skgenre[tags]``).
     min_tracks : int, default=1
-        Genres with fewer tracks are left out.
+        Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
+        If True, return ``(data, target)`` instead of a Bunch object.
 
     Returns
     -------
     tracks : Bunch
-        Sorted by path, with these attributes; or the first two, with `return_X_y`.
+        Dictionary-like object, sorted by path, with the following attributes. If `return_X_y` is
+        True, a tuple of the first two is returned instead.
 
         data : list of str
-            Paths, for :class:`skgenre.MFCCSegmenter`.
+            Paths, for example for :class:`skgenre.MFCCSegmenter`.
         target : ndarray of str, shape (n_tracks,)
             Genres.
         target_names : list of str
-            The genres, sorted.
+            Sorted names of the genres.
         groups : ndarray of str, shape (n_tracks,)
-            What cross-validation should keep together: the folder directly below the genre's
-            (``rock/Artist/Album/song.mp3``), the artist of GTZAN's tracks, or else the track
-            alone; see the notes.
+            Groups for cross-validation: the subfolder of the genre that contains the track
+            (``rock/Artist/Album/song.mp3``), the artist for tracks of GTZAN, or otherwise the
+            track itself. See the Notes.
         excluded : list of str
-            Paths of files without a genre's tag, and of genres with fewer than `min_tracks`
-            tracks.
+            Paths of files without a genre tag, and of genres with fewer than `min_tracks` tracks.
 
     Raises
     ------
     ImportError
         If `genre_from` is ``"tags"`` and mutagen is not installed.
     NotADirectoryError
-        If it is no folder.
+        If `folder` is not a folder.
     ValueError
-        If there are no audio files in folders of it, or none with a genre's tag, or no genre has
-        `min_tracks` tracks.
+        If no audio files have a genre, or no genre has at least `min_tracks` tracks.
 
     Warns
     -----
     UserWarning
-        If files have no genre's tag; they are left out.
+        If files have no genre tag; they are excluded.
 
     See Also
     --------
-    load_table : List the tracks of a table.
-    load_gtzan : List a local copy of GTZAN.
+    load_table : Load a table of paths and genres.
+    load_gtzan : Load a local copy of GTZAN.
 
     Notes
     -----
-    The folder directly below the genre's is taken for an artist, who is one group in all genres:
-    ``rock/Prince`` and ``pop/prince`` are both ``"prince"``. Names are compared in Unicode's
-    normal form NFKC, without regard to case and repeated spaces.
+    The subfolder of a genre is taken for an artist, who forms one group across genres:
+    ``rock/Prince`` and ``pop/prince`` belong to the group ``"prince"``. Names are compared in the
+    Unicode normal form NFKC, ignoring case and repeated spaces.
 
-    Some names are no artist's, and are a group of their genre alone, such as
+    The following names do not denote an artist. They form a group within their genre only, such as
     ``"rock/various artists"``:
 
     - Various Artists, Various, VA, V.A.;
@@ -164,16 +172,22 @@ def load_folder(
     - Mixed, Misc, Miscellaneous, Other, Tracks, Songs, Albums;
     - parts of an album: CD1, CD 2, Disc 1, Disk 1, DVD 1, Side A, Part 1, Vol. 1, Volume 1.
 
-    They too are compared without regard to case, spaces, punctuation and a plural s.
+    They are also compared ignoring spaces, punctuation and a plural s.
 
-    With ``genre_from="tags"`` the group is the artist's tag by the same rules, and the track alone
-    where there is none. Genres are compared as artists are, and given in lower case: ``Hip-Hop``
-    and ``hip-hop`` are one.
+    With ``genre_from="tags"``, the group is the artist tag, by the same rules. Files without this
+    tag are grouped by file name: the artist for tracks of GTZAN, otherwise the track itself.
+    Genres are normalized like artists and converted to lower case, so that ``Hip-Hop`` and
+    ``hip-hop`` are one genre.
 
     Examples
     --------
-    >>> from skgenre.datasets import load_folder
-    >>> tracks = load_folder("~/Music")  # doctest: +SKIP
+    >>> import tempfile
+    >>> from skgenre.datasets import load_folder, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_tracks(1, genres=["jazz", "metal"], duration=1, folder=folder)
+    ...     tracks = load_folder(folder)
+    >>> tracks.target.tolist()
+    ['jazz', 'metal']
     """
     check_min_tracks(min_tracks)
     if genre_from not in ("folder", "tags"):
@@ -188,14 +202,14 @@ def load_folder(
 
 
 def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """List the audio files in folders, with genres and groups; none is excluded."""
+    """List audio files with genres and groups by folder. The list of excluded files is empty."""
     paths = list_audio(root)
     parts = [Path(path).relative_to(root).parts for path in paths]
     paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
     if not paths:
-        found = f"its {len(parts)} audio files are in no genre's folder" if parts else "no audio"
+        found = f"its {len(parts)} audio files are not in genre folders" if parts else "no audio"
         raise ValueError(
-            f"{root} holds no genre folders with audio ({found}); expected a folder for each "
+            f"{root} contains no genre folders with audio ({found}); expected one folder per "
             "genre, such as rock/song.mp3 and jazz/song.mp3"
         )
     parts = [names for names in parts if len(names) > 1]
@@ -203,7 +217,7 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
 
 
 def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """List the audio files with a genre's tag, with genres and groups, and those without."""
+    """List audio files with genres and groups by tag, and the files without a genre tag."""
     paths = list_audio(root)
     tags = [read_tags(path) for path in paths]
     known = [
@@ -215,13 +229,13 @@ def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
     if not known:
         found = f"its {len(paths)} audio files have none" if paths else "no audio"
         raise ValueError(
-            f"{root} holds no audio with a genre's tag ({found}); tag the files, or sort them into "
-            "genre folders and use genre_from='folder'"
+            f"{root} contains no audio files with a genre tag ({found}); tag the files, or use "
+            "genre folders and genre_from='folder'"
         )
     if excluded:
         warn(
-            f"{len(excluded)} of the {len(paths)} audio files of {root} have no genre's tag and "
-            f"are left out, such as {excluded[0]}"
+            f"{len(excluded)} of the {len(paths)} audio files of {root} have no genre tag and are "
+            f"excluded, such as {excluded[0]}"
         )
     groups = [
         _artist_group(genre, artist) if artist else group_by_name((path,))
@@ -231,38 +245,39 @@ def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
 
 
 def _group(names: tuple[str, ...]) -> str:
-    """Group of a track, by the names of its folders below the root and its own."""
+    """Return the group of a track from the components of its path relative to the root."""
     if len(names) > 2:
         return _artist_group(names[0], _normal(names[1]))
     return group_by_name(names)
 
 
 def _artist_group(genre: str, artist: str) -> str:
-    """Group of an artist in the normal form, who may be none."""
+    """Return the group of a normalized artist name, which may not denote an artist."""
     return f"{genre}/{artist}" if _is_no_artist(artist) else artist
 
 
 def group_by_name(names: tuple[str, ...]) -> str:
-    """Group of a track by its file name alone: GTZAN's artist, or else the track.
+    """Return the group of a track from its file name: the artist for GTZAN, else the track itself.
 
     Parameters
     ----------
     names : tuple of str
-        Parts of its path.
+        Components of the path.
 
     Returns
     -------
     group : str
+        Name of the group.
     """
     try:
         return str(artist_groups(names[-1:])[0])
-    except ValueError:  # no name of GTZAN's
+    except ValueError:  # not a file name of GTZAN
         return "/".join(names)
 
 
 def _normal(name: str) -> str:
-    """Bring a name to the form that all ways to write it share."""
-    # Casefolding may undo the normal form, so it is brought to it again.
+    """Normalize Unicode, case and whitespace of a name."""
+    # Case folding can undo the Unicode normalization, so it is repeated.
     name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return " ".join(name.split())
 

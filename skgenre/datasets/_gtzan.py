@@ -1,4 +1,4 @@
-"""GTZAN as people have it on disk."""
+"""Loading of local copies of GTZAN."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
 
 logger = logging.getLogger("skgenre")
 
-#: The environment variable that names the folder.
+#: Environment variable with the path of the dataset.
 ENVIRONMENT_VARIABLE = "SKGENRE_GTZAN"
 
-#: Folders in which the common downloads keep the genre folders.
+#: Folders that contain the genre folders in common downloads.
 _INNER = ("genres_original", "genres", "Data/genres_original")
 
 _TRACK = re.compile(r"(?P<id>[a-z]+\.\d{5})\.(wav|au|flac|mp3)", re.IGNORECASE)
 
 _WHERE = (
-    "GTZAN's home page and its links are gone; copies circulate as the 'GTZAN Dataset - Music "
-    "Genre Classification' on the data-science sites and as genres.tar.gz. Unpack one and pass "
-    f"its folder as data_home, or set {ENVIRONMENT_VARIABLE}. Without it, "
-    "skgenre.datasets.make_tracks makes synthetic tracks."
+    "The official GTZAN download is no longer available; copies are distributed as 'GTZAN Dataset "
+    "- Music Genre Classification' on data science platforms and as genres.tar.gz. Unpack one and "
+    f"pass its folder as data_home, or set {ENVIRONMENT_VARIABLE}. Without the dataset, "
+    "skgenre.datasets.make_tracks creates synthetic tracks."
 )
 
 _DESCR = """\
 GTZAN: {n_tracks} of 1,000 tracks of 30 seconds in ten genres.
 
 Collected by G. Tzanetakis (G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio
-Signals", IEEE Trans. Speech and Audio Processing, 2002). Artists are those that B. L. Sturm
-identified ("An Analysis of the GTZAN Music Genre Dataset", ACM MIRUM 2012); he also found
-repetitions and mislabellings. Artists sound like themselves: cross-validate with `groups`.
+Signals", IEEE Trans. Speech and Audio Processing, 2002). The artists were identified by B. L. Sturm
+("An Analysis of the GTZAN Music Genre Dataset", ACM MIRUM 2012), who also found repetitions and
+wrong labels. Tracks of an artist are similar: use `groups` for cross-validation.
 """
 
 
@@ -62,52 +62,57 @@ def load_gtzan(
     min_tracks: int = 1,
     return_X_y: bool = False,
 ) -> Bunch | tuple[list[str], np.ndarray]:
-    """List the tracks of a local copy of GTZAN; reads no audio.
+    """Load the paths and genres of a local copy of GTZAN. No audio is read.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        A folder that holds ``genres_original/`` or ``genres/``, or the genre folders
-        themselves. None takes it from the environment variable ``SKGENRE_GTZAN``. Files
-        are wav, au, flac or mp3; a part of the collection will do.
+        Folder that contains ``genres_original/``, ``genres/`` or the genre folders. If None, the
+        environment variable ``SKGENRE_GTZAN`` is used. The files can be wav, au, flac or mp3, and
+        the copy can be incomplete.
     min_tracks : int, default=1
-        Genres with fewer tracks are left out.
+        Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
+        If True, return ``(data, target)`` instead of a Bunch object.
 
     Returns
     -------
     tracks : Bunch
-        Sorted by genre and number, whatever the file system's order, with these attributes; or
-        the first two, with `return_X_y`.
+        Dictionary-like object, sorted by genre and number, with the following attributes. If
+        `return_X_y` is True, a tuple of the first two is returned instead.
 
         data : list of str
-            Paths, for :class:`skgenre.MFCCSegmenter`.
+            Paths, for example for :class:`skgenre.MFCCSegmenter`.
         target : ndarray of str, shape (n_tracks,)
             Genres.
         target_names : list of str
-            The genres that occur, sorted.
+            Sorted names of the genres.
         track_ids : ndarray of str, shape (n_tracks,)
-            Such as ``"blues.00000"``.
+            Track ids, such as ``"blues.00000"``.
         groups : ndarray of str, shape (n_tracks,)
-            The artist where known, else the track.
+            Artist of each track if known, otherwise the track id.
         excluded : list of str
-            Paths left out: ``jazz.00054.wav`` of the common download is corrupt; and those of
-            genres with fewer than `min_tracks` tracks.
+            Paths of ``jazz.00054.wav``, which is corrupt in the common download, and of genres
+            with fewer than `min_tracks` tracks.
         DESCR : str
-            About the collection.
+            Description of the dataset.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such folder, or it holds no GTZAN tracks.
+        If the folder does not exist or contains no GTZAN tracks.
     ValueError
-        If no genre has `min_tracks` tracks.
+        If no genre has at least `min_tracks` tracks.
 
     Examples
     --------
-    >>> from skgenre.datasets import load_gtzan
-    >>> tracks = load_gtzan("~/gtzan")  # doctest: +SKIP
+    >>> import tempfile
+    >>> from skgenre.datasets import load_gtzan, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_tracks(1, genres=["jazz", "metal"], duration=1, folder=folder)
+    ...     tracks = load_gtzan(folder)
+    >>> tracks.track_ids.tolist()
+    ['jazz.00000', 'metal.00000']
     """
     check_min_tracks(min_tracks)
     home = data_home or os.environ.get(ENVIRONMENT_VARIABLE)
@@ -122,20 +127,20 @@ def load_gtzan(
     found: dict[str, Path] = {}
     excluded = []
     for genre in GTZAN_GENRES:
-        # Sorted, so that of two formats of one track the same is taken everywhere.
+        # Sorting makes the choice between two formats of a track reproducible.
         for path in sorted((root / genre).glob("*")):
             match = _TRACK.fullmatch(path.name)
             if not match or not path.is_file():
                 continue
             track_id = match["id"].lower()
             if track_id in faults and path.suffix.lower() == ".wav":
-                logger.info("Leaving out %s: %s in the common download", path, faults[track_id])
+                logger.info("Excluding %s: %s in the common download", path, faults[track_id])
                 excluded.append(str(path))
             else:
                 found.setdefault(track_id, path)
     if not found:
         raise FileNotFoundError(
-            f"{root} holds no GTZAN tracks: expected folders named by genre ({GTZAN_GENRES[0]}, "
+            f"{root} contains no GTZAN tracks: expected folders named by genre ({GTZAN_GENRES[0]}, "
             f"...) with files such as {GTZAN_GENRES[0]}.00000.wav. {_WHERE}"
         )
     track_ids = sorted(found)

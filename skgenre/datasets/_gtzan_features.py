@@ -1,4 +1,4 @@
-"""GTZAN's feature tables, as CSV files that circulate."""
+"""Loading of GTZAN feature tables."""
 
 from __future__ import annotations
 
@@ -14,65 +14,67 @@ from ..features import GTZAN_FEATURES
 from .facts import artist_groups, parse_names
 
 _DESCR = """\
-GTZAN's feature table {name}: {n_rows} rows of 57 features, of {n_tracks} tracks.
+GTZAN feature table {name}: {n_rows} rows of 57 features, of {n_tracks} tracks.
 
-The features are means and variances of what librosa computes with its defaults. Pieces of one
-track are near copies of each other: cross-validate with `track_ids` as groups, or better with
+The features are means and variances of features computed by librosa with its defaults. Pieces of
+the same track are nearly identical: for cross-validation, use `track_ids` as groups or, better,
 `groups`, the artists.
 """
 
 
 def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> Bunch:
-    """Load a table of features of GTZAN's tracks or of pieces of them.
+    """Load a feature table of the tracks of GTZAN or of pieces of them.
 
-    Takes the tables of 3-, 10- and 30-second pieces that circulate as ``features_3_sec.csv``
-    and the like, with their columns in any order.
+    Supported are the published tables of 3-, 10- and 30-second pieces, such as
+    ``features_3_sec.csv``, with columns in any order.
 
     Parameters
     ----------
     path : str or path-like
-        A CSV file with the columns ``filename``, ``label`` and the 57 features; others, such as
-        an index or ``length``, are ignored. File names may end in ``.wav``, ``.au`` or nothing.
+        CSV file with the columns ``filename``, ``label`` and the 57 features. Other columns, such
+        as an index or ``length``, are ignored. File names may end in ``.wav`` or ``.au`` or have no
+        suffix.
     per_track : bool, default=False
-        Fold the pieces of a track into one row, their mean.
+        If True, average the pieces of each track.
 
     Returns
     -------
     table : Bunch
-        With these attributes.
+        Dictionary-like object, with the following attributes.
 
         data : DataFrame of shape (n_rows, 57)
-            Columns in the order of :class:`skgenre.TrackFeatures`, whatever the file's.
+            Features, in the order of :class:`skgenre.TrackFeatures`.
         target : ndarray of str, shape (n_rows,)
             Genres.
         target_names : list of str
-            The genres that occur, sorted.
+            Sorted names of the genres.
         frame : DataFrame of shape (n_rows, 58)
             `data` and `target`.
         feature_names : list of str
             Names of the columns of `data`.
         filenames : ndarray of str, shape (n_rows,)
-            As they are in the file; track ids if folded.
+            File names in the table, or track ids if `per_track` is True.
         track_ids : ndarray of str, shape (n_rows,)
-            Such as ``"blues.00000"``; groups for cross-validation by track.
+            Track ids, such as ``"blues.00000"``, for cross-validation grouped by track.
         groups : ndarray of str, shape (n_rows,)
-            The artist where known, else the track.
+            Artist of each track if known, otherwise the track id.
         piece : int ndarray of shape (n_rows,)
             Number of the piece within its track; 0 for whole tracks.
         DESCR : str
-            About the table.
+            Description of the table.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If columns are missing, values are missing or no finite numbers, or file names are not
-        those of GTZAN's tracks; lists them.
+        If columns are missing, values are missing or not finite, or file names are not those of
+        GTZAN.
 
     See Also
     --------
-    skgenre.TrackFeatures : The same columns from audio.
+    skgenre.TrackFeatures : Extract the same columns from audio files.
+    skgenre.pieces_to_tracks : Convert a table of pieces to a track tensor.
 
     Examples
     --------
@@ -128,8 +130,8 @@ def _check_values(data: pd.DataFrame, frame: pd.DataFrame, path: Path) -> None:
     if len(bad):
         column = "label" if not labelled[bad[0]] else data.columns[~finite[bad[0]]][0]
         raise ValueError(
-            f"{len(bad)} of {len(data)} rows of {path} have missing values or what is no finite "
-            f"number: {frame['filename'].iloc[bad[:20]].tolist()}; in the first, {column}="
-            f"{frame[column].iloc[bad[0]]!r}. Leave these rows out, or compute them again from "
-            "audio with skgenre.TrackFeatures."
+            f"{len(bad)} of {len(data)} rows of {path} have missing or non-finite values: "
+            f"{frame['filename'].iloc[bad[:20]].tolist()}; in the first, {column}="
+            f"{frame[column].iloc[bad[0]]!r}. Remove these rows, or recompute them from audio with "
+            "skgenre.TrackFeatures."
         )

@@ -1,8 +1,9 @@
-"""Synthetic music: real audio files of made-up genres, for when there is no data set.
+"""Generation of synthetic music, for use without a dataset.
 
-A genre has a style; an artist bends it and has a sound of its own (the studio's tone, the
-noise floor, the instrument); a track bends that again a little. So tracks of one artist
-resemble each other more than their genre explains, as real ones do.
+Each genre has a style. The style of an artist is a variation of it, with additional
+characteristics (studio tone, noise floor, instrument), and the style of a track is a smaller
+variation of that of its artist. As in real music, tracks of an artist are therefore more similar
+than other tracks of the genre.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ SAMPLE_RATE = 22050
 
 @dataclass(frozen=True)
 class _Style:
-    """What a genre, an artist or a track sounds like."""
+    """Style of a genre, an artist or a track."""
 
-    tempo: float  # beats a minute
-    register: float  # MIDI number of the lead's key note
-    brightness: float  # exponent by which the partials fall off, lower is brighter
-    decay: float  # seconds in which a note fades
+    tempo: float  # beats per minute
+    register: float  # MIDI number of the tonic of the lead
+    brightness: float  # exponent of the decay of the partials; lower is brighter
+    decay: float  # decay time of a note in seconds
     drive: float  # gain before saturation
-    drums: float  # level against the notes
-    noise: float  # level of the noise floor, dB
-    swing: float  # delay of every second step, of a step
-    density: float  # chance that a step has a note
+    drums: float  # level relative to the notes
+    noise: float  # level of the noise floor in dB
+    swing: float  # delay of every second step, relative to a step
+    density: float  # probability that a step has a note
 
 
 _STYLES = {
@@ -49,11 +50,11 @@ _STYLES = {
     "rock": _Style(124, 55, 1.15, 0.45, 4.0, 0.9, -50, 0.0, 0.65),
 }
 
-#: How far artists stray from their genre, one standard deviation; tracks stray half as far
-#: from their artist. Ratios of the value, but for register (semitones) and noise (dB).
+#: Standard deviation of artists from their genre. Tracks deviate half as much from their artist.
+#: Deviations are relative, except for register (semitones) and noise (dB).
 _SPREAD = _Style(0.06, 2.5, 0.15, 0.25, 0.3, 0.25, 3.5, 0.3, 0.2)
 
-#: Tone of an artist's studio: gain in dB at these frequencies in Hz.
+#: Frequencies in Hz at which an artist's studio tone has random gains, and their spread in dB.
 _TONE_FREQUENCIES = (80, 300, 1000, 3000, 8000)
 _TONE_SPREAD = 4.0
 
@@ -61,9 +62,9 @@ _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _STEPS = 16
 
 _DESCR = """\
-SYNTHETIC music: {n_tracks} procedurally generated tracks of {n_genres} genres that borrow
-GTZAN's names. They are no recordings, and scores on them say nothing about real music; they
-serve to try code where no data set is at hand. `groups` names the synthetic artist.
+SYNTHETIC music: {n_tracks} procedurally generated tracks of {n_genres} genres that are named after
+those of GTZAN. The tracks are not recordings, and scores on them do not carry over to real music;
+use them to try code when no dataset is available. `groups` contains the synthetic artists.
 """
 
 
@@ -76,24 +77,25 @@ def make_tracks(
     random_state=None,
     folder: str | os.PathLike,
 ) -> Bunch:
-    """Make synthetic music and write it as audio files.
+    """Generate synthetic music and write it to audio files.
 
-    Rhythm, harmony, timbre, tempo and noise are drawn per genre, then per artist, then per
-    track. Genres are the same in every call; artists and tracks depend on `random_state`, so
-    another seed gives new artists of the same genres.
+    Rhythm, harmony, timbre, tempo and noise vary between genres, artists and tracks. The genres
+    are the same in every call. Artists and tracks depend on `random_state`: a different seed
+    generates different artists of the same genres.
 
     Parameters
     ----------
     n_tracks_per_genre : int
-        Tracks of each genre.
+        Number of tracks per genre.
     genres : int or sequence of str, default=10
-        How many of GTZAN's genres, or which.
+        Number or names of genres of GTZAN.
     duration : float, default=30.0
         Length of a track in seconds.
     artists_per_genre : int, default=5
-        Artists of each genre, who take the tracks in turns.
+        Number of artists per genre. Tracks are assigned to them in turn.
     random_state : int, RandomState instance or None, default=None
-        Seeds artists and tracks.
+        Seed of the random number generator for artists and tracks. Pass an int for reproducible
+        output.
     folder : str or path-like
         Folder for the files ``<genre>/<artist>/<genre>.<number>.wav``, mono PCM at 22,050 Hz, as
         :func:`load_folder` reads them. It is created if it does not exist; existing files of
@@ -102,13 +104,13 @@ def make_tracks(
     Returns
     -------
     tracks : Bunch
-        With ``data`` (paths), ``target`` (genres), ``target_names``, ``track_ids``,
-        ``groups`` (artists) and ``DESCR``, as :func:`load_gtzan` has them.
+        Dictionary-like object, with the attributes ``data`` (paths), ``target`` (genres),
+        ``target_names``, ``track_ids``, ``groups`` (artists) and ``DESCR`` of :func:`load_gtzan`.
 
     Raises
     ------
     ValueError
-        For unknown genres, or fewer than one track or artist.
+        If genres are unknown, or a number is not positive.
 
     Examples
     --------
@@ -123,7 +125,7 @@ def make_tracks(
     unknown = [name for name in names if name not in _STYLES]
     if unknown or not names or (isinstance(genres, int) and genres > len(GTZAN_GENRES)):
         raise ValueError(
-            f"genres={genres!r} must be a number from 1 to {len(GTZAN_GENRES)}, or some of "
+            f"genres={genres!r} must be a number from 1 to {len(GTZAN_GENRES)}, or a subset of "
             f"{list(GTZAN_GENRES)}"
         )
     if n_tracks_per_genre < 1 or artists_per_genre < 1 or not duration > 0:
@@ -162,7 +164,7 @@ def make_tracks(
 
 
 def _bend(style: _Style, rng: np.random.RandomState, amount: float) -> _Style:
-    """Draw a style near another."""
+    """Draw a random variation of a style."""
     changes = {}
     for field in fields(_Style):
         value = getattr(style, field.name)
@@ -173,9 +175,9 @@ def _bend(style: _Style, rng: np.random.RandomState, amount: float) -> _Style:
 
 
 def _render(genre: str, style: _Style, tone, duration: float, rng) -> np.ndarray:
-    """Play a track: a lead over chords and a bass, drums, noise, saturation, tone."""
+    """Synthesize a track from lead, chords, bass and drums, with saturation, noise and tone."""
     n = int(duration * SAMPLE_RATE)
-    # The genre's own patterns, the same whoever plays it.
+    # The patterns of the genre, independent of the artist.
     pattern = np.random.RandomState(GTZAN_GENRES.index(genre))
     progression = pattern.choice([0, 1, 3, 4, 5], size=4)
     hits = {name: pattern.rand(_STEPS) for name in ("kick", "snare", "hat", "lead")}
@@ -209,19 +211,19 @@ def _render(genre: str, style: _Style, tone, duration: float, rng) -> np.ndarray
     y = np.tanh(style.drive * y / (np.abs(y).max() + 1e-9)) + 10 ** (style.noise / 20) * rng.randn(
         n
     )
-    from scipy.signal import lfilter  # imported here since it takes a fifth of a second
+    from scipy.signal import lfilter  # a slow import (a fifth of a second)
 
     y = lfilter(_tone_filter(tone), 1, y)
     return 0.8 * y / (np.abs(y).max() + 1e-9)
 
 
 def _pitch(degree: int) -> int:
-    """Semitones of a degree of the major scale above its key note."""
+    """Return the semitones from the tonic to a degree of the major scale."""
     return 12 * (degree // len(_SCALE)) + _SCALE[degree % len(_SCALE)]
 
 
 def _wavetable(brightness: float, size: int = 2048, n_partials: int = 24) -> np.ndarray:
-    """One period of a tone whose partials fall off as a power of their number."""
+    """Compute one period of a tone whose partials decay with a power of their number."""
     partials = np.arange(1, n_partials + 1)
     phase = 2 * np.pi * np.arange(size) / size
     return (partials**-brightness) @ np.sin(np.outer(partials, phase))
@@ -252,7 +254,7 @@ def _add(y: np.ndarray, start: int, sound: np.ndarray) -> None:
 
 
 def _tone_filter(gains) -> np.ndarray:
-    """Design a linear-phase filter through the gains (dB) at the tone frequencies."""
+    """Design a linear-phase filter with the given gains (dB) at `_TONE_FREQUENCIES`."""
     from scipy.signal import firwin2
 
     frequencies = [0, *_TONE_FREQUENCIES, SAMPLE_RATE / 2]

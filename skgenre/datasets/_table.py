@@ -1,4 +1,4 @@
-"""Collections that come as a table of paths."""
+"""Loading of tables of paths and genres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .._paths import expand
 from ._collections import check_min_tracks, make_collection
 from ._folder import group_by_name
 
-#: Rows that a message names before it only counts the rest.
+#: Maximum number of rows named in a message.
 _MOST_NAMED = 3
 
 
@@ -47,62 +47,69 @@ def load_table(
     min_tracks: int = 1,
     return_X_y: bool = False,
 ) -> Bunch | tuple[list[str], np.ndarray]:
-    """List the tracks of a table of paths and genres; reads no audio.
+    """Load paths and genres from a table. No audio is read.
 
     Parameters
     ----------
     csv : str or path-like
-        A table with a line of column names and a line per track, in UTF-8. Columns are parted by
-        tabs if the name ends in ``.tsv``, else by commas.
+        Table with a header and one row per track, in UTF-8. Columns are separated by tabs if the
+        file name ends in ``.tsv``, otherwise by commas.
     path : str, default="path"
-        The column of paths, relative to the table's folder, or absolute.
+        Column of the paths, which are absolute or relative to the folder of the table.
     target : str, default="genre"
-        The column of genres.
+        Column of the genres.
     group : str, default=None
-        The column of what cross-validation should keep together, such as the artist. A track
-        whose cell is empty is a group of its own. None takes the artist of GTZAN's tracks, by
-        their file names, and else each track alone.
+        Column of the groups for cross-validation, such as artists. A track with an empty cell is
+        its own group. If None, the groups are the artists for tracks of GTZAN, identified by their
+        file names, and otherwise the tracks themselves.
     min_tracks : int, default=1
-        Genres with fewer tracks are left out.
+        Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
-        Whether to return ``(data, target)`` in place of a Bunch.
+        If True, return ``(data, target)`` instead of a Bunch object.
 
     Returns
     -------
     tracks : Bunch
-        In the order of the table, with these attributes; or the first two, with `return_X_y`.
+        Dictionary-like object, in the order of the table, with the following attributes. If
+        `return_X_y` is True, a tuple of the first two is returned instead.
 
         data : list of str
-            Paths, for :class:`skgenre.MFCCSegmenter`.
+            Paths, for example for :class:`skgenre.MFCCSegmenter`.
         target : ndarray of str, shape (n_tracks,)
             Genres.
         target_names : list of str
-            The genres, sorted.
+            Sorted names of the genres.
         groups : ndarray of str, shape (n_tracks,)
-            See `group`.
+            Group of each track; see `group`.
         excluded : list of str
             Paths of genres with fewer than `min_tracks` tracks.
         frame : DataFrame of shape (n_tracks, n_columns)
-            The rows of the table, every value a string.
+            The rows of the table, with all values as strings.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such table, or audio files that it names are not there; names rows.
+        If the table or a file listed in it does not exist.
     ValueError
-        If a column is missing, the table is no CSV or has no rows, a path or a genre is empty, a
-        file occurs twice, or no genre has `min_tracks` tracks.
+        If a column is missing, the table is not valid CSV or is empty, a path or genre is empty, a
+        file is listed twice, or no genre has at least `min_tracks` tracks.
 
     See Also
     --------
-    load_folder : List a folder of genre folders.
+    load_folder : Load a folder of genre folders.
 
     Examples
     --------
-    >>> from skgenre.datasets import load_table
-    >>> tracks = load_table(
-    ...     "tracks.csv", path="file", target="label", group="artist"
-    ... )  # doctest: +SKIP
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from skgenre.datasets import load_table, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
+    ...     table = pd.DataFrame({"file": ["jazz/jazz.00000.wav"], "label": ["jazz"]})
+    ...     table.to_csv(folder + "/tracks.csv", index=False)
+    ...     tracks = load_table(folder + "/tracks.csv", path="file", target="label")
+    >>> tracks.target.tolist()
+    ['jazz']
     """
     check_min_tracks(min_tracks)
     table = Path(expand(csv))
@@ -111,32 +118,32 @@ def load_table(
     for argument, column in zip(("path", "target", "group"), columns, strict=False):
         if column not in frame:
             raise ValueError(
-                f"{table} has no column {column!r}; it has {list(frame.columns)}. Name the right "
-                f"one, as in {argument}={frame.columns[-1]!r}"
+                f"{table} has no column {column!r}; it has {list(frame.columns)}. Name the column, "
+                f"for example {argument}={frame.columns[-1]!r}"
             )
     cells = frame[list(dict.fromkeys(columns))].apply(lambda column: column.str.strip())
     for column in (path, target):
-        _refuse(
+        _raise_for_rows(
             table,
             frame,
             cells[column] == "",
-            f"have no {column!r}, in",
-            "Fill them in, or leave these rows out.",
+            f"have no {column!r}:",
+            "Fill them in, or remove these rows.",
         )
     paths = [os.path.normpath(table.parent / expand(name)) for name in cells[path]]
     missing = np.array([not os.path.isfile(name) for name in paths])
     if missing.any():
         n, first = int(missing.sum()), paths[int(missing.argmax())]
         raise FileNotFoundError(
-            f"{n} of the {len(paths)} files of {table} are not there, such as {first} of "
-            f"{_rows(missing)}; paths are relative to the table's folder, or absolute"
+            f"{n} of the {len(paths)} files of {table} do not exist, such as {first} in "
+            f"{_rows(missing)}; paths must be absolute or relative to the folder of the table"
         )
-    _refuse(
+    _raise_for_rows(
         table,
         frame,
         pd.Series(paths).duplicated(),
-        "name a file that an earlier row names, in",
-        "Give each file one row.",
+        "repeat the file of an earlier row:",
+        "List each file only once.",
     )
     if group is None:
         groups = [group_by_name((name,)) for name in paths]
@@ -155,7 +162,7 @@ def load_table(
 
 
 def _read(table: Path) -> pd.DataFrame:
-    """Read a table, every cell as it is written."""
+    """Read a table with all cells as strings."""
     if not table.is_file():
         raise FileNotFoundError(f"There is no table {table}")
     try:
@@ -167,25 +174,28 @@ def _read(table: Path) -> pd.DataFrame:
             encoding="utf-8-sig",
             index_col=False,
         )
-    except ValueError as error:  # pandas' own are some, and so is wrong UTF-8
-        raise ValueError(f"{table} is no table in CSV and UTF-8: {error}") from error
-    # Of a row with fewer cells than the others.
+    except ValueError as error:  # includes pandas' ParserError and UnicodeDecodeError
+        raise ValueError(f"{table} is not a CSV table in UTF-8: {error}") from error
+    # Rows with fewer cells than the header have NaN.
     frame = frame.fillna("").rename(columns=str.strip)
     if not len(frame):
-        raise ValueError(f"{table} has no rows below its line of column names")
+        raise ValueError(f"{table} has no rows below its header")
     return frame
 
 
-def _refuse(table: Path, frame: pd.DataFrame, wrong: pd.Series, words: str, remedy: str) -> None:
+def _raise_for_rows(
+    table: Path, frame: pd.DataFrame, wrong: pd.Series, problem: str, remedy: str
+) -> None:
+    """Raise ValueError if any rows of a table are wrong."""
     if wrong.any():
         raise ValueError(
-            f"{int(wrong.sum())} of the {len(frame)} rows of {table} {words} {_rows(wrong)}. "
+            f"{int(wrong.sum())} of the {len(frame)} rows of {table} {problem} {_rows(wrong)}. "
             f"{remedy}"
         )
 
 
 def _rows(wrong) -> str:
-    """Name the first rows, as a spreadsheet numbers them: the column names are row 1."""
+    """Format the first row numbers, counted as in a spreadsheet, where the header is row 1."""
     rows = (np.flatnonzero(np.asarray(wrong)) + 2).tolist()
     named = ", ".join(map(str, rows[:_MOST_NAMED]))
     more = f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""

@@ -1,4 +1,4 @@
-"""Genre and artist by the tags of audio files, with mutagen (``pip install skgenre[tags]``)."""
+"""Reading of genre and artist tags with mutagen (extra ``skgenre[tags]``)."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ def _mutagen() -> Any:
         import mutagen
     except ImportError as error:
         raise ImportError(
-            "Tags need mutagen: pip install skgenre[tags], or pip install mutagen"
+            "Reading tags requires mutagen: pip install skgenre[tags], or pip install mutagen"
         ) from error
     return mutagen
 
 
-#: Keys of a field: of Vorbis comments, APE and mutagen's easy interface, then of ASF.
+#: Keys of each field: those of Vorbis comments, APE and mutagen's easy interface, and of ASF.
 _KEYS = {"genre": ("genre", "WM/Genre"), "artist": ("artist", "Author")}
-#: Frames of ID3 where there is no easy interface, as in wav and aiff.
+#: ID3 frames of each field for formats without an easy interface, such as wav and aiff.
 _FRAMES = {"genre": "TCON", "artist": "TPE1"}
 
 
 def read_tags(path: str) -> dict[str, str]:
-    """Read genre and artist of a file.
+    """Read the genre and artist tags of a file.
 
     Parameters
     ----------
     path : str
+        Path of the file.
 
     Returns
     -------
     tags : dict
-        With ``"genre"`` and ``"artist"``, the first of each where there are several; ``""`` where
-        there is none, or the file cannot be read.
+        First value of ``"genre"`` and ``"artist"``. It is ``""`` if there is no such tag or the
+        file cannot be read.
 
     Raises
     ------
@@ -50,7 +51,7 @@ def read_tags(path: str) -> dict[str, str]:
 
 def _first(tags: Any, field: str) -> str:
     if hasattr(tags, "getall"):
-        # `genres` spells out the numbers of ID3's first version, such as (17).
+        # `genres` converts the genre numbers of ID3v1, such as (17), to names.
         name = "genres" if field == "genre" else "text"
         found = [value for frame in tags.getall(_FRAMES[field]) for value in getattr(frame, name)]
     else:

@@ -1,6 +1,6 @@
-"""Facts about GTZAN's tracks, read from the data files of the package.
+"""Metadata of the tracks of GTZAN, read from the data files of the package.
 
-``skgenre/data/README.md`` names the sources.
+The sources are listed in ``skgenre/data/README.md``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-#: The genres of GTZAN, 100 tracks each.
+#: The genres of GTZAN, each with 100 tracks.
 GTZAN_GENRES = (
     "blues",
     "classical",
@@ -36,53 +36,59 @@ _NAME = re.compile(
 
 @cache
 def _table(name: str) -> Mapping[str, str]:
-    """Read a two-column table as a read-only mapping, without its header line."""
+    """Read a two-column table with a header as a read-only mapping."""
     lines = files("skgenre").joinpath("data", name).read_text("utf-8").splitlines()[1:]
     return MappingProxyType(dict(line.split("\t") for line in lines))
 
 
 def gtzan_artists() -> Mapping[str, str]:
-    """Artist of each track that has been identified, 919 of 1,000.
+    """Return the artists of the identified tracks, 919 of 1,000.
 
     Returns
     -------
-    artists : mapping of track id, such as ``"blues.00000"``, to name
+    artists : mapping of str to str
+        Artist by track id, such as ``"blues.00000"``.
     """
     return _table("gtzan_artists.tsv")
 
 
 def gtzan_filtered_split() -> Mapping[str, str]:
-    """Part of each of the 930 tracks of the fault-filtered partition.
+    """Return the fault-filtered partition of 930 tracks.
 
     Returns
     -------
-    parts : mapping of track id to ``"train"``, ``"valid"`` or ``"test"``
+    parts : mapping of str to str
+        ``"train"``, ``"valid"`` or ``"test"`` by track id.
     """
     return _table("gtzan_filtered_split.tsv")
 
 
 def gtzan_faults() -> Mapping[str, str]:
-    """Tracks that cannot be used as they are distributed.
+    """Return the tracks that cannot be used in their distributed form.
 
     Returns
     -------
-    faults : mapping of track id to what is wrong
+    faults : mapping of str to str
+        Description of the fault by track id.
     """
     return _table("gtzan_faults.tsv")
 
 
 def parse_names(names) -> list[re.Match]:
-    """Match names of GTZAN's tracks or of pieces of them.
+    """Parse file names of tracks of GTZAN or of pieces of them.
 
-    The matches have the groups ``track``, such as ``"blues.00000"``, ``genre``, and ``piece``,
-    a number or None.
+    Returns
+    -------
+    matches : list of re.Match
+        With the groups ``track``, such as ``"blues.00000"``, ``genre`` and ``piece``, a number or
+        None.
 
     Raises
     ------
     TypeError
-        For a single name.
+        If `names` is a single name.
     ValueError
-        If some are no names of GTZAN's; lists the first.
+        If some names are not track names of GTZAN. The message lists the first ones.
     """
     if isinstance(names, str | bytes | os.PathLike):
         raise TypeError(f"Expected a collection of names, got the single name {names!r}.")
@@ -92,30 +98,30 @@ def parse_names(names) -> list[re.Match]:
     unknown = [name for name, match in zip(names, matches, strict=True) if not match]
     if unknown:
         raise ValueError(
-            f"{len(unknown)} of {len(names)} are no names of GTZAN's tracks, such as "
-            f"{unknown[:5]}; expected names like blues.00000.wav, or blues.00000.0.wav of a piece"
+            f"{len(unknown)} of {len(names)} names are not GTZAN track names, such as "
+            f"{unknown[:5]}; expected names like blues.00000.wav, or blues.00000.0.wav for a piece"
         )
     return known
 
 
 def track_groups(names) -> np.ndarray:
-    """Track that each file, or each piece of a track, belongs to.
+    """Return the track of each file name of GTZAN.
 
     Parameters
     ----------
     names : sequence of str or path-like
-        File names or paths of GTZAN's tracks or of pieces of them, with or without an ending:
+        File names or paths of tracks of GTZAN or of pieces of them, with or without a suffix:
         ``"blues.00000"``, ``"blues/blues.00000.au"``, ``"blues.00000.3.wav"``.
 
     Returns
     -------
     groups : ndarray of str, shape (n_names,)
-        Track ids, such as ``"blues.00000"``, for ``groups=`` of a grouped splitter.
+        Track ids, such as ``"blues.00000"``, to be used as groups in cross-validation.
 
     Raises
     ------
     ValueError
-        If some are no names of GTZAN's tracks.
+        If some names are not track names of GTZAN.
 
     Examples
     --------
@@ -127,22 +133,23 @@ def track_groups(names) -> np.ndarray:
 
 
 def artist_groups(names) -> np.ndarray:
-    """Artist of each file, or of each piece of a track.
+    """Return the artist of each file name of GTZAN.
 
     Parameters
     ----------
     names : sequence of str or path-like
-        As :func:`track_groups` takes them.
+        File names or paths; see :func:`track_groups`.
 
     Returns
     -------
     groups : ndarray of str, shape (n_names,)
-        Artists; the track id of the 81 tracks whose artist nobody has identified.
+        Artists, to be used as groups in cross-validation. For the 81 tracks with an unknown
+        artist, the track id.
 
     Raises
     ------
     ValueError
-        If some are no names of GTZAN's tracks.
+        If some names are not track names of GTZAN.
 
     Examples
     --------

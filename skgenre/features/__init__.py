@@ -1,4 +1,4 @@
-"""Audio files -> arrays: front ends on one base, and stores."""
+"""Extraction of features from audio files."""
 
 from .columns import GTZAN_FEATURES, track_features
 from .descriptors import TrackDescriptors

@@ -1,4 +1,4 @@
-"""The base of front ends that sum spectra over mel bands."""
+"""Base class of front ends that use mel bands."""
 
 from __future__ import annotations
 
@@ -16,23 +16,25 @@ from .spectra import warn_of_silent_bands
 
 
 class MelExtractor(TrackExtractor):
-    """Base of front ends over mel bands: what a spectrum and its bands need, and their checks.
+    """Base class of front ends that use mel bands.
 
-    The parameters are those of ``librosa.feature.melspectrogram``.
+    It defines and validates the parameters of the mel spectrogram, which are those of
+    ``librosa.feature.melspectrogram``.
 
     Parameters
     ----------
     sample_rate : int
-        Rate in Hz to which all audio is resampled.
+        Sample rate in Hz to which all audio is resampled.
     n_fft : int
         Length of a frame in samples.
     hop_length : int
-        Samples from one frame to the next.
+        Number of samples between successive frames.
     n_mels : int
         Number of mel bands.
-    fmin, fmax : float
-        Where the lowest mel band begins and the highest ends, in Hz; None for `fmax` is half of
-        `sample_rate`.
+    fmin : float
+        Lowest frequency of the mel bands in Hz.
+    fmax : float or None
+        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
     on_error, memory, n_jobs, verbose
         See :class:`TrackExtractor`.
     """
@@ -75,7 +77,7 @@ class MelExtractor(TrackExtractor):
         return {name: getattr(self, name) for name in names}
 
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
-        warn_of_silent_bands(**self._bands)  # once a call, and not once a track
+        warn_of_silent_bands(**self._bands)  # once per call instead of once per track
         return super()._extract_all(paths, report)
 
     def _check_parameters(self) -> None:

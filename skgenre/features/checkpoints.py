@@ -1,4 +1,4 @@
-"""Reading TensorFlow checkpoints without TensorFlow, which takes seconds to import."""
+"""Reading of TensorFlow checkpoints without importing TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Any
 
 import numpy as np
 
-#: The last eight bytes of an index, and the length of its footer.
+#: Magic number at the end of an index, and length of its footer in bytes.
 _MAGIC, _FOOTER = 0xDB4775248B80FB57, 48
 
-#: TensorFlow's number of the type float32.
+#: TensorFlow's type code for float32.
 _FLOAT32 = 1
 
 
 def read_checkpoint(prefix: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read the float32 arrays of a TensorFlow checkpoint whose data are one file.
+    """Read the float32 arrays of a TensorFlow checkpoint with a single data file.
 
-    The index is an uncompressed table of LevelDB. Its entries are protocol buffers of TensorFlow,
-    ``BundleEntryProto``: the type and shape of an array, and where it lies in the data.
+    The index is an uncompressed LevelDB table. Its values are ``BundleEntryProto`` protocol
+    buffers, which contain the type, shape and position of each array in the data file.
 
     Parameters
     ----------
     prefix : str or path-like
-        What both names begin with: ``folder/model`` for ``folder/model.index``.
+        Common prefix of the file names: ``folder/model`` for ``folder/model.index``.
 
     Returns
     -------
     arrays : dict of str to float32 ndarray
-        By the names of the variables; without those of other types.
+        Arrays by variable name. Variables of other types are ignored.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If the files are no such checkpoint.
+        If the files are not a valid checkpoint.
     """
     prefix = os.fspath(prefix)
     index = Path(f"{prefix}.index").read_bytes()
@@ -46,21 +46,21 @@ def read_checkpoint(prefix: str | os.PathLike) -> dict[str, np.ndarray]:
     try:
         return dict(_arrays(index, data))
     except (IndexError, KeyError, TypeError, ValueError, struct.error) as error:
-        raise ValueError(f"{prefix}.index is no index of a TensorFlow checkpoint") from error
+        raise ValueError(f"{prefix}.index is not the index of a TensorFlow checkpoint") from error
 
 
 def _arrays(index: bytes, data: bytes) -> Iterator[tuple[str, np.ndarray]]:
     footer = index[-_FOOTER:]
     if footer[-8:] != struct.pack("<Q", _MAGIC):
-        raise ValueError("other last bytes")
-    # Places and sizes of two blocks; the second lists those with the entries.
+        raise ValueError("wrong magic number")
+    # Offsets and sizes of two blocks; the second lists the blocks that contain the entries.
     _, _, *place = _varints(footer, 4)
     for _, value in _entries(_block(index, place)):
         for name, entry in _entries(_block(index, _varints(value, 2))):
-            # The first entry, of an empty name, describes the checkpoint.
+            # The first entry, with an empty name, is the header of the checkpoint.
             found = dict(_fields(entry))
             if name and found[1] == _FLOAT32:
-                # Zeros are left out.
+                # Fields that are zero are omitted.
                 sizes = [dict(_fields(size)).get(1, 0) for _, size in _fields(found[2])]
                 start, n_bytes = found.get(4, 0), found.get(5, 0)
                 values = np.frombuffer(data[start : start + n_bytes], "<f4")
@@ -72,7 +72,7 @@ def _block(index: bytes, place: list[int]) -> bytes:
 
 
 def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values; of a key only what differs from the key before is written."""
+    """Yield keys and values of a block, in which keys omit the prefix shared with the last key."""
     [n_restarts] = struct.unpack("<I", block[-4:])
     at, key = 0, b""
     while at < len(block) - 4 * (n_restarts + 1):
@@ -86,16 +86,16 @@ def _entries(block: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield numbers and values of the fields of a protocol buffer."""
+    """Yield the numbers and values of the fields of a protocol buffer."""
     at = 0
     while at < len(message):
         tag, at = _varint(message, at)
         value: Any
-        if tag & 7 == 5:  # four bytes, of a checksum
+        if tag & 7 == 5:  # fixed-size field of four bytes: a checksum
             value, at = message[at : at + 4], at + 4
         else:
             value, at = _varint(message, at)
-            if tag & 7 == 2:  # as many bytes
+            if tag & 7 == 2:  # field of variable length
                 value, at = message[at : at + value], at + value
         yield tag >> 3, value
 
@@ -109,7 +109,7 @@ def _varints(buffer: bytes, n: int) -> list[int]:
 
 
 def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """Read an integer, seven bits a byte and the lowest first; it, and where it ends."""
+    """Read an integer in base 128, least significant digit first; return it and its end."""
     value = shift = 0
     while buffer[at] > 127:
         value |= (buffer[at] & 127) << shift

@@ -1,4 +1,4 @@
-"""Chroma of a track whose tuning is found first, from spectra that come in blocks."""
+"""Chromagram of a track whose tuning is estimated from the track."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import numpy as np
 
 from .filters import chroma_filters
 
-#: Hz between which peaks determine the tuning.
+#: Range in Hz of the peaks used to estimate the tuning.
 _LOWEST, _HIGHEST = 150.0, 4000.0
 
-#: Share of a frame's maximum that peaks exceed.
+#: Minimum height of a peak, relative to the maximum of its frame.
 _THRESHOLD = 0.1
 
-#: Steps of a semitone in which the tuning is found.
+#: Number of histogram bins per semitone in the estimation of the tuning.
 _RESOLUTION = 100
 
 
 class Chroma:
-    """Chroma of each frame, tuned as the whole track is.
+    """Compute the chromagram of a track, with the tuning estimated from the whole track.
 
-    The numbers are those of ``librosa.feature.chroma_stft``. The power spectra of all frames are
-    kept, since the tuning is known at the end.
+    The values equal those of ``librosa.feature.chroma_stft``. The power spectra of all frames are
+    kept in memory, since the tuning is known only after the last frame.
 
     Parameters
     ----------
     n_frames : int
+        Number of frames of the track.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     n_fft : int
         Length of a frame in samples.
     """
@@ -37,23 +38,25 @@ class Chroma:
         self._peaks: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, rows: slice, power: np.ndarray) -> None:
-        """Count in some frames.
+        """Add the power spectra of some frames.
 
         Parameters
         ----------
         rows : slice
+            Position of the frames in the track.
         power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
+            Power spectra of the frames.
         """
         self._power[rows] = power
         self._peaks.append(peaks(power, self._sample_rate, self._n_fft))
 
     def compute(self) -> np.ndarray:
-        """Compute the chroma, once all frames are there.
+        """Compute the chromagram after all frames have been added.
 
         Returns
         -------
         chroma : float32 ndarray of shape (n_frames, 12)
-            The highest of each frame is 1; all are 0 in silence.
+            Normalized to a maximum of 1 in each frame; 0 in silent frames.
         """
         pitch, height = map(np.concatenate, zip(*self._peaks, strict=True))
         filters = chroma_filters(self._sample_rate, self._n_fft, tuning(pitch, height))
@@ -64,19 +67,21 @@ class Chroma:
 
 
 def peaks(power: np.ndarray, sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
-    """Find the peaks of spectra, between the bins by parabolas, as ``librosa.piptrack`` does.
+    """Find spectral peaks with parabolic interpolation, as ``librosa.piptrack`` does.
 
     Parameters
     ----------
     power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
+        Power spectra.
     sample_rate, n_fft : int
+        Sample rate in Hz and frame length in samples.
 
     Returns
     -------
     pitch : float32 ndarray of shape (n_peaks,)
-        In Hz.
+        Frequencies of the peaks in Hz.
     height : float32 ndarray of shape (n_peaks,)
-        In the units of `power`.
+        Heights of the peaks, in the unit of `power`.
     """
     frequency = np.arange(power.shape[1]) * (sample_rate / n_fft)
     first, last = np.searchsorted(frequency, [_LOWEST, _HIGHEST])
@@ -91,17 +96,17 @@ def peaks(power: np.ndarray, sample_rate: int, n_fft: int) -> tuple[np.ndarray, 
 
 
 def tuning(pitch: np.ndarray, height: np.ndarray) -> float:
-    """Tuning of the higher half of peaks, as ``librosa.estimate_tuning`` finds it.
+    """Estimate the tuning from the higher half of the peaks, like ``librosa.estimate_tuning``.
 
     Parameters
     ----------
     pitch, height : ndarray of shape (n_peaks,)
-        See :func:`peaks`.
+        Frequencies and heights of the peaks; see :func:`peaks`.
 
     Returns
     -------
     tuning : float
-        Semitones above A = 440 Hz, from -0.5 to 0.5; 0 if there are no peaks.
+        Deviation from A = 440 Hz in semitones, from -0.5 to 0.5; 0 if there are no peaks.
     """
     if not len(pitch):
         return 0.0

@@ -1,8 +1,8 @@
-"""The 57 columns of GTZAN's feature tables, from samples.
+"""The 57 columns of the GTZAN feature tables.
 
-The tables that circulate hold means and variances of what librosa computes with its defaults. Here
-only what the columns asked for need is computed, from one transform, some frames at a time. The
-values are those of librosa 0.11.
+The tables contain means and variances of features computed with librosa's defaults. Only the
+features needed for the requested columns are computed, from a single STFT that is processed in
+blocks. The values equal those of librosa 0.11.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .harmonic import Separation
 from .spectra import check_samples, constants, stft_blocks, sum_bands, to_decibels
 from .tempo import tempo
 
-#: The columns of the feature tables of GTZAN that circulate, in the order of the 30-second one.
+#: Columns of the published GTZAN feature tables, in the order of the 30-second table.
 GTZAN_FEATURES = (
     *(
         f"{name}_{statistic}"
@@ -39,46 +39,47 @@ GTZAN_FEATURES = (
     *(f"mfcc{i}_{statistic}" for i in range(1, 21) for statistic in ("mean", "var")),
 )
 
-#: What the tables were computed with; other values would give other columns.
+#: Parameters with which the tables were computed.
 SAMPLE_RATE = 22050
 N_FFT = 2048
 HOP_LENGTH = 512
 N_MFCC = 20
 N_MELS = 128
 
-#: Frames whose samples are summed at once.
+#: Number of frames whose samples are processed at a time.
 _BLOCK_FRAMES = 256
 
-#: Share of a frame's magnitude that lies below its roll-off frequency.
+#: Proportion of the magnitude of a frame below its roll-off frequency.
 _ROLLOFF = 0.85
 
 
 def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.ndarray:
-    """Compute the 57 features of GTZAN's tables, of one track.
+    """Compute the 57 features of the GTZAN tables for one track.
 
     Parameters
     ----------
     y : float ndarray of shape (n_samples,)
-        Mono samples at 22,050 Hz, the rate of the tables, where full scale is 1.
+        Mono samples at 22,050 Hz, where full scale is 1.
     columns : iterable of str, default=None
-        Some of :data:`skgenre.features.GTZAN_FEATURES`. None computes all.
+        Names of the features to compute, from :data:`skgenre.features.GTZAN_FEATURES`. If None,
+        all are computed.
 
     Returns
     -------
     features : float64 ndarray of shape (n_columns,)
-        In the order of `columns`, or named, in this order, by
-        :data:`skgenre.features.GTZAN_FEATURES`: mean and variance over
-        time of chroma, RMS level, spectral centroid, bandwidth and roll-off (Hz), zero-crossing
-        rate, the harmonic and the percussive signal; the tempo in beats a minute; mean and
-        variance of 20 MFCCs.
+        Features in the order of `columns`. By default, these are the mean and variance over time
+        of chroma, RMS level, spectral centroid, spectral bandwidth and spectral roll-off (in Hz),
+        zero-crossing rate, and the harmonic and percussive components of the signal; the tempo in
+        beats per minute; and the mean and variance of 20 MFCCs.
 
     Raises
     ------
     TypeError
-        If `y` holds integers.
+        If `y` is an array of integers.
     ValueError
-        If `y` is not one-dimensional, shorter than a frame of 2,048 samples, not finite, or
-        absurdly large; or if `columns` are unknown, repeated or none.
+        If `y` is not one-dimensional, is shorter than a frame of 2,048 samples, or contains values
+        that are not finite or implausibly large, or if `columns` is empty or contains unknown or
+        repeated names.
 
     Examples
     --------
@@ -95,12 +96,12 @@ def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
 
 
 def check_columns(columns: Iterable[str] | None) -> list[str]:
-    """Validate names of columns; None are all.
+    """Validate column names; None stands for all columns.
 
     Raises
     ------
     ValueError
-        If a name is unknown or repeated, or there is none.
+        If there are unknown or repeated names, or none.
     """
     if columns is None:
         return list(GTZAN_FEATURES)
@@ -109,16 +110,16 @@ def check_columns(columns: Iterable[str] | None) -> list[str]:
         if name not in GTZAN_FEATURES:
             near = get_close_matches(str(name), GTZAN_FEATURES, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(f"columns has {name!r}, which GTZAN's tables do not have{hint}")
+            raise ValueError(f"columns contains the unknown name {name!r}{hint}")
         if name in names[:i]:
-            raise ValueError(f"columns has {name!r} more than once")
+            raise ValueError(f"columns contains {name!r} more than once")
     if not names:
-        raise ValueError("columns is empty; name at least one, or use None for all")
+        raise ValueError("columns is empty; name at least one column, or use None for all")
     return names
 
 
 def compute_columns(y: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-    """As :func:`track_features`, of samples and columns that need no check."""
+    """Compute columns like :func:`track_features`, from validated arguments."""
     series = {_series(name) for name in columns}
     values: dict[str, float] = {}
     for name, compute in (("rms", _rms), ("zero_crossing_rate", _zero_crossing_rate)):
@@ -135,7 +136,7 @@ def compute_columns(y: np.ndarray, columns: Sequence[str]) -> np.ndarray:
 
 
 def _series(column: str) -> str:
-    """Name of what is computed over time for a column."""
+    """Return the time series that a column summarizes."""
     if column.startswith("mfcc"):
         return "mfcc"
     return column.removesuffix("_mean").removesuffix("_var")
@@ -145,7 +146,7 @@ def _statistics(name: str, x: np.ndarray) -> dict[str, float]:
     return {f"{name}_mean": x.mean(dtype=float), f"{name}_var": x.var(dtype=float)}
 
 
-# ---------------------------------------------------------------- of the samples
+# ---------------------------------------------------------------- features of the samples
 
 
 def _rms(y: np.ndarray) -> np.ndarray:
@@ -157,17 +158,17 @@ def _rms(y: np.ndarray) -> np.ndarray:
 
 def _zero_crossing_rate(y: np.ndarray) -> np.ndarray:
     def crossings(first: int, last: int) -> np.ndarray:
-        # As librosa: values this near to 0 count as positive. The first sample has none before it.
+        # Like librosa, treat values close to 0 as positive. The first sample is no crossing.
         negative = y[max(0, first - 1) : last] < -1e-10
         found = negative[1:] != negative[:-1]
         return found if first else np.concatenate([[False], found])
 
-    # A frame's first sample has none before it: frames are one sample shorter at the start.
+    # Crossings are counted between the samples of a frame, so its first sample is skipped.
     return _frame_sums(crossings, len(y), skip=1) / N_FFT
 
 
 def _frame_sums(values: Callable[[int, int], np.ndarray], n: int, skip: int = 0) -> np.ndarray:
-    """Sum values of samples over each centred frame, of which the first `skip` are left out."""
+    """Sum per-sample values over each centered frame, leaving out its first `skip` samples."""
     sums = []
     n_frames = 1 + n // HOP_LENGTH
     for first in range(0, n_frames, _BLOCK_FRAMES):
@@ -180,13 +181,13 @@ def _frame_sums(values: Callable[[int, int], np.ndarray], n: int, skip: int = 0)
     return np.concatenate(sums)
 
 
-# ---------------------------------------------------------------- of the spectra
+# ---------------------------------------------------------------- features of the spectra
 
 
 class _Part(ABC):
-    """Some series that are computed together, from spectra that come in blocks."""
+    """Base class for features that are computed together from blocks of spectra."""
 
-    #: Names of the series.
+    #: Names of the time series.
     series: ClassVar[frozenset[str]]
 
     def __init__(self, y: np.ndarray, wanted: set[str]):
@@ -195,11 +196,11 @@ class _Part(ABC):
 
     @abstractmethod
     def add(self, rows: slice, spectrum: np.ndarray) -> None:
-        """Count in the spectra of some frames, which are to stay as they are."""
+        """Add the spectra of some frames, which must not be modified."""
 
     @abstractmethod
     def values(self) -> dict[str, float]:
-        """Compute the columns, at the end."""
+        """Compute the columns after all frames have been added."""
 
 
 class _Chroma(_Part):
@@ -217,7 +218,7 @@ class _Chroma(_Part):
 
 
 class _Shape(_Part):
-    """Centroid, bandwidth and roll-off of each frame, in Hz; 0 of silence."""
+    """Spectral centroid, bandwidth and roll-off in Hz; 0 in silent frames."""
 
     series = frozenset({"spectral_centroid", "spectral_bandwidth", "rolloff"})
 
@@ -249,7 +250,7 @@ class _Shape(_Part):
 
 
 class _Levels(_Part):
-    """What is computed from the levels of the mel bands."""
+    """Features computed from the mel spectrogram in decibels."""
 
     series = frozenset({"mfcc", "tempo"})
 
@@ -271,7 +272,7 @@ class _Levels(_Part):
                 values |= _statistics(f"mfcc{i}", column)
         if "tempo" in self.wanted:
             onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
-            # An onset counts where its frame begins; the difference is to the frame before.
+            # Pad the frame lost by np.diff and, like librosa, shift onsets by half a frame.
             onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
             values["tempo"] = tempo(onset, SAMPLE_RATE, HOP_LENGTH)
         return values

@@ -1,4 +1,4 @@
-"""Descriptors of timbre, rhythm and harmony, one row for each window of a track."""
+"""Descriptors of timbre, rhythm and harmony for windows of a track."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ HOP_LENGTH = 512
 N_MELS = 128
 N_MFCC = 20
 
-#: Frames of a window of the fluctuation pattern, 5.9 s, and from one to the next.
+#: Length and hop of the windows of the fluctuation pattern in frames; 256 frames are 5.9 s.
 _MODULATION_FRAMES, _MODULATION_HOP = 256, 128
 
-#: Bands of the fluctuation pattern and of the onset curve, each a sum of mel bands.
+#: Number of bands of the fluctuation pattern and of the onset curve, which merge mel bands.
 _N_MODULATED, _N_ONSET = 16, 32
 
-#: Frames of a texture window, one second.
+#: Length of a texture window in frames: one second.
 _TEXTURE_FRAMES = 43
 
-#: Lags of the onset autocorrelation, in frames, and how many are averaged: 0.1 to 4 s.
+#: Lags of the onset autocorrelation in frames (0.1 to 4 s), and how many of them are averaged.
 _LAGS, _LAGS_AVERAGED = slice(4, 172), 6
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 
-#: Added to magnitudes before a logarithm, in the units of the magnitudes.
+#: Added to magnitudes before taking the logarithm.
 _MODULATION_FLOOR = 1e-2
 
 
 class _Window:
-    """What the descriptors of one window are computed from; all come from one STFT."""
+    """Intermediate results for one window, computed from a single STFT."""
 
     def __init__(self, y: np.ndarray):
         _, mel, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
@@ -59,7 +59,7 @@ def _chroma_bank() -> tuple:
 
 
 def _merged_decibels(power: np.ndarray, n_bands: int) -> np.ndarray:
-    # A sum over the last axis would be five times as slow, since it is short.
+    # Five times as fast as a sum over the last axis, which is short.
     return to_decibels(np.einsum("nbk->nb", power.reshape(len(power), n_bands, -1)))
 
 
@@ -75,7 +75,7 @@ def _timbre(window: _Window) -> list[np.ndarray]:
 
 def _covariance(window: _Window) -> list[np.ndarray]:
     covariance = np.cov(window.mfcc.T)
-    # Shrunk, and above zero for silence, so that the logarithm exists.
+    # Shrink the covariance and keep it positive definite for silence, so that the logarithm exists.
     shrinkage = 0.01 * np.trace(covariance) / N_MFCC + 1e-6
     values, vectors = np.linalg.eigh(covariance + shrinkage * np.eye(N_MFCC))
     logarithm = (vectors * np.log(values)) @ vectors.T
@@ -97,7 +97,7 @@ def _fluctuation(window: _Window) -> list[np.ndarray]:
 
 @lru_cache(maxsize=1)
 def _modulation_bins() -> list[tuple[int, int]]:
-    """Bins of the modulation spectrum that are averaged: logarithmic, from 0.25 to 10 Hz."""
+    """Return logarithmically spaced ranges of bins of the modulation spectrum, 0.25 to 10 Hz."""
     frequency = np.fft.rfftfreq(_MODULATION_FRAMES, HOP_LENGTH / SAMPLE_RATE)
     [used] = np.nonzero((frequency > 0.25) & (frequency <= 10))
     edges = np.unique(np.round(np.geomspace(1, len(used) + 1, 11)).astype(int)) - 1
@@ -109,7 +109,7 @@ def _modulation_bins() -> list[tuple[int, int]]:
 def _rhythm(window: _Window) -> list[np.ndarray]:
     curve = window.onset.mean(axis=1)
     curve = (curve - curve.mean()) / (curve.std() + 1e-9)
-    n = 1 << (2 * len(curve) - 1).bit_length()  # so that the correlation is not circular
+    n = 1 << (2 * len(curve) - 1).bit_length()  # pad for a linear autocorrelation
     correlation = np.fft.irfft(np.abs(np.fft.rfft(curve, n)) ** 2)
     correlation = np.pad(correlation[: len(curve)], (0, max(0, _LAGS.stop - len(curve))))
     correlation /= correlation[0] + 1e-9
@@ -128,7 +128,7 @@ def _harmony(window: _Window) -> list[np.ndarray]:
     chroma = window.chroma
     share = chroma / (chroma.sum(axis=1, keepdims=True) + 1e-9)
     entropy = -(share * np.log(share + 1e-9)).sum(axis=1)
-    # How far each interval sounds at once, in whatever key.
+    # Strength of each interval among simultaneous notes, independent of the key.
     intervals = np.stack([(chroma * np.roll(chroma, k, axis=1)).mean(axis=1) for k in range(7)])
     return [
         np.sort(chroma.mean(axis=0)),
@@ -148,7 +148,7 @@ def _texture(window: _Window) -> list[np.ndarray]:
 
 
 def _names() -> dict[str, list[str]]:
-    """Names of the descriptors of each group, in the order of its function."""
+    """Return the names of the descriptors of each group, in the order of the values."""
     mfccs = [f"mfcc{i}" for i in range(1, N_MFCC + 1)]
     rows, columns = np.triu_indices(N_MFCC)
     n_lags = (_LAGS.stop - _LAGS.start) // _LAGS_AVERAGED
@@ -197,49 +197,56 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 
 
 class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Descriptors of timbre, rhythm and harmony, for classical models.
+    """Extract descriptors of timbre, rhythm and harmony, for classical models.
 
-    Each track is cut into windows, and every window gives one row: a segment of one frame in
-    the track tensor. Put a :class:`skgenre.SegmentVotingClassifier` behind it.
+    Each track is split into windows, and each window yields one row of descriptors. In the track
+    tensor, a window is a segment with a single frame. Use a
+    :class:`skgenre.SegmentVotingClassifier` to classify the tracks.
 
     Parameters
     ----------
-    groups : sequence of str, \
+    groups : str or sequence of str, \
 default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
-        What to compute, in this order:
+        Groups of descriptors to compute. The output is in the order in which they are passed.
 
-        - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and the
-          standard deviation of their differences from frame to frame;
-        - ``"covariance"``: the matrix logarithm of the MFCCs' covariance [1]_, shrunk by 1 % of
-          its mean variance;
-        - ``"fluctuation"``: how strongly 16 frequency bands fluctuate at 0.25 to 10 Hz, after
-          [2]_ and [3]_;
-        - ``"rhythm"``: autocorrelation of the onset curve at lags of 0.1 to 4 s, its moments,
-          and those of the spectral flux in four quarters of the mel bands;
-        - ``"harmony"``: chroma without its key: sorted means, entropy, and how far each
-          interval sounds;
-        - ``"texture"``: how the MFCCs' means and deviations over one second vary [4]_.
+        - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and standard
+          deviation of their differences between consecutive frames;
+        - ``"covariance"``: matrix logarithm of the covariance of the MFCCs [1]_, with 1 %
+          shrinkage towards the mean variance;
+        - ``"fluctuation"``: strength of fluctuations at 0.25 to 10 Hz in 16 frequency bands,
+          following [2]_ and [3]_;
+        - ``"rhythm"``: autocorrelation of the onset curve at lags of 0.1 to 4 s, moments of the
+          onset curve, and statistics of the spectral flux in four ranges of mel bands;
+        - ``"harmony"``: key-independent chroma statistics: sorted means, entropy, and strength of
+          each interval;
+        - ``"texture"``: variation of the means and standard deviations of the MFCCs over
+          one-second windows [4]_.
     window : float, default=30.0
-        Length of a window in seconds. A shorter track is one window of its own length, and a
-        last window counts if at least half of it is there. Tracks below 3 s cannot be used.
-    n_windows : int or None, default=None
-        The most windows to take of a track, from its start. None takes all and pads to the
-        longest track of the call.
+        Length of a window in seconds. Shorter tracks are a single window of their own length. The
+        last window is used if it is at least half as long. Tracks shorter than 3 s cannot be used.
+    n_windows : int, default=None
+        Maximum number of windows, taken from the start of the track. If None, all windows are
+        used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read or are too short; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
-        Where to cache descriptors.
+        Used to cache the descriptors; see :class:`skgenre.TrackExtractor`.
     n_jobs : int, default=None
-        Threads to use.
+        Number of threads; see :class:`skgenre.TrackExtractor`.
     verbose : int, default=0
-        Show a progress bar if not 0.
+        If nonzero, show a progress bar.
+
+    See Also
+    --------
+    TrackFeatures : Columns of the GTZAN feature tables.
+    SegmentVotingClassifier : Classify tracks by their windows.
 
     Notes
     -----
-    Stateless. Audio is resampled to 22,050 Hz; one STFT of 2,048 samples and a hop of 512
-    serves all descriptors, which do not need librosa. Levels are cut off 80 dB below the
-    loudest of the window.
+    This transformer is stateless. Audio is resampled to 22,050 Hz. All descriptors are computed
+    from one STFT with 2,048 samples per frame and a hop of 512; librosa is not needed. Levels are
+    clipped 80 dB below the maximum of the window.
 
     References
     ----------
@@ -294,15 +301,17 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         return self.n_windows, 1, len(self.get_feature_names_out())
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the descriptors of one track, a window at a time.
+        """Compute the descriptors of one track, one window at a time.
 
         Parameters
         ----------
         audio : AudioFile
+            The open file.
 
         Returns
         -------
         rows : float32 ndarray of shape (n_windows_found, 1, n_descriptors)
+            Descriptors of each window.
 
         Raises
         ------
@@ -330,15 +339,17 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
             )
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the descriptors, along the last axis.
+        """Get output feature names, along the last axis.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the descriptors.
         """
         names = _names()
         return np.array([name for group in self._groups() for name in names[group]], dtype=object)

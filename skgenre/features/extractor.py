@@ -1,4 +1,4 @@
-"""The base of front ends: audio files in, one array a track out."""
+"""Base class of front ends, which convert audio files to arrays."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ logger = logging.getLogger("skgenre")
 
 
 def check_paths(X) -> list:
-    """Validate a one-dimensional collection, or one column, of paths or file objects.
+    """Validate a one-dimensional collection, or a single column, of paths or file objects.
 
     Raises
     ------
     TypeError
-        For a single path, a collection without an order or that can be gone through only once, or
-        an element that is no path.
+        If `X` is a single path, unordered, an iterator, or contains an element that is not a path.
     ValueError
-        For no tracks, or more than one column.
+        If there are no tracks, or more than one column.
     """
     if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
         raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
     kind = type(X).__name__
     if isinstance(X, Mapping):
         raise TypeError(
-            f"Expected a list of paths, got the mapping {kind}, whose keys would be taken for "
-            "paths; pass list(X.values()), or of a data set X.data."
+            f"Expected a list of paths, got the mapping {kind}, whose keys are not paths; pass "
+            "list(X.values()), or X.data for a data set."
         )
     if isinstance(X, set | frozenset):
         raise TypeError(
@@ -49,17 +48,17 @@ def check_paths(X) -> list:
         )
     if isinstance(X, Iterator):
         raise TypeError(
-            f"Expected a list of paths, got a {kind}, which can be gone through only once, by fit "
-            "or by transform; pass list(X)."
+            f"Expected a list of paths, got a {kind}, which can be iterated over only once, but "
+            "fit and transform both need it; pass list(X)."
         )
-    if hasattr(X, "__array__"):  # of NumPy, and the columns of pandas, polars and pyarrow
+    if hasattr(X, "__array__"):  # NumPy arrays, and columns of pandas, polars and pyarrow
         X = np.asarray(X, dtype=object)
         if X.ndim == 2 and X.shape[1] == 1:
             X = X[:, 0]
         if X.ndim != 1:
             raise ValueError(
-                f"Expected a one-dimensional collection of paths, or one column, got shape "
-                f"{X.shape}. If these are features already, leave the first step out."
+                "Expected a one-dimensional collection of paths, or one column, got shape "
+                f"{X.shape}. If X contains features, remove the front end from the pipeline."
             )
     try:
         X = list(X)
@@ -77,37 +76,45 @@ def check_paths(X) -> list:
 
 
 class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
-    """Base of front ends: transformers from audio files to one array a track; stateless.
+    """Base class of front ends, which transform audio files to one array per track.
 
-    A subclass states the shape of a track's array in :attr:`track_shape` and computes it in
-    :meth:`extract_track`. Reading in parallel, caching, error policy and progress are
-    inherited. A subclass with parameters of its own has an ``__init__`` that stores them
-    and the four below.
+    Subclasses define the shape of the array of a track in :attr:`track_shape` and compute it in
+    :meth:`extract_track`. Parallel reading, caching, error handling and the progress bar are
+    inherited. A subclass with additional parameters defines ``__init__``, which stores them and
+    passes on the parameters below.
 
     Parameters
     ----------
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that give no features. ``"raise"`` tries all tracks, then
-        raises one error that lists them; ``"warn"`` gives them rows of NaN and warns once.
+        How to handle tracks that cannot be used. ``"raise"`` processes all tracks, then raises a
+        single :class:`UnreadableTracksError` that lists the failures. ``"warn"`` sets their rows
+        to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
-        Where to cache features, one entry per file. File objects are not cached.
+        Used to cache the features, one entry per file content. By default, nothing is cached. A
+        path is the location of the cache. File objects are not cached.
     n_jobs : int, default=None
-        Threads to use, or workers of the backend chosen with
-        :func:`joblib.parallel_config`. The result does not depend on it.
+        Number of threads, or of workers of the backend selected with
+        :func:`joblib.parallel_config`. None means 1 unless in such a context. The result does not
+        depend on it.
     verbose : int, default=0
-        Show a progress bar if not 0.
+        If nonzero, show a progress bar.
 
     Attributes
     ----------
     sample_rate : int
-        Rate in Hz to which :meth:`extract_track` gets its audio resampled: a parameter or a
+        Sample rate in Hz of the audio passed to :meth:`extract_track`. It is a parameter or a
         class attribute of the subclass.
     track_shape : tuple of int or None
-        Shape of a track's array. Three axes ``(n_segments, n_frames, n_coefficients)`` make
-        track tensors: tracks with fewer segments are padded with NaN, and with None for
-        ``n_segments`` the longest track of the call decides. One axis makes tables.
+        Shape of the array of a track. Three axes, ``(n_segments, n_frames, n_coefficients)``,
+        define a track tensor: tracks with fewer segments are padded with NaN, and if
+        ``n_segments`` is None, to the number of segments of the longest track. One axis defines a
+        table.
     dtype : numpy dtype
-        Of the result; float32 by default.
+        Data type of the result, float32 by default.
+
+    Notes
+    -----
+    Front ends are stateless: `transform` does not require `fit`.
 
     Examples
     --------
@@ -156,7 +163,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     @property
     @abstractmethod
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array; a leading None is the longest track's."""
+        """Shape of the array of a track, in which a leading None means any length."""
 
     @abstractmethod
     def extract_track(self, audio: AudioFile) -> np.ndarray:
@@ -176,63 +183,71 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Raises
         ------
         AudioError
-            If the track gives no features, ``AudioError(audio.name, reason)``.
+            If the track cannot be used: ``AudioError(audio.name, reason)``.
         """
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy that takes all segments of a track in order, for a timeline.
+        """Return a copy that extracts all segments of a track in order, for a timeline.
 
         Returns
         -------
         extractor : TrackExtractor
+            The modified copy.
         seconds : float
-            From the start of a segment to that of the next.
+            Time between the starts of successive segments.
 
         Raises
         ------
         TypeError
-            If the front end has no parameters ``window`` and ``n_windows``, and no such method of
-            its own.
+            If the front end has no parameters ``window`` and ``n_windows`` and does not override
+            this method.
         """
         window: Any = getattr(self, "window", None)
         if window is None or not hasattr(self, "n_windows"):
-            raise TypeError(f"{type(self).__name__} has no windows, and so no timeline")
+            raise TypeError(
+                f"{type(self).__name__} has no parameters window and n_windows, which a timeline "
+                "requires"
+            )
         return clone(self).set_params(n_windows=None), window
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
-        """Validate the parameters and that `X` is a collection of paths; reads no audio.
+        """Validate the parameters and the list of paths. No audio is read.
 
         Parameters
         ----------
-        X : list, array or Series of paths, or a DataFrame of one column
-        y : ignored
+        X : list, array or Series of paths, or DataFrame with one column
+            Paths of the tracks.
+        y : None
+            Ignored.
 
         Returns
         -------
-        self
+        self : object
+            The unchanged transformer.
         """
         self._check_parameters()
         check_paths(X)
         return self
 
     def transform(self, X) -> Any:
-        r"""Read the tracks and compute their arrays.
+        r"""Extract the features of each track.
 
         Parameters
         ----------
-        X : list, array or Series of paths, or a DataFrame of one column
-            ``str``, ``pathlib.Path``, or binary file objects; of NumPy, pandas, polars or pyarrow.
+        X : list, array or Series of paths, or DataFrame with one column
+            Paths (``str`` or ``pathlib.Path``) or binary file objects. NumPy, pandas, polars and
+            pyarrow containers are supported.
 
         Returns
         -------
         X : ndarray of shape (n_tracks, \*track_shape)
-            Segments that do not exist, and tracks that cannot be used, are NaN.
+            Features. Missing segments and tracks that cannot be used are NaN.
 
         Raises
         ------
         UnreadableTracksError
-            If ``on_error="raise"`` and tracks cannot be used.
+            If ``on_error="raise"`` and some tracks cannot be used.
         """
         self._check_parameters()
         paths = check_paths(X)
@@ -252,38 +267,41 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
 
     @available_if(lambda self: len(self.track_shape) == 1)
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the columns of a table: the name of the class and a number.
+        """Get output feature names: the lowercased class name and a number.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the columns.
         """
         prefix = type(self).__name__.lower()
         return np.array([f"{prefix}{i}" for i in range(self.track_shape[0] or 0)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> Self:
-        """Set the container of the output, for tables; tensors stay arrays.
+        """Set the output container for tables. Tensors are always arrays.
 
         Parameters
         ----------
         transform : {"default", "pandas", "polars"}, default=None
-            As in scikit-learn. Without effect on tensors, which have no table form.
+            Configure the output of `transform`, as in scikit-learn. It has no effect on tensors.
 
         Returns
         -------
-        self
+        self : object
+            Estimator instance.
         """
         return super().set_output(transform=transform) if len(self.track_shape) == 1 else self
 
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
-        """Yield the array of each track, in order; None for those that `report` lists."""
+        """Yield the array of each track in order; None for tracks added to `report.failures`."""
         extract = self._extract if self.memory is None else cached(self)
         start = time.perf_counter()
-        # Tracks one by one as they are done, where the backend can; Ray's and Spark's cannot.
+        # Yield results as they are completed, if the backend supports it; Ray and Spark do not.
         backend, _ = get_active_backend(prefer="threads")
         one_by_one = getattr(backend, "supports_return_generator", False)
         how = "generator" if one_by_one else "list"
@@ -308,14 +326,14 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         )
 
     def _extract(self, path) -> tuple[np.ndarray, bool]:
-        """Array of one track, and whether its file ends early."""
+        """Return the array of a track, and whether its file is shorter than its header states."""
         with AudioFile(path, self.sample_rate) as audio:
             track = np.asarray(self.extract_track(audio))
             self._check_track(track, audio.name)
             return track, audio.ended_early
 
     def _check_track(self, track: np.ndarray, name: str) -> None:
-        """Check what a subclass returns; of three axes the first may be shorter."""
+        """Check the shape of the array that a subclass returns."""
         shape = self.track_shape
         fits = track.ndim == len(shape) and track.shape[1:] == tuple(shape[1:])
         if fits and shape[0] is not None:
@@ -348,11 +366,11 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
 
 
 def _attempt(extract: Callable, path) -> tuple[np.ndarray, bool] | AudioError:
-    """Array of a track and whether its file ends early; or why there is none."""
+    """Extract a track, returning an AudioError instead of raising it."""
     try:
         return extract(path)
     except AudioError as error:
         return error
-    except Exception as error:  # of a front end's own code
-        error.add_note(f"while {name_of(path)} was read")
+    except Exception as error:  # an error in the code of a front end
+        error.add_note(f"while extracting {name_of(path)}")
         raise

@@ -1,4 +1,4 @@
-"""Filter banks over the bins of a spectrum: mel bands and pitch classes."""
+"""Mel and chroma filter banks."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ from numbers import Real
 
 import numpy as np
 
-#: Mel bands summed at once.
+#: Number of mel bands summed at a time.
 _BLOCK_BANDS = 8
 
 
-#: Slaney's mel scale: mels at 1 kHz, and the logarithm of a factor of frequency a mel above it.
+#: Slaney's mel scale: mels at 1 kHz, and the logarithmic step per mel above it.
 _LINEAR_MELS, _STEP = 15.0, np.log(6.4) / 27
 
 
 def mel_filters(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float = 0.0, fmax: float | None = None
 ) -> np.ndarray:
-    """Weights of the bins of a spectrum in each mel band: triangles of equal area.
+    """Compute a mel filter bank of triangular filters with equal areas.
 
-    The scale is that of Slaney's Auditory Toolbox (1998): linear below 1 kHz, 200/3 Hz a mel,
-    and above it logarithmic, 27 mels for each factor of 6.4. The same as
-    ``librosa.filters.mel``, without the half second that importing it takes.
+    The mel scale is that of Slaney's Auditory Toolbox (1998): linear below 1 kHz, with 200/3 Hz
+    per mel, and logarithmic above, with 27 mels per factor of 6.4. The result equals that of
+    ``librosa.filters.mel``, without the half second needed to import it.
 
     Parameters
     ----------
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     n_fft : int
         Length of a frame in samples.
     n_mels : int
-        Number of bands.
-    fmin, fmax : float, default=0.0, None
-        Where the lowest band begins and the highest ends, in Hz; None for `fmax` is half of
-        `sample_rate`.
+        Number of mel bands.
+    fmin : float, default=0.0
+        Lowest frequency of the mel bands in Hz.
+    fmax : float, default=None
+        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
 
     Returns
     -------
     weights : float32 ndarray of shape (n_mels, n_fft // 2 + 1)
+        Weight of each bin of the spectrum in each mel band.
+
+    Examples
+    --------
+    >>> from skgenre.mfcc import mel_filters
+    >>> mel_filters(sample_rate=22050, n_fft=2048, n_mels=128).shape
+    (128, 1025)
     """
     mels = np.linspace(_mels(fmin), _mels(sample_rate / 2 if fmax is None else fmax), n_mels + 2)
     edges = np.where(
@@ -57,38 +65,41 @@ def _mels(frequency: float) -> float:
 
 
 def check_band_limits(sample_rate: int, fmin: float, fmax: float | None) -> None:
-    """Raise a ValueError for mel bands without width, or beyond half the sample rate."""
+    """Raise ValueError if the mel bands are empty or exceed half the sample rate."""
     highest = sample_rate / 2
     top = highest if fmax is None else fmax
     if not (isinstance(fmin, Real) and isinstance(top, Real) and 0 <= fmin < top <= highest):
         raise ValueError(
-            f"mel bands cannot reach from fmin={fmin!r} to fmax={fmax!r}; choose 0 <= fmin < fmax "
-            f"<= {highest:g} Hz, half of sample_rate={sample_rate}, or a higher sample_rate"
+            f"mel bands must satisfy 0 <= fmin < fmax <= {highest:g} Hz, half of "
+            f"sample_rate={sample_rate}; got fmin={fmin!r} and fmax={fmax!r}. Higher bands require "
+            "a higher sample_rate"
         )
 
 
 def chroma_filters(sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.ndarray:
-    """Weights of the bins of a spectrum in each of the twelve pitch classes, C first.
+    """Compute a chroma filter bank for the twelve pitch classes, starting with C.
 
-    A bin counts for each pitch class by a Gaussian of their distance on the circle of an octave,
-    as wide as the bin, and for all by a Gaussian of two octaves around 880 Hz (D. P. W. Ellis,
-    "Chroma feature analysis and synthesis", 2007). The same as ``librosa.filters.chroma``.
+    The weight of a bin in a pitch class is a Gaussian of their distance on the octave circle, with
+    the width of the bin. All weights are multiplied by a Gaussian of two octaves around 880 Hz
+    (D. P. W. Ellis, "Chroma feature analysis and synthesis", 2007). The result equals that of
+    ``librosa.filters.chroma``.
 
     Parameters
     ----------
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     n_fft : int
         Length of a frame in samples.
     tuning : float, default=0.0
-        Semitones by which the music is tuned above A = 440 Hz.
+        Deviation of the tuning from A = 440 Hz in semitones.
 
     Returns
     -------
     weights : float32 ndarray of shape (12, n_fft // 2 + 1)
+        Weight of each bin of the spectrum in each pitch class.
     """
     frequencies = np.arange(1, n_fft) * (sample_rate / n_fft)
-    # Semitones above A0 of every bin; the bin of 0 Hz lies an octave and a half below the next.
+    # Semitones above A0 of each bin. The bin of 0 Hz is set 1.5 octaves below the next one.
     semitones = 12 * np.log2(frequencies / 27.5) - tuning
     semitones = np.concatenate([[semitones[0] - 18], semitones])
     width = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
@@ -100,20 +111,20 @@ def chroma_filters(sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.ndar
 
 
 def band_blocks(filters: np.ndarray, size: int = _BLOCK_BANDS) -> tuple:
-    """Cut a filter bank into blocks of bands, each with the bins that it spans.
+    """Split a filter bank into blocks of bands, each restricted to the bins that it spans.
 
     Parameters
     ----------
     filters : ndarray of shape (n_bands, n_fft // 2 + 1)
-        Mostly zeros.
-    size : int
-        Bands of a block; of a bank without zeros, all.
+        Filter bank, in which most weights are zero.
+    size : int, default=8
+        Number of bands per block. Use the number of bands for a filter bank without zeros.
 
     Returns
     -------
     blocks : tuple of (parts, bands, weights)
-        ``parts`` slices the real and imaginary parts of a spectrum, ``bands`` the bands, and
-        ``weights`` is a read-only array between the two.
+        ``parts`` is a slice of the interleaved real and imaginary parts of a spectrum, ``bands`` a
+        slice of the bands, and ``weights`` a read-only array of shape (n_parts, n_bands).
     """
     blocks = []
     for start in range(0, len(filters), size):

@@ -1,4 +1,4 @@
-"""Models that begin with front ends: which they are, and copies with other settings."""
+"""Access to the front ends of pipelines."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from .extractor import TrackExtractor
 
 
 def path_pipelines(model) -> list[Pipeline]:
-    """List the pipelines of a model that begin with a front end.
+    """List the pipelines of a model, which must all start with a front end.
 
     Parameters
     ----------
     model : Pipeline or VotingClassifier of pipelines
-        Of a fitted vote, the fitted members.
+        The model. For a fitted VotingClassifier, its fitted members are used.
 
     Returns
     -------
     pipelines : list of Pipeline
+        The pipeline itself, or the members of the VotingClassifier.
 
     Raises
     ------
     TypeError
-        If there is another one.
+        If the model or a member is not a pipeline that starts with a front end.
     """
     members = [model]
     if isinstance(model, VotingClassifier):
@@ -38,24 +39,25 @@ def path_pipelines(model) -> list[Pipeline]:
         if not (isinstance(member, Pipeline) and isinstance(member[0], TrackExtractor)):
             raise TypeError(
                 "Expected a pipeline that begins with a front end, such as TrackDescriptors, or a "
-                f"vote of such pipelines, got {member}"
+                f"VotingClassifier of such pipelines, got {member}"
             )
     return members
 
 
 def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
-    """Copy a fitted model with other front ends; the copy shares all that is fitted.
+    """Copy a fitted model with different front ends. All other steps are shared.
 
     Parameters
     ----------
-    model : Pipeline, VotingClassifier of pipelines, or a search that has found one
-        It stays as it is.
+    model : Pipeline, VotingClassifier of pipelines, or a fitted search over such a model
+        The model, which is not modified.
     replace : callable
-        From a front end to the one to take its place.
+        Function that returns the replacement of a front end.
 
     Returns
     -------
     model : Pipeline or VotingClassifier
+        The copy.
     """
     model = getattr(model, "best_estimator_", model)
     copies = []
@@ -72,5 +74,5 @@ def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
 
 
 def copy_with_front_ends(model, **params: Any):
-    """Copy a fitted model whose front ends have other parameters; see `replace_front_ends`."""
+    """Copy a fitted model with different front end parameters; see `replace_front_ends`."""
     return replace_front_ends(model, lambda front: clone(front).set_params(**params))

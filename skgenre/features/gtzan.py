@@ -1,4 +1,4 @@
-"""`TrackFeatures`: paths of audio files -> the columns of GTZAN's feature tables."""
+"""Extraction of the columns of the GTZAN feature tables."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .segments import SHORTEST, read_windows
 
 
 class TrackFeatures(TrackExtractor):
-    """Turn audio files into the columns of GTZAN's feature tables.
+    """Extract the columns of the GTZAN feature tables from audio files.
 
-    A model trained on a table predicts songs from disk::
+    A model trained on such a table can then predict the genres of audio files::
 
         table = load_gtzan_features("features_30_sec.csv")
         model = make_baseline("svm").fit(table.data, table.target)
@@ -30,49 +30,57 @@ class TrackFeatures(TrackExtractor):
     Parameters
     ----------
     columns : sequence of str, default=None
-        Some of :data:`skgenre.features.GTZAN_FEATURES`, in the order of the result. None gives
-        all 57, in the tables' order. Only what these columns need is computed: most of the time
-        goes to ``harmony`` and ``perceptr``, which alone need Numba. Values do not depend on the
-        other columns.
+        Columns to compute, from :data:`skgenre.features.GTZAN_FEATURES`, in the order of the
+        output. If None, all 57 are computed, in the order of the tables. Only the features needed
+        for these columns are computed. ``harmony`` and ``perceptr`` take most of the time and
+        require Numba.
     window : float, default=None
-        None gives a table of one row a track. Otherwise each track is cut into windows of so many
-        seconds, at least 3, and the result is a track tensor, each window a segment of one frame;
-        put a :class:`skgenre.SegmentVotingClassifier` behind it. A shorter track is one window of
-        its own length, and a last window counts if at least half of it is there. Tracks below 3 s
-        cannot be used then.
+        Length of a window in seconds, at least 3. If None, the output is a table with one row per
+        track. Otherwise the output is a track tensor in which each window is a segment with a
+        single frame, for a :class:`skgenre.SegmentVotingClassifier`. Shorter tracks are a single
+        window of their own length, and the last window is used if it is at least half as long.
+        Tracks shorter than 3 s cannot be used with windows.
     n_windows : int, default=None
-        The most windows to take of a track, from its start. None takes all and pads to the
-        longest track of the call.
+        Maximum number of windows, taken from the start of the track. If None, all windows are
+        used, and the output is padded to the longest track.
     max_duration : float or None, default=120.0
-        Without windows, only the central `max_duration` seconds of longer tracks are used, which
-        bounds the memory: about 0.5 MB a second. None uses all of every track. With windows the
-        memory is that of one, and this has no effect.
+        Only the central `max_duration` seconds of longer tracks are used, which limits the memory
+        to about 0.5 MB per second. If None, whole tracks are used. Ignored if `window` is set,
+        since windows are processed one at a time.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or are shorter than 0.1 s. ``"raise"`` tries
-        all tracks, then raises one error that lists them; ``"warn"`` gives them rows of NaN and
-        warns once, naming them.
+        How to handle tracks that cannot be read or are shorter than 0.1 s (3 s with windows).
+        ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
+        lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
-        Where to keep what was computed, one entry per file: a file is computed anew if it, a
-        parameter or the version of a library has changed. Folds, candidates of a search and
-        processes share it. File objects are not kept.
+        Used to cache the features, one entry per file content. An entry is recomputed if the
+        content of the file, a parameter or the version of a library changes. The cache can be
+        shared by the folds and candidates of a search and by several processes. File objects are
+        not cached.
     n_jobs : int, default=None
-        Threads to use, or workers of the backend chosen with
-        :func:`joblib.parallel_config`. The result does not depend on it.
+        Number of threads, or of workers of the backend selected with
+        :func:`joblib.parallel_config`. None means 1 unless in such a context. The result does not
+        depend on it.
     verbose : int, default=0
-        Show a progress bar if not 0.
-
-    Notes
-    -----
-    Stateless: `transform` works without `fit`. See :func:`track_features` for the columns; they
-    equal those of plain librosa 0.11 calls, without librosa. Audio is resampled to 22,050 Hz, the
-    tables' rate. Tables are float64, tensors float32.
+        If nonzero, show a progress bar.
 
     See Also
+    --------
+    skgenre.datasets.load_gtzan_features : Load a GTZAN feature table.
+    skgenre.pieces_to_tracks : Convert a table of pieces of tracks to a track tensor.
+    MFCCSegmenter : MFCCs for the networks.
+    TrackDescriptors : A larger set of descriptors of windows.
     --------
     skgenre.datasets.load_gtzan_features : Load such a table.
     skgenre.pieces_to_tracks : Turn a table of pieces of tracks into a tensor.
     MFCCSegmenter : Features for the networks.
     TrackDescriptors : More descriptors of windows.
+
+    Notes
+    -----
+    This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
+    for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
+    needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
+    float32.
 
     Examples
     --------
@@ -121,12 +129,12 @@ class TrackFeatures(TrackExtractor):
 
     @property
     def dtype(self) -> type[np.floating]:
-        """Type of the result: float64 of tables, float32 of tensors."""
+        """Data type of the output: float64 for tables, float32 for tensors."""
         return np.float64 if self.window is None else np.float32
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array, ``(n_columns,)`` or ``(n_windows, 1, n_columns)``."""
+        """Shape of the array of a track: ``(n_columns,)`` or ``(n_windows, 1, n_columns)``."""
         n_columns = len(check_columns(self.columns))
         return (n_columns,) if self.window is None else (self.n_windows, 1, n_columns)
 
@@ -136,15 +144,17 @@ class TrackFeatures(TrackExtractor):
         Parameters
         ----------
         audio : AudioFile
+            The open file.
 
         Returns
         -------
-        features : ndarray of shape (n_columns,), or (n_windows_found, 1, n_columns)
+        features : ndarray of shape (n_columns,) or (n_windows_found, 1, n_columns)
+            Features of the track or of its windows.
 
         Raises
         ------
         AudioError
-            If the track is shorter than a frame, or than 3 s where there are windows.
+            If the track is shorter than a frame, or shorter than 3 s if windows are used.
         """
         columns = check_columns(self.columns)
         if self.window is not None:
@@ -161,12 +171,14 @@ class TrackFeatures(TrackExtractor):
         return compute_columns(y, columns)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy of windows, 30 seconds where there are none, and their length.
+        """Return a copy that uses windows, of 30 seconds if `window` is None, and their length.
 
         Returns
         -------
         extractor : TrackExtractor
+            The modified copy.
         seconds : float
+            Time between the starts of successive windows.
         """
         window = self.window or 30.0
         return clone(self).set_params(window=window, n_windows=None), window
@@ -178,7 +190,7 @@ class TrackFeatures(TrackExtractor):
         start = max(0, (audio.n_samples - most) // 2)
         y = audio.read(start, start + most)
         if start and audio.ended_early:
-            # The header promised more than there is: take the middle of what there is.
+            # The file is shorter than its header states: use the center of the actual audio.
             y = audio.read()
             start = max(0, (len(y) - most) // 2)
             y = y[start : start + most]
@@ -189,20 +201,22 @@ class TrackFeatures(TrackExtractor):
         check_columns(self.columns)
         if self.n_windows is not None and self.window is None:
             raise ValueError(
-                f"n_windows={self.n_windows} has no windows to count; set their length, as "
-                "window=30"
+                f"n_windows={self.n_windows} requires window; set the length of the windows, for "
+                "example window=30"
             )
 
     @available_if(lambda self: self.window is None)
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the columns of a table; those of a tensor's last axis are the same.
+        """Get output feature names of a table.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the columns.
         """
         return np.array(check_columns(self.columns), dtype=object)

@@ -1,7 +1,8 @@
-"""Harmonic-percussive separation, some frames at a time.
+"""Harmonic-percussive separation in blocks of frames.
 
-The harmonic part of a signal with librosa's soft masks; the percussive part is the rest.
-D. Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
+The harmonic component is computed with the soft masks of librosa; the percussive component is the
+remainder. Reference: D. Fitzgerald, "Harmonic/percussive separation using median filtering",
+DAFx 2010.
 """
 
 from __future__ import annotations
@@ -15,43 +16,45 @@ import scipy.fft
 
 from .spectra import hann
 
-#: Bins or frames that the median filters span.
+#: Length of the median filters in bins or frames.
 _SIZE = 31
 
-#: Frames beside a block that its medians depend on.
+#: Number of frames before and after a block that its medians depend on.
 _HALO = _SIZE // 2
 
-#: Frames that are separated at once, at least.
+#: Minimum number of frames separated at a time.
 _BLOCK_FRAMES = 256
 
-#: So that threads that begin at once compile the filter once.
+#: Held during compilation, so that concurrent threads compile the filter only once.
 _COMPILING = threading.Lock()
 
 
 class Separation:
-    """Moments of the harmonic and the percussive part of a signal.
+    """Compute moments of the harmonic and percussive components of a signal.
 
-    Its spectra come in blocks, and no more of them are kept than the medians span.
+    Spectra are added in blocks, and only those within reach of the median filters are kept.
 
     Parameters
     ----------
     y : float32 ndarray of shape (n_samples,)
+        Samples of the signal.
     n_fft, hop_length : int
-        Of the spectra, in samples; a frame has a whole and even number of hops.
+        Frame length and hop of the spectra in samples. A frame must contain an even number of hops.
 
     Attributes
     ----------
     harmonic, percussive : Moments
-        Of the two signals, once all spectra are added.
+        Moments of the components, valid after all spectra have been added.
     """
 
     def __init__(self, y: np.ndarray, n_fft: int, hop_length: int):
         self.harmonic, self.percussive = Moments(), Moments()
         self._y, self._n_fft, self._hop_length = y, n_fft, hop_length
         self._n_frames = 1 + len(y) // hop_length
-        #: Frames before and after one that overlap the samples from its centre to the next.
+        #: Frames before and after a frame that overlap the hop starting at its center.
         self._around = n_fft // (2 * hop_length)
-        #: Spectra of frames `_begin` to `_end`; samples before the centre of `_first` are counted.
+        #: `_blocks` contains frames `_begin` to `_end`. Samples before the center of frame `_first`
+        #: are finished.
         self._blocks: list[np.ndarray] = []
         self._begin = self._first = self._end = 0
 
@@ -61,6 +64,7 @@ class Separation:
         Parameters
         ----------
         spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1)
+            Spectra of the frames.
         """
         self._blocks.append(spectrum)
         self._end += len(spectrum)
@@ -71,7 +75,7 @@ class Separation:
             self._separate(last)
 
     def _separate(self, last: int) -> None:
-        """Count the samples up to the centre of frame `last`, or to the end."""
+        """Process the samples up to the center of frame `last`, or to the end of the signal."""
         spectra = np.concatenate(self._blocks)
         around = max(0, self._first - self._around)
         rows = slice(around - self._begin, last + self._around - self._begin)
@@ -80,7 +84,7 @@ class Separation:
         y = self._y[self._first * self._hop_length : last * self._hop_length]
         harmonic = signal[(self._first - around) * self._hop_length :][: len(y)]
         self.harmonic.add(harmonic)
-        # The two parts' masks add up to 1, so the signals add up to the whole.
+        # The masks add up to 1, so the components add up to the signal.
         self.percussive.add(y - harmonic)
         begin = max(0, last - self._around - _HALO)
         self._blocks = [spectra[begin - self._begin :]]
@@ -88,18 +92,19 @@ class Separation:
 
 
 def overlap_add(spectrum: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray:
-    """Signal of some spectra, from the centre of the first: ``librosa.istft``.
+    """Invert an STFT like ``librosa.istft``.
 
     Parameters
     ----------
     spectrum : complex64 ndarray of shape (n_frames, n_fft // 2 + 1)
+        Spectra of consecutive frames.
     n_fft, hop_length : int
-        In samples; a frame has a whole and even number of hops.
+        Frame length and hop in samples. A frame must contain an even number of hops.
 
     Returns
     -------
     y : float32 ndarray of shape (n_samples,)
-        To the end of the last frame.
+        Samples from the center of the first frame to the end of the last.
     """
     window = hann(n_fft)
     frames = scipy.fft.irfft(spectrum, n_fft, overwrite_x=True) * window
@@ -114,22 +119,24 @@ def overlap_add(spectrum: np.ndarray, n_fft: int, hop_length: int) -> np.ndarray
 
 
 def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
-    """Share of each bin of each frame that is harmonic.
+    """Compute the soft mask of the harmonic component.
 
     Parameters
     ----------
     magnitude : float32 ndarray of shape (n_frames, n_bins)
-        With half the filter's span more than are of use, but at the ends of the signal.
+        Magnitude spectra. Except at the ends of the signal, the masks of the first and last 15
+        frames are not valid, because their medians depend on further frames.
 
     Returns
     -------
     mask : float32 ndarray of shape (n_frames, n_bins)
+        Harmonic proportion of each bin, between 0 and 1.
     """
     with _COMPILING:
         median = _running_median()
     harmonic = median(np.ascontiguousarray(magnitude.T), _SIZE).T
     percussive = median(magnitude, _SIZE)
-    # Relative to the larger, so that squares do not underflow.
+    # Divide by the larger value, so that squares do not underflow.
     larger = np.maximum(harmonic, percussive)
     silent = larger < np.finfo(np.float32).tiny
     larger[silent] = 1
@@ -147,23 +154,22 @@ def _running_median() -> Callable:
         import numba
     except ImportError as error:
         raise ImportError(
-            "the columns harmony and perceptr are computed with numba, which is not installed: "
-            "pip install numba, or leave them out with columns="
+            "the columns harmony and perceptr require numba: pip install numba, or exclude these "
+            "columns with the parameter columns"
         ) from error
 
     try:
         return numba.njit(_median_of_lines, cache=True, nogil=True)
-    except RuntimeError:  # there is no folder that it may write to
+    except RuntimeError:  # no writable folder for the cache
         return numba.njit(_median_of_lines, nogil=True)
 
 
 def _median_of_lines(lines, size):
-    """Median of the `size` values around each, along lines that are mirrored at their ends.
+    """Compute the running median of each line.
 
-    ``scipy.ndimage.median_filter(lines, (1, size), mode="reflect")`` for odd sizes and finite
-    values. The window is kept sorted; one step takes a value out and puts one in, which is a
-    minimum and a maximum for each place of the window, without a branch, so that a few
-    instructions do it.
+    Equal to ``scipy.ndimage.median_filter(lines, (1, size), mode="reflect")`` for odd sizes and
+    finite values. The window is kept sorted. Each step replaces one value, using only a minimum
+    and a maximum per position of the window, so that the compiler can vectorize it.
     """
     n_lines, n = lines.shape
     half = size // 2
@@ -196,7 +202,7 @@ def _median_of_lines(lines, size):
 
 
 class Moments:
-    """Mean and variance of values that come in parts.
+    """Mean and variance of values that are added in parts.
 
     T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample variance",
     The American Statistician 37, 1983.
@@ -206,7 +212,7 @@ class Moments:
         self.n, self.mean, self._squares = 0, 0.0, 0.0
 
     def add(self, x: np.ndarray) -> None:
-        """Count a part in."""
+        """Add some values."""
         if not len(x):
             return
         mean = x.mean(dtype=float)
@@ -217,5 +223,5 @@ class Moments:
 
     @property
     def variance(self) -> float:
-        """Mean square difference from the mean."""
+        """Population variance of the values."""
         return self._squares / self.n

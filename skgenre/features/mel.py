@@ -1,4 +1,4 @@
-"""`MelSegmenter`: paths of audio files -> track tensor of log-mel spectra."""
+"""Extraction of log-mel spectrograms."""
 
 from __future__ import annotations
 
@@ -15,61 +15,61 @@ from .spectra import band_powers, mel_bands, to_decibels
 
 
 class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Turn audio files into windows of log-mel spectra, for networks over long windows.
+    """Extract windows of log-mel spectrograms, for networks on long windows.
 
-    Each track is cut into windows, and the power in mel bands is computed of each window on
-    its own, averaged over a few frames, and turned into decibels. With the defaults a window
-    is 30 seconds: 646 frames of 64 bands.
+    Each track is split into windows. A mel power spectrogram is computed for each window
+    separately, averaged over groups of frames, and converted to decibels. By default, a window is
+    30 seconds long and has 646 frames of 64 mel bands.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Rate in Hz to which all audio is resampled.
+        Sample rate in Hz to which all audio is resampled.
     n_fft : int, default=2048
-        Length of a frame of the spectrum in samples.
+        Length of a frame of the spectrogram in samples.
     hop_length : int, default=512
-        Samples from one frame of the spectrum to the next.
+        Number of samples between successive frames of the spectrogram.
     n_mels : int, default=64
         Number of mel bands.
     fmin : float, default=0.0
-        Where the lowest mel band begins, in Hz.
-    fmax : float or None, default=None
-        Where the highest mel band ends, in Hz; None is half of `sample_rate`.
+        Lowest frequency of the mel bands in Hz.
+    fmax : float, default=None
+        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
     frames_per_step : int, default=2
-        Consecutive frames of the spectrum whose powers are averaged into one frame of the
-        tensor. Fewer frames left over at the end of a window are dropped.
+        Number of consecutive frames of the spectrogram whose powers are averaged into one frame of
+        the output. An incomplete group at the end of a window is dropped.
     top_db : float, default=80.0
-        Levels are cut off so many decibels below the loudest of the track, over all of its
-        windows that are taken.
+        Levels are clipped `top_db` decibels below the maximum over all windows of the track.
     window : float, default=30.0
-        Length of a window in seconds. A shorter track is one window, and a last window counts
-        if at least half of it is there. Tracks below 3 s cannot be used.
-    n_windows : int or None, default=None
-        The most windows to take of a track, from its start. None takes all and pads to the
-        longest track of the call.
+        Length of a window in seconds. Shorter tracks are a single window, and the last window is
+        used if it is at least half as long. Tracks shorter than 3 s cannot be used.
+    n_windows : int, default=None
+        Maximum number of windows, taken from the start of the track. If None, all windows are
+        used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read or are too short; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
-        Where to cache spectra.
+        Used to cache the spectrograms; see :class:`skgenre.TrackExtractor`.
     n_jobs : int, default=None
-        Threads to use.
+        Number of threads; see :class:`skgenre.TrackExtractor`.
     verbose : int, default=0
-        Show a progress bar if not 0.
-
-    Notes
-    -----
-    Stateless. A window that is not full, of a track of 29.9 s or 15 s, is filled by repeating
-    its own frames from its beginning: the frames have a fixed number, and their mean over time
-    is of frames that exist, without silence that the recording does not have.
-
-    The levels equal ``librosa.power_to_db`` of librosa 0.11, with ``ref=1.0``, of
-    ``librosa.feature.melspectrogram`` to 1e-3 dB. One window's spectrum is in memory at a time.
+        If nonzero, show a progress bar.
 
     See Also
     --------
-    MFCCSegmenter : Mel-frequency cepstral coefficients of short segments.
-    TrackDescriptors : Descriptors of such windows, for classical models.
+    MFCCSegmenter : MFCCs of short segments.
+    TrackDescriptors : Descriptors of windows for classical models.
+
+    Notes
+    -----
+    This transformer is stateless. Windows that are not full, such as those of tracks of 29.9 s or
+    15 s, are filled by repeating their frames from the beginning. The number of frames is thus
+    fixed without adding silence, which would change the average over time.
+
+    The levels equal ``librosa.power_to_db`` with ``ref=1.0`` of
+    ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one window
+    are in memory at a time.
 
     Examples
     --------
@@ -127,33 +127,36 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[ca
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array, ``(n_windows, n_frames, n_mels)``."""
+        """Shape of the array of a track, ``(n_windows, n_frames, n_mels)``."""
         return self.n_windows, self._n_frames, self.n_mels
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the mel bands, along the last axis.
+        """Get output feature names, along the last axis.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the mel bands.
         """
         return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the log-mel spectra of one track, a window at a time.
+        """Compute the log-mel spectrograms of one track, one window at a time.
 
         Parameters
         ----------
         audio : AudioFile
+            The open file.
 
         Returns
         -------
         windows : float32 ndarray of shape (n_windows_found, n_frames, n_mels)
-            In dB.
+            Levels in dB.
 
         Raises
         ------
@@ -163,11 +166,11 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[ca
         signals = read_windows(audio, self.window, self.n_windows)
         bands = mel_bands(**self._bands)
         powers = band_powers(signals, [bands], n_fft=self.n_fft, hop_length=self.hop_length)
-        # Decibels of all windows at once: repeated frames change nothing of the maximum.
+        # Repeated frames do not change the maximum, to which the levels are clipped.
         return to_decibels(np.stack([self._fill(power) for [power] in powers]), self.top_db)
 
     def _fill(self, power: np.ndarray) -> np.ndarray:
-        """Average frames, and repeat them until the window is full."""
+        """Average groups of frames, and repeat them until the window is full."""
         n = len(power) // self.frames_per_step
         means = power[: n * self.frames_per_step].reshape(n, -1, self.n_mels).mean(axis=1)
         return np.resize(means, (self._n_frames, self.n_mels))
@@ -183,12 +186,12 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[ca
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_hop(self._window_length, self.hop_length)
-        # Of a track of 3 s, or half a last window.
+        # The shortest window is that of a 3 s track, or half of a last window.
         shortest = min(round(SHORTEST * self.sample_rate), self._window_length // 2)
         n = n_segment_frames(shortest, self.hop_length)
         if self.frames_per_step > n:
             raise ValueError(
                 f"frames_per_step={self.frames_per_step} is more than the {n} frames of the "
-                f"shortest window, {shortest / self.sample_rate:.3g} s, at "
-                f"hop_length={self.hop_length}; use fewer, or a shorter hop"
+                f"shortest window ({shortest / self.sample_rate:.3g} s) with "
+                f"hop_length={self.hop_length}; use a smaller value or a shorter hop"
             )

@@ -1,4 +1,4 @@
-"""`MFCCSegmenter`: paths of audio files -> track tensor."""
+"""Extraction of MFCCs of segments of tracks."""
 
 from __future__ import annotations
 
@@ -17,64 +17,68 @@ from .extractor import TrackExtractor
 from .segments import check_hop, n_segment_frames, segment_starts
 from .spectra import compute_mfccs
 
-#: Seconds of a track whose samples are in memory at once.
+#: Number of seconds of a track that are read at a time.
 _BLOCK_SECONDS = 30.0
 
 
 class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Turn audio files into segments of mel-frequency cepstral coefficients.
+    """Extract mel-frequency cepstral coefficients (MFCCs) of segments of tracks.
 
-    Each track is cut into segments of equal length, and MFCCs are computed of each segment
-    on its own. The defaults are those of the published GTZAN system: ten 3-second segments
-    of a 30-second track, 130 frames of 13 coefficients each.
+    Each track is split into segments of equal length, and the MFCCs of each segment are computed
+    separately. The defaults are those of the published GTZAN system: ten 3-second segments of a
+    30-second track, each with 130 frames of 13 coefficients.
 
     Parameters
     ----------
     sample_rate : int, default=22050
-        Rate in Hz to which all audio is resampled.
+        Sample rate in Hz to which all audio is resampled.
     n_mfcc : int, default=13
-        Coefficients a frame.
+        Number of coefficients per frame.
     n_fft : int, default=2048
         Length of a frame in samples.
     hop_length : int, default=512
-        Samples from one frame to the next.
+        Number of samples between successive frames.
     n_mels : int, default=128
         Number of mel bands.
     fmin : float, default=0.0
-        Where the lowest mel band begins, in Hz.
-    fmax : float or None, default=None
-        Where the highest mel band ends, in Hz; None is half of `sample_rate`.
+        Lowest frequency of the mel bands in Hz.
+    fmax : float, default=None
+        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
     segment_duration : float, default=3.0
-        Length of a segment in seconds. A segment counts if it yields all of its frames.
+        Length of a segment in seconds. A last segment that is slightly shorter is used if it has
+        the same number of frames.
     n_segments : int or None, default=10
-        The most segments to take of a track; shorter tracks have missing (all-NaN) ones.
-        None takes all whole segments and pads to the longest track of the call.
+        Maximum number of segments per track. The missing segments of shorter tracks are all NaN.
+        If None, all segments are used, and the output is padded to the longest track.
     placement : {"start", "spread"}, default="start"
-        Take segments one after the other from the start, or spaced evenly over the whole
-        track, so that a four-minute song is not its intro.
+        Whether segments are consecutive from the start of the track, or spaced evenly over the
+        whole track.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or have no whole segment. ``"raise"``
-        tries all tracks, then raises one error that lists them; ``"warn"`` gives them rows
-        of NaN and warns once, naming them.
+        How to handle tracks that cannot be read or are shorter than a segment. ``"raise"``
+        processes all tracks, then raises a single :class:`UnreadableTracksError` that lists the
+        failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
-        Where to keep what was computed, one entry per file: a file is computed anew if it, a
-        parameter or the version of a library has changed. Folds, candidates of a search and
-        processes share it. File objects are not kept.
+        Used to cache the features, one entry per file content. An entry is recomputed if the
+        content of the file, a parameter or the version of a library changes. The cache can be
+        shared by the folds and candidates of a search and by several processes. File objects are
+        not cached.
     n_jobs : int, default=None
-        Threads to use, or workers of the backend chosen with
-        :func:`joblib.parallel_config`. The result does not depend on it.
+        Number of threads, or of workers of the backend selected with
+        :func:`joblib.parallel_config`. None means 1 unless in such a context. The result does not
+        depend on it.
     verbose : int, default=0
-        Show a progress bar if not 0.
-
-    Notes
-    -----
-    Stateless: `transform` works without `fit`. The coefficients equal
-    ``librosa.feature.mfcc`` of librosa 0.11 on each segment to 1e-3.
+        If nonzero, show a progress bar.
 
     See Also
     --------
+    MelSegmenter : Log-mel spectrograms of longer windows.
     SegmentScaler : Scale the coefficients before a network.
-    SegmentSummary : Summarise a track in one row for a classical model.
+    SegmentSummary : Summarize each track in one row for a classical model.
+
+    Notes
+    -----
+    This transformer is stateless: `transform` does not require `fit`. The coefficients equal those
+    of ``librosa.feature.mfcc`` (librosa 0.11) on each segment to 1e-3.
 
     Examples
     --------
@@ -132,25 +136,27 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[c
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array, ``(n_segments, n_frames, n_mfcc)``."""
+        """Shape of the array of a track, ``(n_segments, n_frames, n_mfcc)``."""
         n_frames = n_segment_frames(self._segment_length, self.hop_length)
         return self.n_segments, n_frames, self.n_mfcc
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the MFCC segments of one track.
+        """Compute the MFCCs of the segments of one track.
 
         Parameters
         ----------
         audio : AudioFile
+            The open file.
 
         Returns
         -------
         segments : float32 ndarray of shape (n_segments_found, n_frames, n_mfcc)
+            MFCCs of each segment.
 
         Raises
         ------
         AudioError
-            If the track has no whole segment.
+            If the track is shorter than a segment.
         """
         blocks = [
             compute_mfccs(block, hop_length=self.hop_length, n_mfcc=self.n_mfcc, **self._bands)
@@ -166,31 +172,35 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[c
         return np.concatenate(blocks)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the coefficients, along the last axis.
+        """Get output feature names, along the last axis.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the coefficients.
         """
         return np.array([f"mfcc{i}" for i in range(self.n_mfcc)], dtype=object)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy that takes all segments in order, and their length in seconds.
+        """Return a copy that extracts all segments in order, and their length in seconds.
 
         Returns
         -------
         extractor : TrackExtractor
+            The modified copy.
         seconds : float
+            Time between the starts of successive segments.
         """
         whole = clone(self).set_params(n_segments=None, placement="start")
         return whole, self.segment_duration
 
     def _read_segments(self, audio: AudioFile) -> Iterator[list[np.ndarray]]:
-        """Read the segments of a track, those of about 30 seconds at a time."""
+        """Yield the segments of a track in lists of about 30 seconds."""
         length = self._segment_length
         if self.placement == "start":
             n = max(1, round(_BLOCK_SECONDS / self.segment_duration))
@@ -203,7 +213,7 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[c
                     return
         segments = [audio.read(start, start + length) for start in self._starts(audio.n_samples)]
         if audio.ended_early:
-            # The header promised more than there is: place them in what there is.
+            # The file is shorter than its header states: spread segments over the actual audio.
             y = audio.read()
             segments = [y[start : start + length] for start in self._starts(len(y))]
         if segments:
@@ -226,12 +236,12 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[c
         super()._check_parameters()
         if self.n_mfcc > self.n_mels:
             raise ValueError(
-                f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}; there are as many "
-                "coefficients as mel bands at the most"
+                f"n_mfcc={self.n_mfcc} must be at most n_mels={self.n_mels}, the number of mel "
+                "bands"
             )
         if self._segment_length < 1:
             raise ValueError(
-                f"segment_duration={self.segment_duration} s is less than a sample at "
+                f"segment_duration={self.segment_duration} s is shorter than one sample at "
                 f"sample_rate={self.sample_rate} Hz"
             )
         check_hop(self._segment_length, self.hop_length)

@@ -1,4 +1,4 @@
-"""`MusicnnEmbedder`: paths of audio files -> embeddings of a network that others trained."""
+"""Extraction of embeddings with the pretrained network musicnn."""
 
 from __future__ import annotations
 
@@ -23,65 +23,68 @@ SAMPLE_RATE = 16000
 N_FFT = 512
 HOP_LENGTH = 256
 
-#: The release whose weights are read.
+#: The release of musicnn that contains the weights.
 MUSICNN_VERSION = "0.1.0"
 
-#: Patches of a track that are read at once: half a minute.
+#: Number of patches read at a time: half a minute.
 _BLOCK_PATCHES = 10
 
 
 class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Embed tracks with the published network musicnn, trained on tags of music.
+    """Extract embeddings of tracks with the pretrained network musicnn.
 
-    Each track is cut into patches of 3 seconds, and every patch gives one row of 200 numbers: the
-    last layer but one of musicnn [1]_ [2]_, which was trained on far more music than GTZAN has. A
-    small linear model on their mean over a track does well with few tracks of each genre.
+    Each track is split into patches of 3 seconds. Each patch is embedded in 200 dimensions by the
+    penultimate layer of musicnn [1]_ [2]_, a network for music tagging trained on far more music
+    than GTZAN contains. A linear model on the mean embedding of a track performs well even with
+    few tracks per genre.
 
-    The weights are not part of skgenre. They are those in the distribution musicnn 0.1.0, by
-    Jordi Pons, copyright Music Technology Group, Universitat Pompeu Fabra, under the ISC licence::
+    The weights are not part of skgenre. They are those of the distribution musicnn 0.1.0 by Jordi
+    Pons, copyright Music Technology Group, Universitat Pompeu Fabra, under the ISC license::
 
         pip install --no-deps musicnn==0.1.0
 
-    Without ``--no-deps`` pip would look for a NumPy below 1.17. None of its code is run.
+    Without ``--no-deps``, pip would look for a NumPy below 1.17. No code of musicnn is run.
 
     Parameters
     ----------
     weights : {"MTT", "MSD"}, default="MTT"
-        What the network was trained on: MagnaTagATune, or the Million Song Dataset. See the notes
-        before you report scores of ``"MSD"``.
-    patches : int or None, default=None
-        How many patches to take of a track, spread evenly over it: 1 takes the middle one. None
-        takes all, one after the other without overlap, and pads to the longest track of the call.
+        Training data of the network: MagnaTagATune or the Million Song Dataset. See the Notes
+        before reporting scores with ``"MSD"``.
+    patches : int, default=None
+        Number of patches per track, spread evenly over it; 1 selects the central patch. If None,
+        all consecutive patches are used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        What becomes of tracks that cannot be read or are shorter than a patch; see
+        How to handle tracks that cannot be read or are shorter than a patch; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
-        Where to cache embeddings.
+        Used to cache the embeddings; see :class:`skgenre.TrackExtractor`.
     n_jobs : int, default=None
-        Threads to use.
+        Number of threads; see :class:`skgenre.TrackExtractor`.
     verbose : int, default=0
-        Show a progress bar if not 0.
+        If nonzero, show a progress bar.
 
     Raises
     ------
     ImportError
-        By `fit` and `transform`, if musicnn 0.1.0 is not installed.
+        In `fit` and `transform`, if musicnn 0.1.0 is not installed.
 
     See Also
     --------
-    SegmentSummary : ``SegmentSummary(statistics="mean")`` is the mean over patches.
-    SegmentVotingClassifier : Train on patches, and aggregate the predictions for them.
+    SegmentSummary : Average embeddings with ``SegmentSummary(statistics="mean")``.
+    SegmentVotingClassifier : Classify patches and aggregate the predictions.
 
     Notes
     -----
-    Stateless. Audio is resampled to 16,000 Hz; a patch is 187 frames (n_fft 512, hop 256) of 96 mel
-    bands of power, ``log10(1 + 10000 x)``; what is left at the end of a track is dropped, as by
-    musicnn. The network is computed in NumPy, and equals TensorFlow's to 1e-4. musicnn rounds the
-    mel bands to half precision, in which loud ones overflow to infinity; here they are float32.
+    This transformer is stateless. Audio is resampled to 16,000 Hz. A patch has 187 frames (n_fft
+    512, hop 256) of 96 mel bands, whose power x is compressed by ``log10(1 + 10000 x)``. As in
+    musicnn, the remainder at the end of a track is dropped. The network is implemented in NumPy;
+    its output equals that of TensorFlow to 1e-4. musicnn rounds mel bands to half precision, in
+    which high powers overflow to infinity; here they are float32.
 
-    The Million Song Dataset very probably holds songs by the artists of GTZAN. Folds grouped by
-    artist do not shield ``"MSD"`` from that, so that its scores on GTZAN flatter. MagnaTagATune
-    holds music of one label, Magnatune: ``"MTT"`` gives the cleaner figure.
+    The Million Song Dataset very probably contains songs by artists of GTZAN. Grouping folds by
+    artist does not prevent this leakage, so that scores of ``"MSD"`` on GTZAN are likely
+    optimistic. MagnaTagATune contains music of a single label, Magnatune, so that ``"MTT"`` allows
+    a cleaner evaluation.
 
     References
     ----------
@@ -129,7 +132,7 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array, ``(patches, 1, 200)``."""
+        """Shape of the array of a track, ``(patches, 1, 200)``."""
         return self.patches, 1, N_EMBEDDING
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
@@ -138,10 +141,12 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
         Parameters
         ----------
         audio : AudioFile
+            The open file.
 
         Returns
         -------
         embeddings : float32 ndarray of shape (n_patches_found, 1, 200)
+            Embedding of each patch.
 
         Raises
         ------
@@ -150,7 +155,7 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
         """
         found = self._embed(audio, audio.n_samples)
         if self.patches is not None and audio.ended_early:
-            # The header promised more than there is: place them in what there is.
+            # The file is shorter than its header states: spread patches over the actual audio.
             found = self._embed(audio, len(audio.read()))
         if not len(found):
             duration = len(audio.read()) / SAMPLE_RATE
@@ -163,12 +168,14 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
         return found[:, None]
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
-        """Return a copy that takes all segments in order, and their length in seconds.
+        """Return a copy that uses all patches in order, and their length in seconds.
 
         Returns
         -------
         extractor : TrackExtractor
+            The modified copy.
         seconds : float
+            Time between the starts of successive patches.
         """
         return clone(self).set_params(patches=None), N_FRAMES * HOP_LENGTH / SAMPLE_RATE
 
@@ -179,15 +186,15 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
             patches = _read_patches(audio, first, last)
             blocks.append(network.embed(patches))
             if len(patches) < last - first:
-                break  # the file ends before its header says
+                break  # the file is shorter than its header states
         return np.concatenate(blocks)
 
     def _intervals(self, n_patches: int) -> list[tuple[int, int]]:
-        """First and last patch, exclusive, of what is read at once."""
+        """Return the ranges of patches that are read together, as (first, last + 1)."""
         if self.patches is None or self.patches >= n_patches:
             starts = range(0, n_patches, _BLOCK_PATCHES)
             return [(start, min(start + _BLOCK_PATCHES, n_patches)) for start in starts]
-        # Those in the middle of equal parts of the track.
+        # Choose the patch at the center of each of `patches` equal parts of the track.
         chosen = [(2 * i + 1) * n_patches // (2 * self.patches) for i in range(self.patches)]
         return [(i, i + 1) for i in chosen]
 
@@ -196,15 +203,17 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
         _published(self.weights)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Names of the numbers of an embedding, along the last axis.
+        """Get output feature names, along the last axis.
 
         Parameters
         ----------
-        input_features : ignored
+        input_features : None
+            Ignored.
 
         Returns
         -------
         names : ndarray of str objects
+            Names of the dimensions of the embedding.
         """
         prefix = f"musicnn_{self.weights.lower()}"
         return np.array([f"{prefix}{i}" for i in range(1, N_EMBEDDING + 1)], dtype=object)
@@ -212,12 +221,12 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: igno
 
 @lru_cache(maxsize=2)
 def _published(weights: str) -> Musicnn:
-    """Prepare the network of the installed musicnn; a tenth of a second.
+    """Load the network from the installed musicnn, which takes a tenth of a second.
 
     Raises
     ------
     ImportError
-        If musicnn is not installed, is another version, or lacks the files.
+        If musicnn is not installed, has a different version, or its files cannot be read.
     """
     try:
         found = metadata.distribution("musicnn")
@@ -226,7 +235,7 @@ def _published(weights: str) -> Musicnn:
     if found.version != MUSICNN_VERSION:
         raise _not_installed(f"but musicnn {found.version} is installed")
     try:
-        # The name of the checkpoint is empty, so that of its index is ".index".
+        # The name of the checkpoint is empty, so that its index is named ".index".
         arrays = read_checkpoint(f"{found.locate_file('musicnn')}/{weights}_musicnn/")
     except (OSError, ValueError) as error:
         raise _not_installed(f"whose files cannot be read ({error})") from error
@@ -236,8 +245,8 @@ def _published(weights: str) -> Musicnn:
 def _not_installed(reason: str) -> ImportError:
     return ImportError(
         f"MusicnnEmbedder needs the weights of musicnn {MUSICNN_VERSION}, {reason}; run "
-        f"'pip install --no-deps musicnn=={MUSICNN_VERSION}'. They are under the ISC licence, and "
-        "the NumPy below 1.17 that pip would look for without --no-deps is not needed",
+        f"'pip install --no-deps musicnn=={MUSICNN_VERSION}'. The weights are under the ISC "
+        "license. Without --no-deps, pip would look for a NumPy below 1.17, which is not needed",
         name="musicnn",
     )
 
@@ -248,14 +257,15 @@ def _mel_bank() -> tuple:
 
 
 def _read_patches(audio: AudioFile, first: int, last: int) -> np.ndarray:
-    """Log-mel spectrograms of the patches `first` to `last`, or of fewer where the file ends.
+    """Compute the log-mel spectrograms of the patches from `first` to `last` (exclusive).
 
-    They are those of the whole file's spectrogram: a hop of samples before and after belongs to the
-    frames at the ends.
+    They equal the corresponding part of the spectrogram of the whole file: one hop of samples
+    before the interval is read for its first frame.
 
     Returns
     -------
     patches : float32 ndarray of shape (n_patches, 187, 96)
+        Fewer patches than requested at the end of the file.
     """
     before = min(first, 1)  # frames
     start, stop = first * N_FRAMES - before, last * N_FRAMES

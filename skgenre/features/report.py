@@ -1,21 +1,21 @@
-"""What a front end reports of tracks that it cannot use."""
+"""Errors and warnings about tracks that cannot be used."""
 
 from __future__ import annotations
 
 from .._warnings import warn
 from ..audio import AudioError
 
-#: Tracks that a message lists before it only counts the rest.
+#: Maximum number of tracks listed in a message.
 _MOST_LISTED = 20
 
 
 class UnreadableTracksError(ValueError):
-    """Tracks that gave no features, all of one call in one error.
+    """Exception raised when tracks of a call cannot be used.
 
     Parameters
     ----------
     failures : list of AudioError
-        One for each track, with its ``path`` and ``reason``.
+        One exception per failed track, with the attributes ``path`` and ``reason``.
     n_tracks : int
         Number of tracks of the call.
     """
@@ -28,13 +28,13 @@ class UnreadableTracksError(ValueError):
     def __str__(self) -> str:
         return (
             f"{len(self.failures)} of {self.n_tracks} tracks cannot be used:\n"
-            f"{listing(self.failures)}\nLeave them out, or set on_error='warn' to give them "
-            "rows of NaN, which the networks leave out of fit and baselines fill with means."
+            f"{listing(self.failures)}\nRemove them, or set on_error='warn' to set their rows to "
+            "NaN, which the networks ignore in fit and the baselines impute with means."
         )
 
 
 def listing(items, most: int = _MOST_LISTED) -> str:
-    """Format items as lines; beyond `most`, give the number of the others."""
+    """Format items as lines, showing at most the first `most`."""
     lines = [f"  {item}" for item in items[:most]]
     if len(items) > most:
         lines.append(f"  ... and {len(items) - most} more")
@@ -42,7 +42,7 @@ def listing(items, most: int = _MOST_LISTED) -> str:
 
 
 class Report:
-    """What went wrong with the tracks of one call, to be reported at its end."""
+    """Failures and truncated files of one call, reported together at its end."""
 
     def __init__(self, n_tracks: int):
         self.n_tracks = n_tracks
@@ -50,7 +50,7 @@ class Report:
         self.truncated: list[str] = []
 
     def conclude(self, on_error: str) -> None:
-        """Raise or warn about the tracks that failed, and warn about those that end early.
+        """Raise or warn about failed tracks, and warn about truncated files.
 
         Raises
         ------
@@ -61,11 +61,11 @@ class Report:
             raise UnreadableTracksError(self.failures, self.n_tracks)
         if self.failures:
             warn(
-                f"{len(self.failures)} of {self.n_tracks} tracks cannot be used and have rows of "
+                f"{len(self.failures)} of {self.n_tracks} tracks cannot be used; their rows are "
                 f"NaN:\n{listing(self.failures)}"
             )
         if self.truncated:
             warn(
-                f"{len(self.truncated)} of {self.n_tracks} files end early (truncated?) and are "
-                f"used as far as they go:\n{listing(self.truncated)}"
+                f"{len(self.truncated)} of {self.n_tracks} files end early (truncated files?); "
+                f"only the decoded part is used:\n{listing(self.truncated)}"
             )

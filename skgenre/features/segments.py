@@ -1,4 +1,4 @@
-"""Where the segments and windows of a track lie."""
+"""Positions of the segments and windows of a track."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ import numpy as np
 
 from ..audio import AudioError, AudioFile
 
-#: Shortest track in seconds that is a window.
+#: Minimum length in seconds of a track that is split into windows.
 SHORTEST = 3.0
 
 
 def n_segment_frames(segment_length: int, hop_length: int) -> int:
-    """Frames of a segment of so many samples: 130 for 66,150 samples and a hop of 512."""
+    """Return the number of frames of a segment, for example 130 for 66,150 samples and hop 512.
+
+    Examples
+    --------
+    >>> from skgenre.mfcc import n_segment_frames
+    >>> n_segment_frames(segment_length=66150, hop_length=512)
+    130
+    """
     return 1 + segment_length // hop_length
 
 
 def check_hop(segment_length: int, hop_length: int) -> None:
-    """Raise a ValueError for a hop over a whole segment, whose samples would not matter."""
+    """Raise ValueError if the hop is longer than a segment."""
     if hop_length > segment_length:
         raise ValueError(
             f"hop_length={hop_length} is more than the {segment_length} samples of a segment or "
@@ -34,31 +41,40 @@ def segment_starts(
     n_segments: int | None,
     placement: str = "start",
 ) -> np.ndarray:
-    """Choose where the segments of a track begin.
+    """Compute the first sample of each segment of a track.
 
-    A segment counts if it yields all of its frames, so the last may lack a few samples: up
-    to what the segment has beyond a whole number of hops (102 for 66,150 and 512).
+    The last segment may be incomplete if it still has all of its frames. Up to ``segment_length %
+    hop_length`` samples may be missing (102 for 66,150 and 512).
 
     Parameters
     ----------
     n_samples : int
         Length of the track.
     segment_length, hop_length : int
-        In samples.
+        Length of a segment and hop of its frames in samples.
     n_segments : int or None
-        The most to take; None takes all that there are.
-    placement : {"start", "spread"}
-        One after the other from the start, or each in the middle of an equal part of the
-        track.
+        Maximum number of segments. If None, all are used.
+    placement : {"start", "spread"}, default="start"
+        Whether segments are consecutive from the start of the track, or centered in equal parts of
+        the track.
 
     Returns
     -------
     starts : int ndarray of shape (n_segments_found,)
+        First sample of each segment.
 
     Raises
     ------
     ValueError
-        If `hop_length` is more than `segment_length`: a segment would need no samples.
+        If `hop_length` is larger than `segment_length`.
+
+    Examples
+    --------
+    >>> from skgenre.mfcc import segment_starts
+    >>> segment_starts(100, segment_length=20, hop_length=5, n_segments=3)
+    array([ 0, 20, 40])
+    >>> segment_starts(100, segment_length=20, hop_length=5, n_segments=3, placement="spread")
+    array([ 6, 40, 73])
     """
     check_hop(segment_length, hop_length)
     needed = segment_length - segment_length % hop_length
@@ -67,15 +83,15 @@ def segment_starts(
         n = min(n, n_segments)
     if placement == "start" or n == 0:
         return np.arange(n) * segment_length
-    # Centres at (i + 1/2) n_samples / n, in integers, so that no rounding moves a segment.
+    # Centers are at (i + 1/2) * n_samples / n. Integer arithmetic avoids rounding errors.
     return np.maximum(0, ((2 * np.arange(n) + 1) * n_samples - n * segment_length) // (2 * n))
 
 
 def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
-    """Start and stop of consecutive windows of a track.
+    """Return start and stop of consecutive windows of a track.
 
-    A shorter track is one window of its own length, and a last window counts if at least half
-    of it is there.
+    Tracks shorter than a window are a single window of their own length. The last window is used
+    if it is at least half as long.
     """
     n = max(1, (n_samples + window_length // 2) // window_length)
     return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]
@@ -84,17 +100,18 @@ def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
 def read_windows(
     audio: AudioFile, window: float, n_windows: int | None = None, shortest: float = SHORTEST
 ) -> Iterator[np.ndarray]:
-    """Read a track a window at a time.
+    """Read a track one window at a time.
 
     Parameters
     ----------
     audio : AudioFile
+        The open file.
     window : float
         Length of a window in seconds; see :func:`windows` for shorter tracks and last windows.
-    n_windows : int or None, default=None
-        The most windows to take, from the start; None takes all.
-    shortest : float, default=SHORTEST
-        Least length of a track in seconds.
+    n_windows : int, default=None
+        Maximum number of windows, from the start. If None, all are used.
+    shortest : float, default=3.0
+        Minimum length of a track in seconds.
 
     Yields
     ------
@@ -109,7 +126,7 @@ def read_windows(
     length = round(window * audio.sample_rate)
     for start, stop in windows(audio.n_samples, length)[:n_windows]:
         y = audio.read(start, stop)
-        # The header may promise more than there is: what counts is what was read.
+        # Check the samples that were read, because the header may state too many.
         if start == 0 and len(y) < round(shortest * audio.sample_rate):
             raise AudioError(
                 audio.name,

@@ -1,9 +1,9 @@
-"""Spectra, mel bands and MFCCs: pure functions over samples.
+"""Computation of spectra, mel bands and MFCCs from samples.
 
-The numbers are those of ``librosa.feature.mfcc`` of librosa 0.11 on each segment alone,
-whichever librosa is installed: a periodic Hann window, frames centred on multiples of the
-hop with zeros beyond the ends, a power spectrum, Slaney's mel filter bank, decibels cut off
-80 dB below the segment's maximum, and an orthonormal DCT-II.
+The MFCCs equal those of ``librosa.feature.mfcc`` (librosa 0.11) on each segment separately,
+regardless of the installed version of librosa: a periodic Hann window, frames centered on
+multiples of the hop with zero padding, a power spectrum, Slaney's mel filter bank, levels in
+decibels clipped 80 dB below the maximum of the segment, and an orthonormal DCT-II.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from ..audio import LARGEST_SAMPLE
 from .filters import band_blocks, check_band_limits, mel_filters
 from .segments import n_segment_frames
 
-#: Decibels below a segment's loudest mel band at which its spectrum is cut off.
+#: Level below the maximum of a segment at which levels are clipped, in dB.
 TOP_DB = 80.0
 
-#: The smallest power, as in ``librosa.power_to_db``.
+#: Minimum power, as in ``librosa.power_to_db``.
 AMIN = 1e-10
 
-#: Frames computed at once: those of a 3-second segment, whose samples and spectra take 2 MB.
-#: Fewer are as fast alone, but threads then wait for each other at the interpreter.
+#: Number of frames processed at a time: those of a 3-second segment, which take 2 MB. Smaller
+#: blocks are as fast in a single thread, but threads then contend for the interpreter lock.
 _BLOCK_FRAMES = 132
 
-#: Frames of a block of a whole signal's transform, in float64: as many as fit the cache.
+#: Number of frames per block of the STFT of a whole signal, in float64; they fit the CPU cache.
 _STFT_FRAMES = 32
 
 
@@ -46,41 +46,44 @@ def mfcc(
     fmin: float = 0.0,
     fmax: float | None = None,
 ) -> np.ndarray:
-    """Mel-frequency cepstral coefficients of one segment.
+    """Compute the mel-frequency cepstral coefficients (MFCCs) of one segment.
 
     Parameters
     ----------
     y : float ndarray of shape (n_samples,)
         Mono samples, where full scale is 1.
     sample_rate : int, default=22050
-        In Hz.
+        Sample rate in Hz.
     n_mfcc : int, default=13
-        Number of coefficients, the first being the mean level.
-    n_fft, hop_length : int, default=2048, 512
-        Length of a frame and step from one to the next, in samples.
+        Number of coefficients. The first is proportional to the mean level.
+    n_fft : int, default=2048
+        Length of a frame in samples.
+    hop_length : int, default=512
+        Number of samples between successive frames.
     n_mels : int, default=128
         Number of mel bands.
-    fmin, fmax : float, default=0.0, None
-        Where the lowest mel band begins and the highest ends, in Hz; None for `fmax` is half of
-        `sample_rate`.
+    fmin : float, default=0.0
+        Lowest frequency of the mel bands in Hz.
+    fmax : float, default=None
+        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
 
     Returns
     -------
     coefficients : float32 ndarray of shape (1 + n_samples // hop_length, n_mfcc)
-        Equal to ``librosa.feature.mfcc(...).T`` to 1e-3.
+        MFCCs of each frame. They equal ``librosa.feature.mfcc(...).T`` to 1e-3.
 
     Raises
     ------
     TypeError
-        If `y` holds integers.
+        If `y` is an array of integers.
     ValueError
-        If `y` is not one-dimensional, empty, not finite, or absurdly large, sizes are below 1,
-        or the bands have no width or reach above half of `sample_rate`.
+        If `y` is not one-dimensional, is empty, or contains values that are not finite or
+        implausibly large; if a size is below 1; or if the limits of the mel bands are invalid.
 
     Warns
     -----
     UserWarning
-        If mel bands are narrower than a bin of the spectrum.
+        If mel bands are narrower than a frequency bin.
 
     Examples
     --------
@@ -113,31 +116,40 @@ def segment_mfcc(
     fmin: float = 0.0,
     fmax: float | None = None,
 ) -> np.ndarray:
-    """MFCCs of several segments, each computed on its own.
+    """Compute the MFCCs of several segments, each separately.
 
     Parameters
     ----------
     segments : sequence of float ndarray of shape (n_samples,)
-        Mono samples, where full scale is 1, of lengths that give the same number of frames.
+        Mono samples, where full scale is 1. All segments must have the same number of frames.
     sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
         See :func:`mfcc`.
 
     Returns
     -------
     coefficients : float32 ndarray of shape (n_segments, n_frames, n_mfcc)
+        MFCCs of each segment.
 
     Raises
     ------
     TypeError
-        If a segment holds integers.
+        If a segment is an array of integers.
     ValueError
-        For more coefficients than mel bands, segments of different lengths, or arguments that
-        :func:`mfcc` refuses.
+        If `n_mfcc` is larger than `n_mels`, segments have different numbers of frames, or an
+        argument is invalid as in :func:`mfcc`.
 
     Warns
     -----
     UserWarning
-        If mel bands are narrower than a bin of the spectrum.
+        If mel bands are narrower than a frequency bin.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre.mfcc import segment_mfcc
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(132300) / 22050)
+    >>> segment_mfcc([y[:66150], y[66150:]]).shape
+    (2, 130, 13)
     """
     sizes = {
         "sample_rate": sample_rate,
@@ -151,50 +163,51 @@ def segment_mfcc(
             raise ValueError(f"{name}={size!r} must be an integer of at least 1")
     if n_mfcc > n_mels:
         raise ValueError(
-            f"n_mfcc={n_mfcc} is more than n_mels={n_mels}; there are as many coefficients as "
-            "mel bands at the most"
+            f"n_mfcc={n_mfcc} must be at most n_mels={n_mels}, the number of mel bands"
         )
     check_band_limits(sample_rate, fmin, fmax)
     segments = [check_samples(y, f"segment {i}") for i, y in enumerate(segments)]
     frames = sorted({n_segment_frames(len(y), hop_length) for y in segments})
     if len(frames) > 1:
-        raise ValueError(f"The segments give different numbers of frames: {frames}")
+        raise ValueError(f"The segments have different numbers of frames: {frames}")
     warn_of_silent_bands(sample_rate, n_fft, n_mels, fmin, fmax)
     return compute_mfccs(segments, **sizes, fmin=fmin, fmax=fmax)
 
 
 def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
-    """Validate mono samples that a user gives.
+    """Validate mono samples passed by the user.
 
     Returns
     -------
     y : float32 ndarray of shape (n_samples,)
+        The validated samples.
 
     Raises
     ------
     TypeError
-        If they are no floats.
+        If the samples are not floats.
     ValueError
-        If `y` is not one-dimensional, shorter than `shortest`, not finite, or absurdly large.
+        If `y` is not one-dimensional, is shorter than `shortest`, or contains values that are not
+        finite or implausibly large.
     """
     y = np.asarray(y)
     if y.dtype.kind != "f":
         raise TypeError(
-            f"{name} holds {y.dtype}: samples must be floats, where full scale is 1; divide int16 "
-            "samples by 32768, as y / 32768"
+            f"{name} has dtype {y.dtype}: samples must be floats, where full scale is 1; for "
+            "int16, use y / 32768"
         )
     if y.ndim != 1 or len(y) < shortest:
         least = "not empty" if shortest == 1 else f"at least {shortest}"
         raise ValueError(
-            f"{name} has shape {y.shape}: it must be mono samples, (n_samples,), {least}"
+            f"{name} must be mono samples of shape (n_samples,), {least}; got shape {y.shape}"
         )
     peak = max(-float(y.min()), float(y.max()))
     if not np.isfinite(peak):
-        raise ValueError(f"{name} holds NaN or infinite samples")
+        raise ValueError(f"{name} contains NaN or infinite samples")
     if peak > LARGEST_SAMPLE:
         raise ValueError(
-            f"{name} holds samples of {peak:.1e}, too large for dtype('float32') once they are "
-            "squared; full scale is 1"
+            f"{name} contains samples of {peak:.1e}, whose squares are too large for "
+            "dtype('float32'); full scale is 1"
         )
     return np.ascontiguousarray(y, dtype=np.float32)
 
@@ -202,7 +215,7 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
 def compute_mfccs(
     segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
 ) -> np.ndarray:
-    """Compute the MFCCs of segments of equal numbers of frames that need no check."""
+    """Compute the MFCCs of validated segments with the same number of frames."""
     n_frames = n_segment_frames(len(segments[0]), hop_length) if len(segments) else 0
     out = np.empty((len(segments), n_frames, n_mfcc), np.float32)
     _, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels, fmin, fmax)
@@ -215,23 +228,25 @@ def compute_mfccs(
 def band_powers(
     signals: Iterable[np.ndarray], banks: Sequence[tuple], *, n_fft: int, hop_length: int
 ) -> Iterator[list[np.ndarray]]:
-    """Sum the power spectra of signals over the bands of filter banks, with one STFT for all.
+    """Sum the power spectra of signals over the bands of filter banks, using one STFT for all.
 
-    Frames are centred on multiples of the hop, with zeros beyond the ends, and a periodic Hann
-    window, as in ``librosa.stft``.
+    As in ``librosa.stft``, frames are centered on multiples of the hop with zero padding, and the
+    window is a periodic Hann window.
 
     Parameters
     ----------
     signals : iterable of float32 ndarray of shape (n_samples,)
+        Samples.
     banks : sequence of tuple
-        Filter banks, each of blocks ``(parts, bands, weights)`` as :func:`band_blocks` makes.
+        Filter banks, as returned by :func:`band_blocks`.
     n_fft, hop_length : int
-        In samples.
+        Frame length and hop in samples.
 
     Yields
     ------
     powers : list of float32 ndarray of shape (n_frames, n_bands)
-        One for each bank; overwritten by the next signal of as many frames.
+        Powers for each filter bank. The arrays are reused for the next signal with the same number
+        of frames.
     """
     window = hann(n_fft)
     widths = [bank[-1][1].stop for bank in banks]
@@ -241,7 +256,7 @@ def band_powers(
     for y in signals:
         n_frames = n_segment_frames(len(y), hop_length)
         if len(powers[0]) != n_frames:
-            # Long enough for the last frame, whose centre may be the last sample.
+            # Long enough for the last frame, which may be centered on the last sample.
             padded = np.zeros(n_frames * hop_length + 2 * n_fft, np.float32)
             powers = [np.empty((n_frames, width), np.float32) for width in widths]
         padded[n_fft // 2 : n_fft // 2 + len(y)] = y
@@ -260,23 +275,25 @@ def band_powers(
 def stft_blocks(
     y: np.ndarray, *, n_fft: int, hop_length: int
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Short-time Fourier transform of a signal, some frames at a time: ``librosa.stft``.
+    """Compute the short-time Fourier transform of a signal in blocks, like ``librosa.stft``.
 
-    Frames are centred on multiples of the hop, with zeros beyond the ends, and a periodic Hann
-    window. Computed in float64, so that bins far below the loudest of a frame are right too.
+    Frames are centered on multiples of the hop with zero padding, and the window is a periodic
+    Hann window. The transform is computed in float64, so that bins far below the maximum of a
+    frame are accurate.
 
     Parameters
     ----------
     y : float32 ndarray of shape (n_samples,)
+        Samples.
     n_fft, hop_length : int
-        In samples.
+        Frame length and hop in samples.
 
     Yields
     ------
     rows : slice
-        Of the frames.
+        Position of the frames of the block.
     spectrum : complex64 ndarray of shape (n_frames_of_block, n_fft // 2 + 1)
-        C-contiguous.
+        Spectra, in C order.
     """
     window = _hann(n_fft)
     frames = sliding_window_view(np.pad(y, n_fft // 2), n_fft)[::hop_length]
@@ -288,7 +305,7 @@ def stft_blocks(
 
 @cache
 def _rfft() -> Callable[[np.ndarray], np.ndarray]:
-    """Choose the transform: that of the ``fast`` extra if it is installed; the same to 1e-6."""
+    """Return the FFT of ducc0 (extra ``fast``) if installed, else SciPy's; they agree to 1e-6."""
     try:
         import ducc0
     except ImportError:
@@ -302,16 +319,17 @@ def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     squares : float32 ndarray of shape (n_frames, n_fft + 2)
-        Of the real and imaginary parts in turn. They have the same weight, so that they need not be
-        added before.
+        Squares of the interleaved real and imaginary parts. Since both have the same weight, they
+        need not be added first.
     bands : tuple
-        From :func:`band_blocks`.
+        Filter bank, from :func:`band_blocks`.
     out : float32 ndarray of shape (n_frames, n_bands)
-        Where to put the sums.
+        Array for the result.
 
     Returns
     -------
     out : ndarray
+        The array `out`.
     """
     for parts, columns, weights in bands:
         np.matmul(squares[:, parts], weights, out=out[:, columns])
@@ -319,9 +337,9 @@ def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
 
 
 def to_decibels(level: np.ndarray, top_db: float = TOP_DB) -> np.ndarray:
-    """Turn powers into dB, in place, cut off `top_db` below the highest."""
+    """Convert powers to dB in place, clipped `top_db` below the maximum."""
     np.maximum(level, AMIN, out=level)
-    # NumPy computes natural logarithms several at a time, and those of base 10 one by one.
+    # np.log uses SIMD instructions, np.log10 does not.
     np.log(level, out=level)
     level *= np.float32(10 / np.log(10))
     return np.maximum(level, level.max() - top_db, out=level)
@@ -336,13 +354,13 @@ def constants(
     fmin: float = 0.0,
     fmax: float | None = None,
 ):
-    """Window, mel bands, and DCT-II basis; read-only.
+    """Return the window, mel bands and DCT-II basis, which are read-only.
 
-    The basis is in float64 since float32 sums of 128 levels near -100 dB are off by 1e-3.
+    The basis is float64, since float32 sums of 128 levels near -100 dB have errors of 1e-3.
     """
     window = hann(n_fft)
     bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    # The DCT of Makhoul (1980) with an orthonormal basis.
+    # The orthonormal DCT-II, as used by librosa.
     dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
     dct = np.ascontiguousarray(dct.T)
     dct.flags.writeable = False
@@ -351,13 +369,13 @@ def constants(
 
 @lru_cache(maxsize=16)
 def mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> tuple:
-    """Mel bands for :func:`band_powers`, without the zeros that most of the matrix is."""
+    """Return the mel filter bank as blocks for :func:`band_powers`, without most of its zeros."""
     return band_blocks(mel_filters(sample_rate, n_fft, n_mels, fmin, fmax))
 
 
 @lru_cache(maxsize=16)
 def hann(n_fft: int) -> np.ndarray:
-    """Periodic Hann window; read-only."""
+    """Return a periodic Hann window, which is read-only."""
     window = _hann(n_fft).astype(np.float32)
     window.flags.writeable = False
     return window
@@ -370,11 +388,11 @@ def _hann(n_fft: int) -> np.ndarray:
 def warn_of_silent_bands(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
 ) -> None:
-    """Warn of mel bands without a bin; at each call, which :func:`mel_bands` would not."""
+    """Warn about mel bands without a frequency bin. Not cached, unlike :func:`mel_bands`."""
     bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
     silent = sum(int((~weights.any(axis=0)).sum()) for _, _, weights in bands)
     if silent:
         warn(
             f"{silent} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
-            f"at {sample_rate} Hz and stay silent; use fewer bands or longer frames"
+            f"at {sample_rate} Hz and produce empty responses; use fewer bands or longer frames"
         )

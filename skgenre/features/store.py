@@ -1,8 +1,9 @@
-"""Tensors of more tracks than memory holds: a folder with an array in a file.
+"""Stores of features that do not fit in memory.
 
-A row is written, then its checksum; whatever ends the process between two tracks or within one,
-the next call trusts the rows whose checksums are right and computes the others. Rows are written
-as to any file, not into a memory map, which would end the process on a full disk (SIGBUS).
+A store is a folder with an array that is written row by row, each row followed by its checksum. If
+extraction is interrupted at any point, the next call keeps the rows with valid checksums and
+computes the others. Rows are written with ordinary file operations, because a memory map would
+kill the process when the disk is full (SIGBUS).
 """
 
 from __future__ import annotations
@@ -28,48 +29,49 @@ from .extractor import TrackExtractor, check_paths
 from .report import Report
 
 _FORMAT = 2
-#: What of a manifest the array depends on; the rest is where files lie, and how far it is.
-_WHAT = ("class", "parameters", "versions", "tracks")
+#: Entries of the manifest that determine the array. The others are its state and the file paths.
+_CONTENT_KEYS = ("class", "parameters", "versions", "tracks")
 _MANIFEST, _TENSOR, _CHECKSUMS = "manifest.json", "tensor.npy", "checksums.npy"
 _LOCK = "lock"
 
-#: Errors of a disk, a quota or a largest file that is full.
+#: Error codes for a full disk, an exceeded quota and the maximum file size.
 _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bunch:
-    """Compute the segments of tracks into a folder, going on where an earlier call ended.
+    """Extract the features of tracks into a folder, resuming an interrupted extraction.
 
     Parameters
     ----------
     extractor : TrackExtractor
-        What to compute, such as a :class:`MFCCSegmenter`. Its `n_segments` or `n_windows` must be
-        a number, since the size of the store is fixed.
-    X : list, array or Series of paths, or a DataFrame of one column
-        The tracks. File objects have no name by which to find them again.
+        Front end, such as :class:`MFCCSegmenter`. Its `n_segments` or `n_windows` must not be
+        None, since the array has a fixed size.
+    X : list, array or Series of paths, or DataFrame with one column
+        Paths of the tracks. File objects are not supported.
     folder : str or pathlib.Path
-        Where to keep them; made if missing. It belongs to these tracks and parameters.
+        Folder of the store, which is created if needed. A store is specific to its tracks,
+        parameters and library versions.
 
     Returns
     -------
     store : Bunch
-        As :func:`load_store` gives.
+        See :func:`load_store`.
 
     Raises
     ------
     ValueError
-        If the folder holds other tracks, or was made with other parameters, files or versions of
-        libraries; if another process is writing it; or if `n_segments` or `n_windows` is None.
+        If the folder contains a store of other tracks, parameters or library versions; if another
+        process is writing to it; or if `n_segments` or `n_windows` is None.
     OSError
-        If the disk is full. What was written is kept, and the next call goes on there.
+        If the disk is full. Finished rows are kept, and the next call resumes there.
     UnreadableTracksError
-        If ``on_error="raise"`` and tracks cannot be used. The others are kept, and the next call
-        tries only these again.
+        If ``on_error="raise"`` and some tracks cannot be used. The rows of the other tracks are
+        kept, and the next call only retries the failed ones.
 
     Notes
     -----
-    One process at a time; another one is refused meanwhile. Memory does not grow with the number of
-    tracks, but for their names.
+    Only one process at a time can write to a store; others raise an error. Apart from the paths,
+    memory use does not depend on the number of tracks.
 
     Examples
     --------
@@ -81,45 +83,49 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     paths = check_paths(X)
     if None in extractor.track_shape:
         raise ValueError(
-            f"a track_shape of {extractor.track_shape} has no fixed size to store; set a number of "
-            "segments, as n_segments=10, or of windows, as n_windows=1"
+            f"a track_shape of {extractor.track_shape} has no fixed size to store; set the number "
+            "of segments or windows, for example n_segments=10 or n_windows=1"
         )
     for path in paths:
         if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"Expected paths, got {path!r}, which cannot be found again by a name")
+            raise TypeError(
+                f"extract_store requires paths, which identify the tracks; got {path!r}"
+            )
     folder = Path(expand(folder))
     folder.mkdir(parents=True, exist_ok=True)
     manifest = _describe(extractor, paths, _read_manifest(folder))
-    # A finished store is only read, so that it may lie where nothing can be written.
+    # Finished stores are not locked, so that they can be on a read-only file system.
     if not _is_finished(folder, manifest):
-        with _alone(folder):
+        with _locked(folder):
             if not _is_finished(folder, manifest):
                 _extract_into(folder, extractor, paths, manifest)
     return load_store(folder)
 
 
 def _is_finished(folder: Path, manifest: dict) -> bool:
-    """Whether a store is complete, and its files lie where `manifest` has them."""
+    """Check whether a store is complete and `manifest` has the same paths."""
     found = _read_manifest(folder)
     if found is None:
         return False
-    differing = [key for key in _WHAT if found[key] != manifest[key]]
+    differing = [key for key in _CONTENT_KEYS if found[key] != manifest[key]]
     if differing:
         raise ValueError(
-            f"{folder} holds a store that differs in {', '.join(differing)}; use another folder, "
-            "or delete this one"
+            f"{folder} contains a store that differs in {', '.join(differing)}; use another "
+            "folder, or delete this one"
         )
     return found["complete"] and found["files"] == manifest["files"]
 
 
 @contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes from writing; the lock goes when the process does."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a store for writing. The lock is released even if the process is killed."""
     lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ValueError(f"another process is extracting into {folder} at the moment") from None
+        raise ValueError(
+            f"another process is extracting into {folder}; wait for it, or use another folder"
+        ) from None
     try:
         yield
     finally:
@@ -127,18 +133,18 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _extract_into(folder: Path, extractor: TrackExtractor, paths: list, manifest: dict) -> None:
-    # A header can be read back only of Python's own integers.
+    # The header of an .npy file must contain Python integers.
     shape = tuple(int(n) for n in (len(paths), *extractor.track_shape) if n is not None)
     tensor = _Rows(folder / _TENSOR, np.dtype(extractor.dtype), shape)
     checksums = _Rows(folder / _CHECKSUMS, np.dtype(np.uint32), (len(paths),))
     begun = _read_manifest(folder) is not None
-    if not begun:  # rows that are there are of another store
+    if not begun:  # existing rows belong to another store
         for rows in (tensor, checksums):
             rows.path.unlink(missing_ok=True)
-    with _explaining_a_full_disk(folder), tensor, checksums:
+    with _explain_full_disk(folder), tensor, checksums:
         if not begun:
             _write_manifest(folder, manifest)
-        # A row is there if its checksum is; 0 stands for a row that is not.
+        # A row is finished if its checksum is valid; 0 marks a missing row.
         missing = [
             i
             for i, found in enumerate(checksums.read_all())
@@ -164,9 +170,11 @@ class _Rows:
     Parameters
     ----------
     path : Path
-        Opened by ``with``. A file that is no such array is begun anew.
+        The file, opened on entering the context. A file with another header is overwritten.
     dtype : numpy dtype
+        Data type of the array.
     shape : tuple of int
+        Shape of the array.
     """
 
     def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...]):
@@ -181,7 +189,7 @@ class _Rows:
 
     def __enter__(self) -> _Rows:
         self.path.touch()
-        # No buffer, so that each write says whether it could be done.
+        # Unbuffered, so that each write reports its errors.
         self._file = open(self.path, "r+b", buffering=0)
         try:
             if self._file.read(len(self._header)) != self._header:
@@ -198,15 +206,15 @@ class _Rows:
     def _put(self, place: int, content) -> None:
         self._file.seek(place)
         left = memoryview(content)
-        while left:  # a nearly full disk takes a part first
+        while left:  # a write to a nearly full disk may be partial
             left = left[self._file.write(left) :]
 
     def read_all(self) -> np.ndarray:
-        """Read all rows; 0 where the file ends before."""
+        """Read all rows. Missing rows at the end of the file are 0."""
         return self._get(0, self.shape)
 
     def read(self, i: int) -> np.ndarray:
-        """Read a row; 0 where the file ends before."""
+        """Read a row; 0 if it is beyond the end of the file."""
         return self._get(i * self._row_size, self.shape[1:])
 
     def _get(self, place: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -222,12 +230,12 @@ class _Rows:
         self._put(len(self._header) + i * self._row_size, content)
 
     def sync(self) -> None:
-        """Have it all on the disk."""
+        """Flush the file to disk."""
         os.fsync(self._file.fileno())
 
 
 @contextlib.contextmanager
-def _explaining_a_full_disk(folder: Path) -> Iterator[None]:
+def _explain_full_disk(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -236,55 +244,61 @@ def _explaining_a_full_disk(folder: Path) -> Iterator[None]:
         raise OSError(
             error.errno,
             f"{error.strerror} while writing the store {folder}; free some space and call "
-            "extract_store again, which then continues, or use another folder",
+            "extract_store again to resume, or use another folder",
         ) from error
 
 
 def load_store(folder: str | os.PathLike) -> Bunch:
-    """Open what :func:`extract_store` has finished.
+    """Load a store created by :func:`extract_store`.
 
     Parameters
     ----------
     folder : str or pathlib.Path
-        The store.
+        Folder of the store.
 
     Returns
     -------
     store : Bunch
-        With ``data``, the memory-mapped tensor (n_tracks, n_segments, n_frames, n_mfcc),
-        read-only, and ``filenames``, the path of each track. The networks read it batch by batch.
+        Dictionary-like object, with the following attributes.
+
+        data : memmap of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            The features, memory-mapped and read-only. The networks read them in batches.
+        filenames : list of str
+            Path of each track.
 
     Raises
     ------
     ValueError
-        If the folder holds no store, one that is not finished, or one that is damaged.
+        If the folder contains no store, or the store is unfinished or damaged.
     """
     folder = Path(expand(folder))
     manifest = _read_manifest(folder)
     if manifest is None:
-        raise ValueError(f"{folder} holds no store: there is no {_MANIFEST}")
+        raise ValueError(f"{folder} contains no store: {_MANIFEST} is missing")
     if not manifest["complete"]:
-        raise ValueError(f"{folder} is not finished; call extract_store again to go on")
+        raise ValueError(f"{folder} is not finished; call extract_store again to resume")
     try:
         filenames = [str(file[0]) for file in manifest["files"]]
         data = np.lib.format.open_memmap(folder / _TENSOR, mode="r")
         if len(data) != len(filenames) or data.dtype.kind != "f":
-            raise ValueError(f"{len(filenames)} tracks, and an array {data.shape} of {data.dtype}")
-    except Exception as error:  # a damaged header has NumPy, ast and mmap raise their own
+            raise ValueError(
+                f"{len(filenames)} tracks, but an array of shape {data.shape} and type {data.dtype}"
+            )
+    except Exception as error:  # NumPy, ast and mmap raise various errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{folder} holds a store that is damaged ({reason}); delete it and extract it again"
+            f"{folder} contains a store that is damaged ({reason}); delete it and extract it again"
         ) from error
     return Bunch(data=data, filenames=filenames)
 
 
 def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dict:
-    """Describe all that the content depends on, and where it came from.
+    """Create a manifest that describes everything that the array depends on.
 
-    Files that lie as an earlier manifest has `found` them are not hashed again.
+    Files that are unchanged since the manifest `found` are not hashed again.
     """
     parameters = extractor.get_params()
-    for name in ("on_error", "memory", "n_jobs", "verbose"):  # how, not what
+    for name in ("on_error", "memory", "n_jobs", "verbose"):  # these do not affect the result
         parameters.pop(name, None)
     files = [_identity(expand(path)) for path in paths]
     known = {}
@@ -303,20 +317,22 @@ def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dic
         "tracks": contents,
         "files": files,
     }
-    # As it is read back: NumPy's numbers, which a search may have set, are Python's then.
-    return json.loads(json.dumps(manifest, default=_plain))
+    # Convert to JSON types, since parameters set by a search may be NumPy numbers.
+    return json.loads(json.dumps(manifest, default=_to_python))
 
 
-def _plain(value):
+def _to_python(value):
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise ValueError(f"a store cannot describe the parameter {value!r}; use numbers and words")
+    raise ValueError(
+        f"a store cannot record the parameter value {value!r}; use numbers and strings"
+    )
 
 
 def _identity(path: str) -> list:
     try:
         return [path, stamp(path)]
-    except (OSError, ValueError):  # extraction gives the reason
+    except (OSError, ValueError):  # extraction will report the reason
         return [path, None]
 
 
@@ -325,7 +341,7 @@ def _content(path: str, known: str | None) -> str | None:
 
 
 def _checksum(row: np.ndarray) -> int:
-    """CRC-32 of a row; never 0, which stands for a row that is not there."""
+    """Compute the CRC-32 of a row. It is never 0, which marks a missing row."""
     return zlib.crc32(np.ascontiguousarray(row).data) or 1
 
 
@@ -339,9 +355,11 @@ def _read_manifest(folder: Path) -> dict | None:
     if (
         not isinstance(manifest, dict)
         or manifest.get("format") != _FORMAT
-        or not manifest.keys() >= {"complete", "files", *_WHAT}
+        or not manifest.keys() >= {"complete", "files", *_CONTENT_KEYS}
     ):
-        raise ValueError(f"{folder / _MANIFEST} is not of a store of this version")
+        raise ValueError(
+            f"{folder / _MANIFEST} is not the manifest of a store of this version of skgenre"
+        )
     return manifest
 
 
