@@ -465,14 +465,14 @@ def test_the_command_writes_the_page(tracks, tmp_path):
     done = run(path, "--preset", "knn", "--robustness", 0, "--folds", 2)
     assert done.exit_code == 0, done.output
     page = path.read_text(encoding="utf-8")
-    accuracy = re.match(r"knn: right for ([\d.]+)% of 24 tracks, 95 % interval", done.stdout)[1]
+    accuracy = re.match(r"knn: ([\d.]+)% accuracy on 24 tracks, 95 % confidence", done.stdout)[1]
     assert f"{accuracy}\u00a0%" in page
     assert "What changes the predictions" not in page
     model = tmp_path / "model.skgenre"
     save(summary(make_baseline("knn")).fit(tracks.data, tracks.target), model)
     done = run(path, "--model", model, "--robustness", 2)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"{model}: right for 100.0% of 24 tracks")
+    assert done.stdout.startswith(f"{model}: 100.0% accuracy on 24 tracks")
     assert "2 tracks are changed" in path.read_text(encoding="utf-8")
     assert "there is no folder" in run(tmp_path / "no" / "report.html").stderr
     assert "is a folder" in run(tmp_path).stderr

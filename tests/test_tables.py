@@ -276,8 +276,8 @@ def test_evaluate_a_table_by_its_groups(music):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("", ["--group", "artist"], "--group names a column of a table, and"),
-        ("tracks.csv", ["--genre-from", "tags"], "--genre-from=tags is for folders"),
+        ("", ["--group", "artist"], "--group requires a table, but"),
+        ("tracks.csv", ["--genre-from", "tags"], "--genre-from=tags requires a folder"),
         ("tracks.csv", ["--path", "file"], "no column 'genre'"),
         ("none.csv", [], "There is no table"),
     ],

@@ -127,7 +127,7 @@ def read_splits(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "splits.json")
     ...     write_splits(path, 2, ["blues.00000", "blues.00001"])
-    ...     splits = read_splits(path, ["gtzan/blues/blues.00000.wav", "gtzan/blues/blues.00001.wav"])
+    ...     splits = read_splits(path, ["gtzan/blues.00000.wav", "gtzan/blues.00001.wav"])
     >>> [(train.tolist(), test.tolist()) for train, test in splits]
     [([1], [0]), ([0], [1])]
     """
