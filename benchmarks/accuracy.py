@@ -313,53 +313,67 @@ TEXT = """\
 Accuracy of the presets
 =======================
 
-Written by ``make figures`` (``benchmarks/accuracy.py``) with scikit-learn {sklearn} and Keras
-{keras}, from {n} tracks of GTZAN: {counts}, by {artists} artists.
+This page compares the accuracy of all presets of :func:`skgenre.genre_pipeline` on artists that
+are not in the training data. It was written by ``make figures`` (``benchmarks/accuracy.py``) with
+scikit-learn {sklearn} and Keras {keras}. The data are {n} tracks of GTZAN (Tzanetakis and Cook,
+2002) by {artists} artists: {counts}.
 
-Every figure is accuracy over tracks of artists that the model has not seen: the mean of nine
-folds, ``StratifiedGroupKFold(3, shuffle=True, random_state=s)`` by artist with *s* = 0, 1, 2.
-The folds are three draws of the same tracks, so that differences of two points mean little.
-Intervals (95 %) are drawn over artists, {draws:,} times: how the figure would vary with other
-artists. Differences are paired, over the same folds. Networks are the mean of three seeds; how
-far apart their accuracies are is given.
+Accuracies are computed over tracks and averaged over nine folds:
+``StratifiedGroupKFold(3, shuffle=True, random_state=s)`` by artist, with *s* = 0, 1, 2. All nine
+folds draw on the same tracks, so differences of two percentage points are not meaningful.
+
+- *95 %* is a bootstrap confidence interval over artists with {draws:,} resamples. It shows how
+  the accuracy would vary with other artists.
+- *above logistic* and *above lda* are differences to these two presets, paired over the same
+  folds.
+- *seeds* is the number of random seeds over which a model is averaged, with the range of the
+  accuracies.
+- *s to train* is the training time of one fold without feature extraction, on one thread of a
+  machine that was also running other processes. *ms a track* is the time to predict a 30-second
+  file.
 
 {presets}
 
-``knn`` to ``boosting`` are :func:`skgenre.make_baseline` on :class:`skgenre.SegmentSummary`;
 ``descriptors`` is the default of :func:`skgenre.genre_pipeline` and of the command line. The
-time to train is that of a fold, behind the front end, on one thread of a machine with others at
-work; the time of a track is from a 30-second file to its genre.
+presets from ``knn`` to ``boosting`` are the models of :func:`skgenre.make_baseline` on
+:class:`skgenre.SegmentSummary`.
 
-``musicnn`` stands on weights that were trained on MagnaTagATune. Those trained on the Million Song
-Dataset, which very probably holds GTZAN's artists, would flatter.
+``musicnn`` uses weights that were trained on MagnaTagATune. The weights trained on the Million
+Song Dataset are not used, because this data set very probably contains the artists of GTZAN,
+which would make the scores too optimistic.
 
-What else was tried
--------------------
+Other models and scalings
+-------------------------
+
+The following variants were evaluated on the same folds. *as they are* denotes MFCCs without
+scaling, and *each coefficient scaled* denotes MFCCs scaled to zero mean and unit variance.
 
 {variants}
 
-The published networks learn from MFCCs that are centred. Their high coefficients vary little and
-depend on the recording as much as on the music: scaled to unit variance they weigh as much as
-the low ones, and the networks fit them. Without centring, the first coefficient, the level, is
-so far from zero that it hides the others. So ``SegmentScaler(with_std=False)`` belongs before
-these networks, and ``SegmentScaler()`` before :class:`skgenre.MelCNNClassifier`, whose bands
-vary alike.
+The presets ``ann``, ``cnn`` and ``lstm`` use centered MFCCs. High coefficients have a low
+variance and depend on the recording as much as on the music. If they are scaled to unit variance,
+they have the same weight as the low coefficients, and the networks overfit to them. Without
+centering, the first coefficient (the level) is so far from zero that it dominates the others.
+Therefore use ``SegmentScaler(with_std=False)`` before these networks, and ``SegmentScaler()``
+before :class:`skgenre.MelCNNClassifier`, since mel bands have similar variances.
 
-Few artists
------------
+Training with few artists
+-------------------------
 
-The same folds the other way around: trained on one third of the artists, tested on two.
+This table uses the same folds with training and test sets exchanged: models are trained on one
+third of the artists and tested on the others.
 
 {few}
 
-Chosen by these folds
----------------------
+Selection bias
+--------------
 
-Thirteen combinations of scaling and classifier on the descriptors were compared on these folds
-before the default was chosen, and voting over patches was chosen for ``musicnn`` on them, so
-these figures are a little optimistic. The architecture
-and training of ``mel`` were chosen on these tracks and others. A second network for it, which pools
-the covariance of its filters over time, was worse alone and did not raise a vote of both.
+The accuracies of some presets are slightly optimistic, because these folds were also used for
+model selection. For ``descriptors``, thirteen combinations of scaling and classifier were
+compared on these folds. For ``musicnn``, voting over the patches of a track was chosen on them.
+The architecture and training parameters of ``mel`` were chosen on these and other tracks. A
+second network, which pools the covariance of its filters over time, had a lower accuracy alone
+and did not improve the average with ``mel``.
 """
 
 

@@ -174,68 +174,77 @@ def grid(frame, formats, header):
 
 
 HEAD = """\
-Figures measured on GTZAN
-=========================
+Leakage-free evaluation on GTZAN
+================================
 
-Written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with scikit-learn
-{sklearn} and librosa {librosa}, from the 10- and 30-second feature tables that circulate and
-{n_paths} full-length tracks.
+This page contains four measurements on the GTZAN data set (Tzanetakis and Cook, 2002) and its
+feature tables: how much leakage inflates the accuracy, the accuracy of classical models on the
+fault-filtered partition, the agreement of :class:`skgenre.TrackFeatures` with the tables, and its
+speed. It was written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with
+scikit-learn {sklearn} and librosa {librosa}, from the commonly used 10- and 30-second feature
+tables and {n_paths} full-length tracks.
 
 .. _leakage:
 
-Leakage by how folds are drawn
-------------------------------
+Leakage between folds
+---------------------
 
-Accuracy per piece on the 10-second table ({n_pieces} pieces of 1,000 tracks), five folds, by how
-the folds are drawn: :func:`skgenre.leakage_report` on three baselines.
+The table lists the accuracy of three baselines on the 10-second feature table ({n_pieces} pieces
+of 1,000 tracks), with five folds drawn in three ways. It was computed with
+:func:`skgenre.leakage_report`. Accuracies are computed per piece.
 
 {leakage}
 
-The difference between the first and the last column is what a model recognises of tracks and
-artists that it was trained on. :doc:`auto_examples/plot_common_pitfalls` runs the same on synthetic
-tracks.
+The difference between the first and the last column shows how much a model gains from recognizing
+tracks and artists of the training data. :doc:`auto_examples/plot_common_pitfalls` repeats this
+experiment on synthetic tracks.
 
-The fault-filtered split
+Fault-filtered partition
 ------------------------
 
-Accuracy over tracks on the 30-second table: trained on the 443 of the partition's training part
-(:func:`skgenre.filtered_split`) and asked about the 197 of its validation part and the 290 of its
-test part, then trained on both and asked about the 290 again. Every model that was tried is here.
-*Levels* are the seven columns that change with the volume of a recording, *ratios* three of
-them by others, which do not.
+The fault-filtered partition (:func:`skgenre.filtered_split`) divides GTZAN into 443 training, 197
+validation and 290 test tracks. The table lists accuracies over tracks on the 30-second feature
+table. Models in the columns *valid* and *test* are trained on the training part. Models in the
+last column are trained on the training and validation parts. The table contains every model that
+was tried. *Levels* are the seven columns that depend on the volume of a recording. *Ratios* are
+three quotients of these columns that do not depend on it. *Best 70 % by ANOVA* selects columns by
+their F-values.
 
 {filtered}
 
-Chosen by the 197 alone, without a look at the 290: **{chosen}**, {test:.3f} on the test part,
-{both:.3f} when trained on both. The two parts do not agree on what is good: the best on the 290 is
-{best}, {best_test:.3f}, and the 197 give no reason to choose it ({best_valid:.3f}). With
-197 tracks 0.035 is one standard error.
+On the validation part, the best model is **{chosen}**. Its test
+accuracy is {test:.3f}, and {both:.3f} when it is trained on both parts. The two parts rank the
+models differently: the best model on the test part is {best}
+({best_test:.3f}), but its validation accuracy is only {best_valid:.3f}. With 197 tracks, the
+standard error is 0.035.
 
-Published on the same partition: 0.534 for MFCCs and a support vector machine, 0.772 for features
-of a network trained on other music (J. Pons and X. Serra, "musicnn: Pre-trained convolutional
-neural networks for music audio tagging", ISMIR late-breaking demo 2019).
+Published accuracies on the same partition are 0.534 for MFCCs with a support vector machine, and
+0.772 for features of a network pretrained on other music (J. Pons and X. Serra, "musicnn:
+Pre-trained convolutional neural networks for music audio tagging", ISMIR late-breaking demo
+2019).
 
-The same features from a song as from the table
------------------------------------------------
+Agreement with the feature tables
+---------------------------------
 
-:class:`skgenre.TrackFeatures` of {n_paths} full-length tracks beside their rows of the 30-second
-table. A value agrees if it is within 3 % of the table's, or within 1 % of the column's standard
-deviation. Baselines trained on the other {n_others} rows of the table give the same label from
-audio as from the table row for this share of the tracks:
+This section compares the features that :class:`skgenre.TrackFeatures` computes from {n_paths}
+full-length tracks with the corresponding rows of the 30-second table. Baselines were trained on
+the other {n_others} rows of the table. The following table lists the share of tracks for which
+they predict the same label from the audio file and from the row of the table:
 
 {labels}
 
-Per column: the share of tracks that agree, and the median and the largest difference in standard
-deviations of the column.
+The next table lists, for each column, the share of tracks whose values agree, and the median and
+largest absolute difference in units of the column's standard deviation. Two values agree if they
+differ by at most 3 % of the table's value or 1 % of the column's standard deviation.
 
 {columns}
 
 Speed
 -----
 
-A 30-second track, one process, one thread, both in turns in one run (medians of ten tracks):
-plain librosa calls {librosa_seconds:.2f} s, :func:`skgenre.track_features` {our_seconds:.2f} s,
-**{ratio:.1f} times** as fast.
+Computing the features of a 30-second track takes {librosa_seconds:.2f} s with plain librosa calls
+and {our_seconds:.2f} s with :func:`skgenre.track_features`, which is **{ratio:.1f} times** as
+fast. These are medians over ten tracks, measured alternately in one process with one thread.
 """
 
 

@@ -36,24 +36,27 @@ PRESETS = ("descriptors", "cnn")
 HEAD = """Robustness of the models
 ========================
 
-Written by ``make robustness`` (``benchmarks/robustness.py``) with skgenre's development version,
-scikit-learn {sklearn} and Keras {keras}, from {n} tracks of GTZAN: {counts}, by {artists} artists.
+This page shows how the predictions of three models change when the audio is modified, for example
+by a microphone, a phone or MP3 compression. It was written by ``make robustness``
+(``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n}
+tracks of GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
 
-A model that is right on clean copies may be wrong on what reaches it: through a microphone, a
-phone, an old MP3. Each track is changed as :func:`skgenre.robustness_report` describes, and *kept*
-is the share of predictions that stay as they were.
+:func:`skgenre.robustness_report` describes the modifications. *kept* is the share of tracks whose
+predicted label does not change. The models are:
 
-The presets are trained on ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist,
-seed 0, and each track is predicted by the model that was not trained on it. The model that comes
-with the package is taken as it is. It was trained on tables of GTZAN's tracks, so that here it
-predicts only the {n_starter} of these tracks that are in the test part of the fault-filtered
-partition ({starter_counts}), which has none of the artists it was trained on; it knows ten genres,
-not three.
+- *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It
+  distinguishes ten genres and was trained on feature tables of GTZAN. Therefore it only predicts
+  the {n_starter} tracks ({starter_counts}) in the test part of the fault-filtered partition,
+  which contains none of the artists in its training data.
+- *descriptors* and *cnn*: two presets of :func:`skgenre.genre_pipeline`, trained on
+  ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist. Each track is predicted by
+  the model that was not trained on it.
 """
 
 TAIL = """
-The last 30 s are compared with the first, and on these tracks of 30 s they are the halves of 15 s.
-One track of {n} is {one:.1%}; differences of a few per cent mean little.
+``last 30 s`` is compared with ``first 30 s``. The tracks are 30 seconds long, so these are the
+two halves of 15 seconds. One track of {n} corresponds to {one:.1f} %, so differences of a few
+percentage points are not meaningful.
 """
 
 
@@ -113,15 +116,17 @@ def table(found):
 
 
 def worst(found):
-    words = []
+    lines = ["The modification that changes the most predictions is:", ""]
     for model, rows in found.groupby("model", sort=False):
         rows = rows[rows["condition"] != "unchanged"]
         low = rows.loc[rows["kept"].idxmin()]
-        words.append(
-            f"of *{model}* {low['condition']}, which keeps {low['kept']:.1%} of the predictions "
-            f"and takes accuracy from {low['accuracy_before']:.3f} to {low['accuracy']:.3f}"
-        )
-    return "The worst condition is, " + "; ".join(words) + "."
+        before, after = low["accuracy_before"], low["accuracy"]
+        lines += [
+            f"- for *{model}*, ``{low['condition']}``: {100 * low['kept']:.1f} % of the labels are",
+            f"  kept, and the accuracy changes from {before:.3f} to {after:.3f};",
+        ]
+    lines[-1] = lines[-1].removesuffix(";") + "."
+    return "\n".join(lines)
 
 
 def main():
@@ -148,7 +153,7 @@ def main():
         n_starter=len(chosen),
         starter_counts=counted(tracks.target[chosen]),
     )
-    tail = TAIL.format(n=len(tracks.data), one=1 / len(tracks.data))
+    tail = TAIL.format(n=len(tracks.data), one=100 / len(tracks.data))
     PAGE.write_text("\n".join([head, worst(found), "", table(found), tail]), encoding="utf-8")
     print(f"{PAGE} is written")
 

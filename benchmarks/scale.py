@@ -1,7 +1,7 @@
-"""Grow skgenre past memory, one process and one run: what holds, measured.
+"""Measure skgenre with data larger than memory, several processes and interrupted runs.
 
 ``make scale`` prints it and writes it to the page on scale in the documentation. Each part is a
-function that says what it found and what it aims at.
+function that prints its results.
 """
 
 import argparse
@@ -43,7 +43,7 @@ lines = []
 
 
 def say(text):
-    """Print a finding, and keep it for the documentation."""
+    """Print a result and store it for the documentation."""
     print(text, flush=True)
     lines.append(text)
 
@@ -60,13 +60,13 @@ def script(code, *args):
 
 
 def many_fits():
-    """Memory, and the median time of five fits, at the 200th and the 10th; aims: 100 MB, 1."""
+    """Memory, and median time of the last five fits, after 10 and after 200 fits."""
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
         out = script(FITS.format(name=name, n=N_FITS))
         (first, before), (last, after) = (map(float, line.split()) for line in out.splitlines())
         say(
             f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
-            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)"
+            f"{after:.0f} MB, {after - before:+.0f} MB"
         )
 
 
@@ -90,7 +90,7 @@ print(sizes.min(), sizes.max())
 
 
 def many_architectures():
-    """Memory of loky's workers over a search of 60 architectures."""
+    """Memory of loky's workers in a search over 60 architectures."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(ARCHITECTURES)
@@ -119,7 +119,7 @@ print(psutil.Process().memory_full_info().uss / 2**20)
 
 
 def killed_extraction():
-    """20,000 files, killed twice and resumed: the same bytes, no file read without need."""
+    """Extraction of 20,000 files, killed twice and resumed, compared with an uninterrupted one."""
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -179,7 +179,7 @@ print(peaks[0], max(peaks), joblib.hash(model.weights_))
 
 
 def fit_from_a_store():
-    """A CNN on a store of 2 GB: memory over a tiny fit, and weights; aims: 200 MB, equal."""
+    """Training a CNN on a store of 2 GB: memory compared with a tiny fit, and equal weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tensor.npy")
         n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
@@ -231,7 +231,7 @@ if __name__ == "__main__":
 
 
 def parallel_search():
-    """A 24-fit search on two workers, of loky and of Dask; aims: 0.65 of the time, equal."""
+    """A search with 24 fits on two workers of loky and of Dask."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(SEARCH)
@@ -281,9 +281,9 @@ for model in (ANNClassifier, CNNClassifier, LSTMClassifier):
     def fit(epochs):
         return model(epochs=epochs, random_state=0).fit(X, y)
     start = ms_a_track(lambda: fit(1), len(X))
-    cost[f"an epoch of the {name}"] = (ms_a_track(lambda: fit(5), len(X)) - start) / 4
+    cost[f"training epoch of the {name}"] = (ms_a_track(lambda: fit(5), len(X)) - start) / 4
     fitted = fit(1)
-    cost[f"an answer of the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
+    cost[f"prediction with the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
 mask = segment_mask(X)
 labels = np.searchsorted(np.unique(y), y)
 segments = Segments.of(X, mask, np.arange(len(X)), labels, np.ones(len(y)))
@@ -299,15 +299,15 @@ print(json.dumps([cost, size]))
 
 
 def growth():
-    """What a track costs at each stage on one thread, and what that makes of many."""
+    """Time and space per track on one thread, extrapolated to many tracks."""
     with tempfile.TemporaryDirectory() as folder:
         cost, size = json.loads(script(GROWTH, folder))
     for name, ms in cost.items():
         times = (f"{duration(ms / 1000 * n)} for {n:,}" for n in N_TRACKS)
-        say(f"{name}: {ms:.1f} ms a track; {', '.join(times)}")
+        say(f"{name}: {ms:.1f} ms per track; {', '.join(times)}")
     for name, n_bytes in size.items():
         sizes = (f"{n_bytes * n / 1e9:.3g} GB for {n:,}" for n in N_TRACKS)
-        say(f"{name}: {n_bytes:,.0f} bytes a track; {', '.join(sizes)}")
+        say(f"{name}: {n_bytes:,.0f} bytes per track; {', '.join(sizes)}")
 
 
 def duration(seconds):

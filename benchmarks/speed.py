@@ -598,10 +598,12 @@ HEAD = """\
 Speed
 =====
 
-Written by ``make bench`` (``benchmarks/speed.py``) on {n_paths} tracks ({which}), {machine},
-Python {python}. One thread unless a row says otherwise; both sides of a row in turns in one run,
-after warming up, medians. This machine multiplies matrices at {gemm:.0f} Gflop/s and copies memory
-at {copy:.0f} GB/s on one thread.
+This page compares run times of skgenre with those of other implementations of the same task. It
+was written by ``make bench`` (``benchmarks/speed.py``) on {n_paths} tracks ({which}), {machine},
+Python {python}. Both implementations are measured alternately in one run, with one thread unless
+stated otherwise. Times are medians after a warm-up, except for the search, which is run once. On
+one thread, the machine multiplies matrices at {gemm:.0f} Gflop/s and copies memory at {copy:.0f}
+GB/s.
 
 .. list-table::
    :header-rows: 1
@@ -616,21 +618,22 @@ at {copy:.0f} GB/s on one thread.
 """
 
 TAIL = """
-A new process that loads a saved CNN pipeline and answers for one song takes {ours[0]:.1f} s and
-{ours[1]:.0f} MB at its peak; a scikeras classifier saved by joblib, behind librosa, takes
-{theirs[0]:.1f} s and {theirs[1]:.0f} MB: {time:.1f} times the time (aim: 5) and {memory:.1f} times
-the memory (aim: 4).
+A new process that loads a saved CNN pipeline and predicts one song takes {ours[0]:.1f} s, with a
+peak memory of {ours[1]:.0f} MB. With librosa and a scikeras classifier saved by joblib, it takes
+{theirs[0]:.1f} s and {theirs[1]:.0f} MB, which is {time:.1f} times as long and {memory:.1f}
+times as much memory.
 
-A search of 6 candidates on 3 folds over ``clf__*`` opens each file {cached:.0f} time with
-``memory=`` and {uncached:.0f} times without.
+A grid search with 6 candidates and 3 folds over the parameters of the classifier opens each file
+{cached:.0f} time with ``memory=`` and {uncached:.0f} times without.
 
-Extracting a thousand tracks peaks at {peak:.0f} MB, for a tensor of {output:.0f} MB (aim: output
-and 300 MB).
+The peak memory of extracting a thousand tracks is {peak:.0f} MB, of which the resulting tensor
+takes {output:.0f} MB.
 
-The last column counts the floating-point operations of the Fourier transforms (2.5 N log2 N each)
-or of the networks (a training step as three times the forward one), and the bytes of 16-bit
-samples or of cached arrays that are read, as shares of the rates above. One segment is {ann:.1f},
-{cnn:.1f} and {lstm:.1f} Mflop through the ANN, CNN and LSTM.
+The last column relates the number of floating-point operations and the number of bytes read to
+the rates of the machine. It counts 2.5 N log2 N operations for a Fourier transform, and three
+times the operations of a forward pass for a training step. Bytes are those of 16-bit samples or
+cached arrays. The forward pass of one segment takes {ann:.1f} Mflop in the ANN, {cnn:.1f} in the
+CNN and {lstm:.1f} in the LSTM.
 """
 
 

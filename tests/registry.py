@@ -77,8 +77,9 @@ CHECKED = [
 ]
 
 _MINIBATCHES = (
-    "a weight of 2 is one larger gradient in one minibatch, a repeated sample is two in two; "
-    "test_weights_count_as_repetitions_in_one_batch holds what can be held"
+    "with minibatches, a sample with a weight of 2 contributes to one gradient step, and a "
+    "repeated sample can contribute to two; test_weights_count_as_repetitions_in_one_batch checks "
+    "the equivalence within one batch, for networks without batch normalization"
 )
 EXPECTED_FAILURES = {
     name: {"check_sample_weight_equivalence_on_dense_data": _MINIBATCHES}

@@ -15,7 +15,7 @@ from .._paths import expand
 from ._collections import check_min_tracks, make_collection
 from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("skgenre")
 
 #: The environment variable that names the folder.
 ENVIRONMENT_VARIABLE = "SKGENRE_GTZAN"

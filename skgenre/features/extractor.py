@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from numbers import Integral
@@ -18,6 +20,8 @@ from .._sklearn import HasMethods, StrOptions, _fit_context
 from ..audio import AudioError, AudioFile, name_of
 from .cache import cached
 from .report import Report
+
+logger = logging.getLogger("skgenre")
 
 
 def check_paths(X) -> list:
@@ -278,6 +282,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
         """Yield the array of each track, in order; None for those that `report` lists."""
         extract = self._extract if self.memory is None else cached(self)
+        start = time.perf_counter()
         # Tracks one by one as they are done, where the backend can; Ray's and Spark's cannot.
         backend, _ = get_active_backend(prefer="threads")
         one_by_one = getattr(backend, "supports_return_generator", False)
@@ -294,6 +299,13 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             if ended_early:
                 report.truncated.append(name_of(path))
             yield track
+        logger.debug(
+            "%s: %d tracks in %.2f s, %d of them unreadable",
+            type(self).__name__,
+            len(paths),
+            time.perf_counter() - start,
+            len(report.failures),
+        )
 
     def _extract(self, path) -> tuple[np.ndarray, bool]:
         """Array of one track, and whether its file ends early."""

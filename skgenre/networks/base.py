@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import time
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import ClassVar, Self
@@ -29,6 +31,8 @@ from .layers import Layer
 from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
 from .recipe import NO_AUGMENTATION, PUBLISHED, Augmentation, Recipe
+
+logger = logging.getLogger("skgenre")
 
 AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
@@ -403,6 +407,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         # Imports TensorFlow, which takes seconds and is not needed for prediction.
         from .training import train
 
+        start = time.perf_counter()
         trained = train(
             architecture,
             Segments.of(X, mask, training, y, weight, self._augmentation()),
@@ -419,6 +424,13 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             state=self._state if resume else None,
             callbacks=callbacks,
             verbose=self.verbose,
+        )
+        logger.debug(
+            "%s: %d epochs on %d segments in %.2f s",
+            type(self).__name__,
+            len(trained.history["loss"]),
+            mask[training].sum(),
+            time.perf_counter() - start,
         )
         if not all(np.isfinite(weights).all() for weights in trained.weights):
             raise ValueError(
