@@ -326,11 +326,11 @@ def robustness(report: EvaluationReport) -> str:
         )
     parts.append(
         paragraph(
-            "Louder tracks are clipped at full scale. MP3 files are mono and encoded by libsndfile. "
-            "The low-pass filter is a Butterworth filter of order 8. Noise is pink, with the given "
-            "signal-to-noise ratio. 3 % faster changes both tempo and pitch. The prediction for "
-            "the last 30 s is compared with that for the first 30 s; tracks shorter than a minute "
-            "are split into halves.",
+            "Louder tracks are clipped at full scale. MP3 files are mono and encoded by "
+            "libsndfile. The low-pass filter is a Butterworth filter of order 8. Noise is pink, "
+            "with the given signal-to-noise ratio. 3 % faster changes both tempo and pitch. The "
+            "prediction for the last 30 s is compared with that for the first 30 s; tracks "
+            "shorter than a minute are split into halves.",
             "note",
         )
     )
