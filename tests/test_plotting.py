@@ -165,7 +165,7 @@ def test_history(network):
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "held out"]
     figure, axes = plt.subplots(1, 2)
     assert HistoryDisplay({"loss": [1], "accuracy": [0.5]}).plot(axes).figure_ is figure
-    with pytest.raises(TypeError, match="must be a fitted network.*has no attribute history_"):
+    with pytest.raises(TypeError, match=r"must be a fitted network.*has no attribute history_"):
         HistoryDisplay.from_estimator(DummyClassifier())
 
 
