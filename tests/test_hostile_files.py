@@ -1234,7 +1234,7 @@ def test_a_file_is_refused_by_the_name_of_its_part(label, tried):
 
 
 #: What is refused before there is a part to name: dtypes, control characters, nesting.
-_OF_THE_FILE = "arrays/.* has the dtype|control character|nests deeper|unknown|no estimator"
+_OF_THE_FILE = "arrays/.* an invalid dtype|control character|nested|unknown|not an estimator"
 
 
 @pytest.mark.parametrize("group", ["fitted", "parameters"])

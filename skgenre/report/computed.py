@@ -114,8 +114,8 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
     )
     if lost := sorted(set(tracks.target_names) - set(left.target.tolist())):
         raise ValueError(
-            f"no track of {', '.join(map(str, lost))} can be used; add some that can, or remove "
-            "the folder"
+            f"no track of {', '.join(map(str, lost))} can be used; add usable tracks, or remove "
+            "the genre"
         )
     return left
 
