@@ -32,7 +32,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     a tab or a carriage return are prefixed with ', so that spreadsheets do not interpret them as
     formulas.
 
-    Calibrated models have a threshold of the probability that corresponds to 80 % accuracy on
+    Calibrated models have a threshold of the probability that corresponds to an accuracy of 80% on
     unseen artists. Below this threshold, a table shows "unsure" and the three most probable genres,
     and unsure is true in csv and jsonl.
 

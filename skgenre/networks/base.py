@@ -103,8 +103,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     weights_ : list of ndarray
         Trained weights, layer by layer.
     history_ : dict of str to list of float
-        ``loss`` and ``accuracy`` on the training segments after each epoch, and ``val_loss``
-        and ``val_accuracy`` if tracks were held out. Calls of `partial_fit` and warm starts
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
         append to these lists; epochs without held-out tracks are NaN.
     callbacks_ : list of keras.callbacks.Callback
         Callbacks used by the last fit, detached from the Keras model. Not pickled.
