@@ -446,7 +446,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         self._state = trained.state if keep_state and not early_stopping else None
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        # Not in place: if this fit fails, the array still belongs to the previous fit.
+        # Not in place, since copies of the estimator share the array.
         self._class_weights_seen = self._class_weights_seen + np.bincount(
             y[tracks], weight[tracks], len(self.classes_)
         )
