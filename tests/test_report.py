@@ -473,7 +473,7 @@ def test_the_command_writes_the_page(tracks, tmp_path):
     done = run(path, "--model", model, "--robustness", 2)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(f"{model}: 100.0% accuracy on 24 tracks")
-    assert "2 tracks are changed" in path.read_text(encoding="utf-8")
+    assert "2 tracks are modified" in path.read_text(encoding="utf-8")
     assert "there is no folder" in run(tmp_path / "no" / "report.html").stderr
     assert "is a folder" in run(tmp_path).stderr
 
@@ -489,7 +489,7 @@ def test_a_model_without_probabilities_or_timeline(tracks):
         n_resamples=10,
     )
     assert report.mistakes["probability"].isna().all()
-    assert "gives no probabilities" in report.to_html()
+    assert "does not predict probabilities" in report.to_html()
 
 
 def test_a_vote_of_pipelines_is_evaluated_by_tracks(tracks):
