@@ -163,9 +163,9 @@ def test_there_is_always_a_reason_for_having_nothing_to_train_on():
     X, y = make_tensor(12)
     X[:6] = np.nan
     weight = np.repeat([1.0, 0.0], 6)
-    with pytest.raises(ValueError, match="every track that has a segment has weight zero"):
+    with pytest.raises(ValueError, match="all tracks with segments have zero weight"):
         ann().fit(X, y, sample_weight=weight)
-    with pytest.raises(ValueError, match="weight zero, by sample_weight or class_weight"):
+    with pytest.raises(ValueError, match="zero weight due to sample_weight or class_weight"):
         ann(class_weight=dict.fromkeys(np.unique(y), 0)).fit(X, y)
 
 
