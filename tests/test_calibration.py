@@ -141,7 +141,7 @@ def test_a_grouped_search_whose_groups_do_not_arrive_warns():
     X, y, artists = albums()
     clf = GroupCalibratedClassifier(LogisticRegression(C=0.01))
     search = GridSearchCV(clf, {"cv": [3]}, cv=GroupKFold(2))
-    with pytest.warns(UserWarning, match="do not reach GroupCalibratedClassifier.fit"):
+    with pytest.warns(UserWarning, match="are not passed to GroupCalibratedClassifier.fit"):
         search.fit(X, y, groups=artists)
 
 

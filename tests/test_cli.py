@@ -72,7 +72,7 @@ def test_extract_other_features(folder, tmp_path, run):
     assert run(*args, "--segments", 2).exit_code == 0
     assert load_store(tmp_path / "store").data.shape == (4, 2, 1, 659)
     result = run(*args, "--placement", "spread")
-    assert "--placement=spread is for mfcc" in result.stderr
+    assert "--placement=spread is available for mfcc only" in result.stderr
 
 
 def test_extract_leaves_out_what_cannot_be_read_unless_strict(folder, tmp_path, run):
@@ -149,10 +149,10 @@ def test_evaluate_keeps_artists_together(music, model, tmp_path, run):
         groups=tracks.groups,
         cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
     )
-    assert f"right for {scores.mean():.1%} of tracks" in lines[0]
+    assert f"{scores.mean():.1%} accuracy on 18 tracks, standard deviation" in lines[0]
     result = run("evaluate", music, "--model", model)
     score = load(model).score(tracks.data, tracks.target)
-    assert result.stdout == f"{model}: right for {score:.1%} of 18 tracks\n"
+    assert result.stdout == f"{model}: {score:.1%} accuracy on 18 tracks\n"
 
 
 def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
@@ -264,25 +264,31 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
     out = ("-o", tmp_path / "out")
     for args, message in [
         (("extract", tmp_path / "none", *out), f"there is no file or folder {tmp_path / 'none'}"),
-        (("extract", tmp_path / "empty", *out), "holds no audio files; give files, or a folder"),
+        (("extract", tmp_path / "empty", *out), "does not contain any audio files"),
         (("train", tmp_path / "empty", *out), "expected one folder per genre, such as"),
-        (("train", tmp_path / "one", *out), "one genre only, 'jazz'; a second folder beside it"),
+        (("train", tmp_path / "one", *out), "contains only one genre, 'jazz'; add a folder"),
         (("train", folder, *out, "--preset", "cmn"), "Unknown preset 'cmn'"),
         (("train", folder, *out, "--preset", "cmn"), "did you mean 'cnn'?"),
         (
             ("train", folder, *out, "--epochs", 3),
-            "--epochs is for networks, and descriptors is none",
+            "--epochs is available for networks only, and not for descriptors",
         ),
         (("train", folder, "-o", tmp_path / "no" / "m"), "there is no folder"),
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),
-        (("evaluate", tmp_path / "one"), "one genre only"),
+        (("evaluate", tmp_path / "one"), "contains only one genre"),
         (("evaluate", folder), "descriptors cannot be trained on folds of these tracks: "),
-        (("evaluate", folder, "--model", model), "does not know jazz, rock; it knows"),
+        (
+            ("evaluate", folder, "--model", model),
+            "cannot predict the genres jazz, rock; its classes are",
+        ),
         (("predict", tmp_path / "none"), "there is no file or folder"),
         (("predict", no_model, "--model", no_model), "is not a model file, or damaged"),
         (("predict", no_model, "--model", tmp_path / "none"), "No such file"),
-        (("predict", no_model, "--model", tmp_path / "table.skgenre"), "begins with audio files"),
+        (
+            ("predict", no_model, "--model", tmp_path / "table.skgenre"),
+            "must begin with a front end",
+        ),
     ]:
         result = run(*args)
         assert result.exit_code == 1, (args, result.output)
@@ -335,7 +341,10 @@ def test_timeline_draws_a_picture(folder, tmp_path, run):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["song.wav", "-o", "a.doc"], "a.doc must end in one of .png, .svg, .pdf, .jpg"),
+        (
+            ["song.wav", "-o", "a.doc"],
+            "--output must end in one of .png, .svg, .pdf, .jpg; got a.doc",
+        ),
         (["song.wav", "-o", "a.png"], "song.wav: no such file"),
     ],
 )

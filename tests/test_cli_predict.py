@@ -222,10 +222,13 @@ def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["predict", "x", "--jobs", "100000"], "100000 is not in the range from 1 to 256. Leave"),
+        (["predict", "x", "--jobs", "100000"], "100000 is not in the range from 1 to 256. Omit"),
         (["predict", "x", "--jobs", "0"], "0 is not in the range from 1 to 256"),
         (["extract", "x", "-o", "y", "--segments", "1000000000"], "1000000000 is not in the"),
-        (["extract", "x", "-o", "y", "--segments", "0"], "give as many as your longest tracks"),
+        (
+            ["extract", "x", "-o", "y", "--segments", "0"],
+            "number of segments in your longest track",
+        ),
         (["train", "x", "-o", "y", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
@@ -277,7 +280,7 @@ def test_a_timeline_needs_probabilities(run, music, pipeline, tmp_path):
     save(svm, tmp_path / "svm.skgenre")
     result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--timeline")
     assert result.exit_code == 1
-    assert "has no probabilities, which --timeline needs; leave it out" in result.stderr
+    assert "does not predict probabilities, which --timeline requires; omit" in result.stderr
     result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--format", "table")
     assert result.stdout.splitlines()[0].split() == ["path", "genre"]
 

@@ -79,7 +79,7 @@ def test_with_routing_groups_reach_the_networks(monkeypatch):
     assert len(seen) == 2
     assert not set(seen[0]) & set(seen[1])
     seen.clear()
-    with pytest.warns(UserWarning, match="groups do not reach ANNClassifier"):
+    with pytest.warns(UserWarning, match="groups are not passed to ANNClassifier"):
         compare_models(models, X, y, cv=GroupKFold(2), groups=groups)
     assert seen == [None, None]
 

@@ -93,7 +93,7 @@ def test_a_class_of_missing_tracks_only():
     X, y = make_tensor(15)
     X[y == "genre1"] = np.nan
     model = clone(NETWORKS["ann"]).set_params(epochs=2)
-    with pytest.warns(UserWarning, match="5 of 15 tracks have no segment and are left out"):
+    with pytest.warns(UserWarning, match="5 of 15 tracks have no segment and are ignored"):
         model.fit(X, y)
     with pytest.warns(UserWarning, match="get the class prior"):
         proba = model.predict_proba(X)

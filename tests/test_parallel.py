@@ -110,5 +110,5 @@ except ImportError as error:
     print(error)
 """
     found = run_python(DATA + code, KERAS_BACKEND="numpy")
-    assert found.startswith("Keras runs on 'numpy' here")
+    assert found.startswith("skgenre requires the TensorFlow backend of Keras; got 'numpy'")
     assert "KERAS_BACKEND=tensorflow" in found

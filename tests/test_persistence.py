@@ -265,7 +265,7 @@ def test_what_cannot_be_saved_is_refused_and_the_old_file_stays(network, path):
     with pytest.raises(ModelFileError, match="cannot be written"):
         save(model, path)
     assert path.read_bytes() == before
-    with pytest.raises(TypeError, match="Expected an estimator"):
+    with pytest.raises(TypeError, match="model must be an estimator"):
         save({"no": "model"}, path)
 
 
@@ -300,12 +300,12 @@ def with_nan():
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (SVC(kernel="precomputed"), r"SVC.kernel 'precomputed' is none of \['linear'"),
+        (SVC(kernel="precomputed"), r"SVC.kernel must be one of \['linear'.*got 'precomputed'"),
         (KNeighborsClassifier(metric=abs), "KNeighborsClassifier.metric is a builtin_function"),
         (FunctionTransformer(np.log1p), "FunctionTransformer.func is a ufunc"),
         (
             make_pipeline(SegmentScaler(), SelectKBest()),
-            "Pipeline.steps.selectkbest sklearn.feature_selection.SelectKBest is not a class",
+            "Pipeline.steps.selectkbest sklearn.feature_selection.SelectKBest is not a supported",
         ),
         (MFCCSegmenter(n_fft=1 << 28), "MFCCSegmenter.n_fft 268435456 is not between"),
         (with_nan(), "ANNClassifier.network has weights that are not finite"),
@@ -339,7 +339,7 @@ def test_classes_of_ones_own_have_to_be_trusted(cls, path):
     model = Own(hidden_units=(4,), epochs=1).fit(X, Y) if cls is Own else OwnFrontEnd(level=2.5)
     save(model, path)
     name = f"tests.test_persistence.{cls.__name__}"
-    with pytest.raises(ModelFileError, match=f"'{name}' is not a class that a model file may hold"):
+    with pytest.raises(ModelFileError, match=f"'{name}' is not a supported class of a model file"):
         load(path)
     again = load(path, trusted=[cls])
     assert type(again) is cls
@@ -351,13 +351,16 @@ def test_classes_of_ones_own_have_to_be_trusted(cls, path):
 def test_fitted_attributes_that_would_be_lost_are_refused(path):
     model = OwnFrontEnd()
     model.level_ = 3.0
-    with pytest.raises(ModelFileError, match=r"OwnFrontEnd has fitted attributes .*\['level_'\]"):
+    with pytest.raises(
+        ModelFileError,
+        match=r"OwnFrontEnd has fitted attributes that cannot be saved: \['level_'\]",
+    ):
         save(model, path)
 
 
 @pytest.mark.parametrize("trusted", ["Own", ["tests.Own"], [SVC], [print]])
 def test_only_networks_and_front_ends_can_be_trusted(trusted, path):
-    with pytest.raises(TypeError, match="trusted="):
+    with pytest.raises(TypeError, match="trusted"):
         load(path, trusted=trusted)
 
 
@@ -366,7 +369,7 @@ def test_another_scikit_learn_is_told(network, path):
     manifest, arrays = unpack(path)
     manifest["versions"]["scikit-learn"] = "0.99.1"
     repack(path, manifest, arrays)
-    with pytest.warns(UserWarning, match="was written with scikit-learn 0.99.1, and this is"):
+    with pytest.warns(UserWarning, match="was written with scikit-learn 0.99.1, but version"):
         load(path)
 
 

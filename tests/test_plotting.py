@@ -84,7 +84,7 @@ def test_everything_is_labelled(report):
     ax = LeakageDisplay(report).plot().ax_
     assert [label.get_text() for label in ax.get_xticklabels()] == list(MODELS)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == SCHEMES
-    assert ax.get_legend().get_title().get_text() == "folds drawn"
+    assert ax.get_legend().get_title().get_text() == "folds"
     assert ax.get_ylabel() == "accuracy"
     assert ax.get_ylim() == (0, 1)
 
@@ -165,7 +165,7 @@ def test_history(network):
         assert [text.get_text() for text in ax.get_legend().get_texts()] == ["training", "held out"]
     figure, axes = plt.subplots(1, 2)
     assert HistoryDisplay({"loss": [1], "accuracy": [0.5]}).plot(axes).figure_ is figure
-    with pytest.raises(TypeError, match="no history_: it is no network, or not fitted"):
+    with pytest.raises(TypeError, match=r"must be a fitted network.*has no attribute history_"):
         HistoryDisplay.from_estimator(DummyClassifier())
 
 
@@ -273,7 +273,7 @@ def test_segments_of_a_track(network, tracks):
     [mesh] = [c for c in display.ax_.collections if c.get_array() is not None]
     assert_allclose(mesh.get_array().reshape(13, -1), segments.reshape(-1, 13).T, rtol=1e-6)
     assert display.ax_.get_xlim()[1] == pytest.approx(4, abs=0.05)
-    with pytest.raises(TypeError, match="Expected an MFCCSegmenter"):
+    with pytest.raises(TypeError, match="must be an MFCCSegmenter"):
         MFCCDisplay.from_estimator(DummyClassifier(), tracks.data[0])
 
 

@@ -220,7 +220,7 @@ def test_files_that_cannot_be_used_are_listed_with_reasons(tracks, tmp_path):
     assert str(junk) in page
     assert "too short for one segment" in page
     assert ">Leakage<" not in page
-    assert "What changes the predictions" not in page
+    assert ">Robustness<" not in page
 
 
 def test_a_fitted_model_is_taken_as_it_is(tracks):
@@ -230,7 +230,7 @@ def test_a_fitted_model_is_taken_as_it_is(tracks):
     assert report.scores["score"][0] == 1
     assert report.leakage is None
     assert model[0].on_error == "raise"
-    assert "say nothing about unseen" in report.to_html()
+    assert "not valid for unseen tracks" in report.to_html()
     with pytest.raises(ValueError, match="polka"):
         evaluation_report(model, tracks.data[:1], ["polka"], cv="prefit", **options)
 
@@ -238,7 +238,7 @@ def test_a_fitted_model_is_taken_as_it_is(tracks):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"models": {}}, "no models"),
+        ({"models": {}}, "at least one model"),
         ({"y": ["a"]}, "inconsistent"),
         ({"groups": ["one"] * 24}, "one group"),
         ({"cv": [(np.arange(12), np.arange(12, 24))]}, "each track once"),
@@ -465,15 +465,15 @@ def test_the_command_writes_the_page(tracks, tmp_path):
     done = run(path, "--preset", "knn", "--robustness", 0, "--folds", 2)
     assert done.exit_code == 0, done.output
     page = path.read_text(encoding="utf-8")
-    accuracy = re.match(r"knn: right for ([\d.]+)% of 24 tracks, 95 % interval", done.stdout)[1]
+    accuracy = re.match(r"knn: ([\d.]+)% accuracy on 24 tracks, 95 % confidence", done.stdout)[1]
     assert f"{accuracy}\u00a0%" in page
-    assert "What changes the predictions" not in page
+    assert ">Robustness<" not in page
     model = tmp_path / "model.skgenre"
     save(summary(make_baseline("knn")).fit(tracks.data, tracks.target), model)
     done = run(path, "--model", model, "--robustness", 2)
     assert done.exit_code == 0, done.output
-    assert done.stdout.startswith(f"{model}: right for 100.0% of 24 tracks")
-    assert "2 tracks are changed" in path.read_text(encoding="utf-8")
+    assert done.stdout.startswith(f"{model}: 100.0% accuracy on 24 tracks")
+    assert "2 tracks are modified" in path.read_text(encoding="utf-8")
     assert "there is no folder" in run(tmp_path / "no" / "report.html").stderr
     assert "is a folder" in run(tmp_path).stderr
 
@@ -489,7 +489,7 @@ def test_a_model_without_probabilities_or_timeline(tracks):
         n_resamples=10,
     )
     assert report.mistakes["probability"].isna().all()
-    assert "gives no probabilities" in report.to_html()
+    assert "does not predict probabilities" in report.to_html()
 
 
 def test_a_vote_of_pipelines_is_evaluated_by_tracks(tracks):

@@ -245,7 +245,7 @@ def test_functions_of_ones_own(tmp_path):
 
 
 def test_an_unknown_condition_is_an_error(model, tracks):
-    with pytest.raises(ValueError, match="there are"):
+    with pytest.raises(ValueError, match="conditions must be among"):
         robustness_report(model, tracks.data, conditions=["underwater"])
     with pytest.raises(ValueError, match="inconsistent"):
         robustness_report(model, tracks.data, ["jazz"])

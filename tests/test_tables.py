@@ -269,15 +269,15 @@ def test_train_on_a_table(music, tmp_path):
 
 def test_evaluate_a_table_by_its_groups(music):
     result = run("evaluate", music / "tracks.csv", *COLUMN_OPTIONS, "--preset", "knn")
-    assert "of tracks" in result.output
+    assert "accuracy on 8 tracks" in result.output
     assert "over 2 folds by artist" in result.output
 
 
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("", ["--group", "artist"], "--group names a column of a table, and"),
-        ("tracks.csv", ["--genre-from", "tags"], "--genre-from=tags is for folders"),
+        ("", ["--group", "artist"], "--group requires a table, but"),
+        ("tracks.csv", ["--genre-from", "tags"], "--genre-from=tags requires a folder"),
         ("tracks.csv", ["--path", "file"], "no column 'genre'"),
         ("none.csv", [], "There is no table"),
     ],

@@ -216,7 +216,7 @@ def failing(self, sequences, initial_state=None, mask=None, training=False):
 @pytest.mark.parametrize(
     ("call", "reason"),
     [
-        (wrong, "its results differ from those of Keras' layer"),
+        (wrong, "its results differ from those of the Keras layer"),
         (failing, "(?s)it failed with NotImplementedError: .*no such operation"),
     ],
     ids=["differs", "fails"],

@@ -1,6 +1,7 @@
-"""The command line: thin calls into the library, and one line for each error.
+"""Command-line interface.
 
-What takes long to import is imported where it is used, so that ``--help`` is instant.
+Modules that take long to import are imported inside the functions that use them, so that
+``--help`` is fast.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from .train import train
     "--traceback",
     "show_traceback",
     is_flag=True,
-    help="Show where an error comes from, not only one line.",
+    help="Show the full traceback of errors.",
 )
 @click.version_option(package_name="skgenre")
 def main(show_traceback: bool) -> None:

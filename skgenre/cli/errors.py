@@ -1,4 +1,4 @@
-"""Which errors are one line, and how a command ends."""
+"""Formatting of errors and warnings, and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ import click
 from .._printable import printable
 from .terminal import one_line
 
-#: Statuses of a process that Ctrl-C, or a closed pipe, has ended, as shells give them.
+#: Exit codes after Ctrl-C and after a closed pipe, as in shells.
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
 
 class Commands(click.Group):
-    """Commands whose errors and warnings are lines.
+    """Group of commands that print errors and warnings as single lines.
 
-    An error that is expected becomes one line: an OSError, and a ValueError or ImportError that
-    skgenre itself raises, as for a file that it cannot use. Any other, a TypeError, say, or a
-    ValueError from within a library, is a mistake of skgenre's and shows its traceback.
+    Expected errors are printed without traceback: any OSError, and a ValueError or ImportError
+    that is raised by skgenre itself, for example for a file that cannot be used. Other errors,
+    such as a TypeError or a ValueError raised by another library, are bugs in skgenre and are
+    printed with their traceback.
     """
 
     def main(self, *args, **kwargs):
@@ -36,7 +37,7 @@ class Commands(click.Group):
             _drop_what_cannot_be_written()
 
     def make_context(self, *args, **kwargs):
-        """Read the options of the group."""
+        """Parse the options of the group."""
         try:
             return super().make_context(*args, **kwargs)
         except click.ClickException as error:
@@ -46,7 +47,7 @@ class Commands(click.Group):
         """Run a command."""
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
-            # Of the default preset on a few tracks; nothing that its user could do about it.
+            # Raised by the default preset for few tracks. The user cannot avoid it.
             warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the total")
             warnings.showwarning = _show_warning
             try:
@@ -67,7 +68,7 @@ class Commands(click.Group):
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether an error is the user's to mend, and its message says how."""
+    """Return whether an error is caused by the input and explained by its message."""
     if isinstance(error, OSError):
         return True
     if not isinstance(error, ValueError | ImportError):
@@ -77,6 +78,7 @@ def is_expected(error: Exception) -> bool:
 
 
 def _harmless(error: click.ClickException) -> click.ClickException:
+    """Escape control characters in the message of an error."""
     vars(error)["message"] = printable(error.message)
     return error
 
@@ -91,7 +93,10 @@ def _show_warning(message, category, filename, lineno, file=None, line=None) -> 
 
 
 def _drop_what_cannot_be_written() -> None:
-    """Write what is left in the streams, or drop it: Python would at its end, and complain."""
+    """Flush the standard streams, or redirect them to the null device if that fails.
+
+    Otherwise Python would flush them at exit and print an error message.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

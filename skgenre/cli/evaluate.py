@@ -22,16 +22,26 @@ from .options import (
 
 @click.command()
 @source_argument
-@click.option("--preset", multiple=True, help=f"One of {', '.join(PRESETS)}; may be repeated.")
-@click.option("--model", help="A model file, to evaluate on these tracks as it is.")
-@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="At most.")
-@click.option("--report", help="Page (HTML) to write with all that is found; needs matplotlib.")
+@click.option(
+    "--preset",
+    multiple=True,
+    help=f"Preset to cross-validate: {', '.join(PRESETS)}. Can be used more than once.",
+)
+@click.option("--model", help="Model file to evaluate instead of presets.")
+@click.option(
+    "--folds",
+    type=click.IntRange(2),
+    default=5,
+    show_default=True,
+    help="Maximum number of folds. Genres with fewer artists reduce it.",
+)
+@click.option("--report", help="Path of an HTML report to write. Requires matplotlib.")
 @click.option(
     "--robustness",
     type=click.IntRange(0),
     default=150,
     show_default=True,
-    help="Tracks to change for the report, at most; 0 leaves that part out.",
+    help="Maximum number of tracks for the robustness section of the report. 0 omits it.",
 )
 @cache_option
 @seed_option
@@ -51,16 +61,22 @@ def evaluate(
     seed,
     jobs,
 ) -> None:
-    """Evaluate presets, or a saved model, by the share of tracks that are right.
+    """Compute the accuracy of presets or of a saved model.
 
-    The tracks are those of a folder of genre folders, or of a table of paths in CSV, as for train.
-    Presets are cross-validated with all tracks of an artist (a folder in a genre's, the artist of a
-    track of GTZAN, or --group of a table) on one side. A saved model predicts
-    the tracks; if it was trained on them the figure says nothing about new ones. Files that cannot
-    be used are in no figure.
+    The tracks are read from a folder with one folder per genre, or from a CSV table of paths, as
+    for train.
 
-    With --report a page is written, too: intervals, mistakes, calibration, leakage, and how
-    predictions change with noise, MP3, a phone's bandwidth and more. It takes minutes longer.
+    Presets are cross-validated. All tracks of an artist are in the same fold. Artists are the
+    subfolders of the genre folders, the known artists of GTZAN, or the column --group of a table.
+
+    A saved model predicts the tracks. If it was trained on them, the accuracy is not valid for new
+    tracks.
+
+    Files that cannot be used are ignored.
+
+    With --report, an HTML report is written, with confidence intervals, misclassified tracks,
+    calibration, leakage, and robustness to noise, MP3 coding, low-pass filtering and more. It takes
+    several more minutes.
     """
     import sklearn
 
@@ -84,31 +100,30 @@ def evaluate(
     if model:
         click.echo(printable(_evaluate_model(model, tracks, jobs)))
         return
-    # Made first, so that an unknown name is reported before the work.
+    # Create the models first, so that an unknown preset is reported immediately.
     models = {name: make_model(name, jobs, cache, seed) for name in preset or PRESETS[:1]}
     used = compute_features(list(models.values()), tracks)
     n_used = len(used.data)
     cv = grouped_folds(used, folds)
     try:
-        with sklearn.config_context(enable_metadata_routing=True):  # artists reach the models
+        with sklearn.config_context(enable_metadata_routing=True):  # pass artists to the models
             table = compare_models(
                 models, used.data, used.target, cv=cv, groups=used.groups, scoring="accuracy"
             )
-    except ValueError as error:  # such as scikit-learn's, of too few tracks in a fold
+    except ValueError as error:  # for example from scikit-learn, if a fold has too few tracks
         raise ValueError(
             f"{', '.join(models)} cannot be trained on folds of these tracks: {error} Add tracks."
         ) from error
     by = "artist" if len(set(used.groups)) < n_used else "track (no artists known)"
-    of = "tracks" if n_used == n else count(n_used, n)
     for row in table.itertuples():
         click.echo(
-            f"{row.model}: right for {row.accuracy:.1%} of {of}, {row.accuracy_std:.1%} standard "
-            f"deviation over {cv.get_n_splits()} folds by {by}{left_out(n_used, n)}"
+            f"{row.model}: {row.accuracy:.1%} accuracy on {count(n_used, n)}, standard deviation "
+            f"{row.accuracy_std:.1%} over {cv.get_n_splits()} folds by {by}{left_out(n_used, n)}"
         )
 
 
 def _evaluate_model(model: str, tracks, jobs: int) -> str:
-    """Accuracy of a saved model, in words."""
+    """Return a line with the accuracy of a saved model."""
     from sklearn.metrics import accuracy_score
 
     from ..report.computed import compute_features
@@ -117,29 +132,31 @@ def _evaluate_model(model: str, tracks, jobs: int) -> str:
     used = compute_features([fitted], tracks)
     accuracy = accuracy_score(used.target, fitted.predict(used.data))
     n, n_used = len(tracks.data), len(used.data)
-    return f"{model}: right for {accuracy:.1%} of {count(n_used, n)}{left_out(n_used, n)}"
+    return f"{model}: {accuracy:.1%} accuracy on {count(n_used, n)}{left_out(n_used, n)}"
 
 
 def _load_for(model: str, tracks, jobs: int):
-    """Load a model that knows the genres of tracks."""
+    """Load a model and check that its classes include the genres of the tracks."""
     from .models import load_model, set_front_ends
 
     fitted = load_model(model)
     unknown = sorted(set(tracks.target_names) - set(fitted.classes_.tolist()))
     if unknown:
         known = sorted(fitted.classes_.tolist())
-        raise ValueError(f"{model} does not know {', '.join(unknown)}; it knows {known}")
+        raise ValueError(
+            f"{model} cannot predict the genres {', '.join(unknown)}; its classes are {known}"
+        )
     set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
 
 
 def _check_report(path: str) -> None:
-    """Raise for a page that could not be written, before minutes of work."""
+    """Raise an error if the report could not be written, before the evaluation starts."""
     from .._display import _pyplot
 
     _pyplot()
     if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder; the report is a file, such as report.html")
+        raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
         raise FileNotFoundError(f"there is no folder {os.path.dirname(path)} for the report")
 
@@ -160,15 +177,15 @@ def _write_report(path, models, cv, folder, tracks, robustness, jobs: int, seed:
             verbose=int(on_a_terminal()),
             random_state=seed,
         )
-    except ValueError as error:  # such as scikit-learn's, of too few tracks in a fold
+    except ValueError as error:  # for example from scikit-learn, if a fold has too few tracks
         raise ValueError(f"{', '.join(models)} cannot be evaluated: {error}") from error
     report.save(path)
     n, n_used = len(tracks.data), len(report.tracks)
     accuracy = report.scores[report.scores["metric"] == "accuracy"]
     for row in accuracy.iloc[:-1].itertuples():
         line = (
-            f"{row.model}: right for {row.score:.1%} of {count(n_used, n)}, 95 % interval "
-            f"{row.low:.1%} to {row.high:.1%}{left_out(n_used, n)}"
+            f"{row.model}: {row.score:.1%} accuracy on {count(n_used, n)}, 95 % confidence "
+            f"interval {row.low:.1%} to {row.high:.1%}{left_out(n_used, n)}"
         )
         click.echo(printable(line))
     click.echo(printable(path))

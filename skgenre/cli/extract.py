@@ -7,51 +7,55 @@ import click
 from .._printable import printable
 from .options import audio_files, count, jobs_option, left_out, on_a_terminal, strict_option
 
-#: Segments of a day. A store holds as many rows for each track, however short it is.
+#: Maximum number of segments, which corresponds to 24 hours. A store allocates this number of
+#: segments for each track, independent of its duration.
 _MOST_SEGMENTS = 28_800
 
 
 def _check_segments(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
     if value is not None and not 1 <= value <= _MOST_SEGMENTS:
         raise click.BadParameter(
-            f"{value} is not in the range from 1 to {_MOST_SEGMENTS}, the segments of 24 hours. "
-            "Each track takes the room of so many; give as many as your longest tracks have."
+            f"{value} is not in the range from 1 to {_MOST_SEGMENTS}, the number of segments in 24 "
+            "hours. Disk space is allocated for this number of segments for each track: use the "
+            "number of segments in your longest track."
         )
     return value
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("-o", "--output", required=True, help="Folder of the store; made if missing.")
+@click.option(
+    "-o", "--output", required=True, help="Folder of the store. It is created if it is missing."
+)
 @click.option(
     "--features",
     type=click.Choice(["mfcc", "mel", "descriptors", "musicnn"]),
     default="mfcc",
     show_default=True,
-    help="MFCCs of segments of 3 seconds, log-mel spectra or descriptors of windows of 30, or "
-    "embeddings of musicnn's patches of 3.",
+    help="Features to compute: MFCCs of 3-second segments, log-mel spectrograms or descriptors of "
+    "30-second windows, or musicnn embeddings of 3-second patches.",
 )
 @click.option(
     "--segments",
     type=int,
     callback=_check_segments,
-    help="The most segments, windows or patches to take of a track.  [default: 10 of 3 seconds, 1 "
-    "of 30]",
+    help="Maximum number of segments, windows or patches per track.  [default: 10 segments or "
+    "patches of 3 seconds, 1 window of 30 seconds]",
 )
 @click.option(
     "--placement",
     type=click.Choice(["start", "spread"]),
     default="start",
     show_default=True,
-    help="Take segments from the start, or spread over the whole track; of mfcc only.",
+    help="Whether segments are at the start of the track or spread evenly over it (mfcc only).",
 )
 @strict_option
 @jobs_option
 def extract(sources, output, features, segments, placement, strict, jobs) -> None:
-    """Compute features of audio files into a store.
+    """Compute features of audio files and write them to a store.
 
-    Begun stores go on where they ended. skgenre.load_store opens a finished one. Ends with 1 if no
-    file can be used.
+    An interrupted extraction is resumed by the same command. Use skgenre.load_store to open the
+    store. The exit code is 1 if no file can be used.
     """
     import numpy as np
 
@@ -65,15 +69,17 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
         "musicnn": lambda: front_ends.MusicnnEmbedder(patches=segments),
     }
     if placement != "start" and features != "mfcc":
-        raise ValueError(f"--placement={placement} is for mfcc; {features} takes whole tracks")
+        raise ValueError(
+            f"--placement={placement} is available for mfcc only; {features} uses whole tracks"
+        )
     extractor = make[features]().set_params(
         on_error="raise" if strict else "warn", n_jobs=jobs, verbose=int(on_a_terminal())
     )
     store = front_ends.extract_store(extractor, audio_files(sources), output)
     n = len(store.data)
-    # A track that cannot be used has no first segment.
+    # The first segment of unusable tracks is NaN.
     n_used = n - int(np.isnan(store.data[:, 0, 0, 0]).sum())
     if not n_used:
-        raise ValueError(f"{output}: none of {count(n, n)} can be used; see the warnings before")
+        raise ValueError(f"{output}: none of {count(n, n)} can be used; see the warnings above")
     size = f"{store.data.nbytes / 1e6:.1f} MB"
     click.echo(printable(f"{output}: {count(n_used, n)}, {size}{left_out(n_used, n)}"))

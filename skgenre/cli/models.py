@@ -1,4 +1,4 @@
-"""Models of the command line: made and loaded, with front ends that show progress."""
+"""Creation and loading of the models for the commands."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ from .options import on_a_terminal
 
 
 def make_model(preset: str, jobs: int, cache: str | None, seed: int):
-    """Preset from paths, with a progress bar on a terminal."""
+    """Create the pipeline of a preset, with a progress bar on a terminal."""
     model = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
     set_front_ends(model, verbose=int(on_a_terminal()))
     return model
 
 
 def load_model(file: str | None):
-    """Load a model that begins with audio files; without a name, the one that is included."""
+    """Load a model whose input is audio files; None loads the starter model."""
     model = load(file) if file else starter_model()
     model = getattr(model, "best_estimator_", model)
     try:
         path_pipelines(model)
     except TypeError:
-        raise ValueError(f"{file} is a model, but not one that begins with audio files") from None
+        raise ValueError(
+            f"{file} cannot be used, since its input is not audio files; the model must begin with "
+            "a front end"
+        ) from None
     return model
 
 
 def confident_from(model) -> float | None:
-    """Probability from which a model's predictions can be relied on, if it was calibrated."""
+    """Return the threshold of the probability for confident predictions of a calibrated model."""
     last = model[-1] if isinstance(model, Pipeline) else model
     return getattr(last, "threshold_", None)
 
@@ -44,9 +47,9 @@ def set_front_ends(model, **params: Any) -> None:
 
 
 def restore_front_ends(model) -> None:
-    """Put the front ends back into the pipelines of a fitted model, as for new tracks."""
+    """Replace the precomputed features in a fitted model by the original front ends."""
     pipelines = path_pipelines(model)
-    if isinstance(model, VotingClassifier):  # its members before they were fitted, too
+    if isinstance(model, VotingClassifier):  # also restore its unfitted members
         pipelines = [*pipelines, *(member for _, member in model.estimators)]
     for pipeline in pipelines:
         name, computed = pipeline.steps[0]

@@ -1,4 +1,4 @@
-"""Options and helpers that commands share."""
+"""Options and helpers shared by the commands."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import click
 
-#: Endings, in lower case, of what is taken for a table.
+#: File extensions of tables, in lower case.
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 
-#: Threads beyond which a machine is busy with changing between them.
+#: Maximum number of threads. More threads would only add overhead.
 _MOST_JOBS = 256
 
 
 def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
     if value == 0 or value > _MOST_JOBS:
         raise click.BadParameter(
-            f"{value} is not in the range from 1 to {_MOST_JOBS}. Leave it out, or give -1, to "
-            "use all cores."
+            f"{value} is not in the range from 1 to {_MOST_JOBS}. Omit it, or use -1, for all "
+            "cores."
         )
     return value
 
@@ -30,23 +30,23 @@ jobs_option = click.option(
     default=-1,
     show_default="all cores",
     callback=_check_jobs,
-    help="Files to read at once.",
+    help="Number of files to process in parallel.",
 )
 strict_option = click.option(
-    "--strict", is_flag=True, help="End with an error if a file cannot be used, not a warning."
+    "--strict", is_flag=True, help="Raise an error instead of a warning if a file cannot be used."
 )
 
-cache_option = click.option("--cache", help="Folder in which to keep features for another time.")
+cache_option = click.option("--cache", help="Folder in which features are cached.")
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
     show_default=True,
-    help="For random numbers.",
+    help="Random seed.",
 )
 
-# Named here, the default first, and not read from the library, so that help needs none of it; a
-# test compares.
+# The default is first. The names are repeated here, so that --help does not import the library; a
+# test compares them.
 PRESETS = [
     *("descriptors", "mel", "blend", "musicnn", "ann", "cnn", "lstm"),
     *("knn", "svm", "logistic", "lda", "forest", "boosting"),
@@ -54,7 +54,7 @@ PRESETS = [
 
 
 def audio_files(sources: tuple[str, ...]) -> list[str]:
-    """Files as they were given, and all audio files of folders."""
+    """Return the given files, and all audio files in the given folders."""
     from ..datasets import list_audio
 
     paths: list[str] = []
@@ -63,30 +63,30 @@ def audio_files(sources: tuple[str, ...]) -> list[str]:
             raise FileNotFoundError(f"there is no file or folder {source}")
         found = list_audio(source) if os.path.isdir(source) else [source]
         if not found:
-            raise ValueError(f"{source} holds no audio files; give files, or a folder with some")
+            raise ValueError(f"{source} does not contain any audio files")
         paths += found
     return paths
 
 
 def on_a_terminal() -> bool:
-    """Whether to show progress."""
+    """Return whether standard error is a terminal, so that progress can be shown."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 def source_argument(command):
-    """Take labelled tracks, from a folder or a table; for :func:`labelled`."""
+    """Add the arguments of :func:`labelled` to a command."""
     for option in reversed(
         [
             click.argument("source", metavar="FOLDER_OR_TABLE"),
-            click.option("--path", help="Column of a table with the paths.  [default: path]"),
-            click.option("--target", help="Column of a table with the genres.  [default: genre]"),
-            click.option("--group", help="Column of a table with the artists."),
+            click.option("--path", help="Column of the table with the paths.  [default: path]"),
+            click.option("--target", help="Column of the table with the genres.  [default: genre]"),
+            click.option("--group", help="Column of the table with the artists."),
             click.option(
                 "--genre-from",
                 type=click.Choice(["folder", "tags"]),
                 default="folder",
                 show_default=True,
-                help="Take the genres of a folder from the folders in it, or from the files' tags.",
+                help="Whether genres are the names of subfolders or read from the tags of files.",
             ),
         ]
     ):
@@ -101,7 +101,7 @@ def labelled(
     group: str | None = None,
     genre_from: str = "folder",
 ):
-    """Tracks of a folder or of a table, of at least two genres."""
+    """Load the tracks of a folder or a table and check that there are at least two genres."""
     from ..datasets import load_folder, load_table
 
     given = {"path": path, "target": target, "group": group}
@@ -109,29 +109,27 @@ def labelled(
     is_folder = os.path.isdir(os.path.expanduser(source))
     if is_folder and columns:
         raise ValueError(
-            f"--{next(iter(columns))} names a column of a table, and {source} is a folder; leave "
-            "it out, or give a table"
+            f"--{next(iter(columns))} requires a table, but {source} is a folder; omit the option, "
+            "or pass a table"
         )
     if not is_folder and genre_from != "folder":
-        raise ValueError(f"--genre-from={genre_from} is for folders, and {source} is none")
+        raise ValueError(f"--genre-from={genre_from} requires a folder; got {source}")
     if not is_folder and os.path.splitext(source)[1].lower() in TABLE_SUFFIXES:
         tracks = load_table(source, **columns)
     else:
         tracks = load_folder(source, genre_from=genre_from)
     if len(tracks.target_names) < 2:
-        another = "a second folder beside it, of another genre," if is_folder else "a second genre"
-        raise ValueError(
-            f"{source} holds one genre only, {tracks.target_names[0]!r}; {another} is needed"
-        )
+        remedy = "add a folder of another genre" if is_folder else "add tracks of another genre"
+        raise ValueError(f"{source} contains only one genre, {tracks.target_names[0]!r}; {remedy}")
     return tracks
 
 
 def count(n_used: int, n: int) -> str:
-    """Say of how many tracks a figure is: ``29 tracks``, or ``27 of 29 tracks``."""
+    """Format the number of used tracks, such as ``29 tracks`` or ``27 of 29 tracks``."""
     tracks = "track" if n == 1 else "tracks"
     return f"{n} {tracks}" if n_used == n else f"{n_used} of {n} {tracks}"
 
 
 def left_out(n_used: int, n: int) -> str:
-    """Say how many tracks are in no figure, if any: ``; 2 cannot be used``."""
+    """Format the number of unusable tracks, such as ``; 2 cannot be used``, if there are any."""
     return f"; {n - n_used} cannot be used" if n_used < n else ""

@@ -13,28 +13,30 @@ from .terminal import one_line
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("--model", help="A model file.  [default: the one that comes with skgenre]")
+@click.option("--model", help="Model file.  [default: the starter model of skgenre]")
 @click.option(
     "--format",
     "form",
     type=click.Choice(["table", "csv", "jsonl"]),
-    help="Format of the output.  [default: a table on a terminal, csv to a pipe]",
+    help="Output format.  [default: table on a terminal, csv otherwise]",
 )
 @click.option("--timeline", is_flag=True, help="Also predict the genre of each part of a track.")
 @jobs_option
 def predict(sources, model, form, timeline, jobs) -> None:
-    """Predict the genre of files, and of all audio files in folders.
+    """Predict the genres of audio files, and of all audio files in folders.
 
-    Each row is written as soon as it is known, in the order of the files. csv and jsonl are in
-    UTF-8 and complete. In csv, a cell that begins with =, +, -, @, a tab or a carriage return gets
-    a leading ', so that spreadsheets do not run it. A table shortens paths and joins parts of a
-    timeline that are of one genre.
+    Predictions are written in the order of the files, as soon as they are available.
 
-    A table shows "unsure" and the three most probable genres below the probability at which 80 % of
-    a model's predictions for unseen artists are right, if the model has one. In csv and jsonl,
-    unsure is true there.
+    In a table, paths are shortened, and consecutive parts of a timeline with the same genre are
+    merged. csv and jsonl contain the full data in UTF-8. In csv, cells that begin with =, +, -, @,
+    a tab or a carriage return are prefixed with ', so that spreadsheets do not interpret them as
+    formulas.
 
-    Ends with 1 if a file could not be used; the others are predicted all the same.
+    Calibrated models have a threshold of the probability that corresponds to an accuracy of 80% on
+    unseen artists. Below this threshold, a table shows "unsure" and the three most probable genres,
+    and unsure is true in csv and jsonl.
+
+    If a file cannot be used, the remaining files are still predicted, and the exit code is 1.
     """
     from ..persistence import describe
     from ..pipelines import STARTER
@@ -43,13 +45,13 @@ def predict(sources, model, form, timeline, jobs) -> None:
     from .writers import make_writer
 
     if sys.stdout is None:
-        raise OSError("standard output is closed, so that nothing can be written to it")
+        raise OSError("standard output is closed")
     paths = audio_files(sources)
     pipeline = load_model(model)
     if timeline and not hasattr(pipeline, "predict_proba"):
         raise ValueError(
-            f"{model} has no probabilities, which --timeline needs; leave it out, or train "
-            "another preset than svm"
+            f"{model} does not predict probabilities, which --timeline requires; omit --timeline, "
+            "or train another preset than svm"
         )
     set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
     if on_a_terminal():

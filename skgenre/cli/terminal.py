@@ -1,4 +1,4 @@
-"""What goes to the terminal: names that can do no harm there, and that fit."""
+"""Formatting of text for the terminal."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .._printable import printable
 
 
 def one_line(message) -> str:
-    """Message without line breaks and control characters."""
+    """Return a message without line breaks and control characters."""
     return printable(" ".join(str(message).split()))
 
 
 def width(text: str) -> int:
-    """Columns that a text takes on a terminal."""
+    """Return the width of a text on a terminal, in columns."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
         for c in text
@@ -21,16 +21,16 @@ def width(text: str) -> int:
 
 
 def pad(text: str, columns: int) -> str:
-    """Fill a text with spaces."""
+    """Pad a text with spaces."""
     return text + " " * (columns - width(text))
 
 
 def shorten(text: str, columns: int) -> str:
-    """Leave out the middle of a text that is wider than so many columns."""
+    """Shorten a text to a number of columns by replacing its middle by an ellipsis."""
     if width(text) <= columns:
         return text
     left = columns - len("...")
-    # The end, with the name of the track, says more than the beginning.
+    # Keep more of the end, which contains the name of the track.
     head = _prefix(text, left // 3)
     tail = _prefix(text[::-1], left - width(head))[::-1]
     return f"{head}...{tail}"
@@ -46,7 +46,7 @@ def _prefix(text: str, columns: int) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, after hours if there are any: ``0:12``, ``1:02:03``."""
+    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -11,36 +11,36 @@ _ENDINGS = (".png", ".svg", ".pdf", ".jpg")
 
 @click.command()
 @click.argument("file")
-@click.option("--model", help="A model file.  [default: the one that comes with skgenre]")
+@click.option("--model", help="Model file.  [default: the starter model of skgenre]")
 @click.option(
     "--output",
     "-o",
     default="timeline.png",
     show_default=True,
-    help="The picture: png, svg, pdf or jpg, by the ending of its name.",
+    help="Path of the figure, with the extension png, svg, pdf or jpg.",
 )
 def timeline(file: str, model: str | None, output: str) -> None:
-    """Draw the genre probabilities of each part of a track.
+    """Plot the genre probabilities of each part of a track.
 
-    The same values as `skgenre predict --timeline` lists. Needs matplotlib: `pip install
-    "skgenre[plot]"`.
+    The values are those of skgenre predict --timeline. Requires matplotlib: pip install
+    "skgenre[plot]".
     """
     from ..plotting import GenreTimelineDisplay
     from .models import load_model, set_front_ends
 
     if not output.lower().endswith(_ENDINGS):
-        raise ValueError(f"{output} must end in one of {', '.join(_ENDINGS)}")
+        raise ValueError(f"--output must end in one of {', '.join(_ENDINGS)}; got {output}")
     try:
         from matplotlib import rc_context
     except ImportError as error:
         raise ValueError(
-            'drawing needs matplotlib, which is not installed: pip install "skgenre[plot]"'
+            'plotting requires matplotlib, which is not installed: pip install "skgenre[plot]"'
         ) from error
     pipeline = load_model(model)
     if not hasattr(pipeline, "predict_proba"):
-        raise ValueError(f"{model} has no probabilities, which a timeline needs")
+        raise ValueError(f"{model} does not predict probabilities, which a timeline requires")
     set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
     with rc_context({"savefig.dpi": 150, "backend": "agg"}):
         display = GenreTimelineDisplay.from_estimator(pipeline, file)
         display.figure_.savefig(output, bbox_inches="tight")
-    click.echo(one_line(f"{output}: the genres of {file} over its time"), err=True)
+    click.echo(one_line(f"{output}: genre timeline of {file}"), err=True)

@@ -1,4 +1,4 @@
-"""Predictions of one file after the other, as ``skgenre predict`` writes them."""
+"""Prediction of individual files for ``skgenre predict``."""
 
 from __future__ import annotations
 
@@ -19,31 +19,38 @@ from .models import confident_from
 def predictions(
     pipeline, paths: list[str], *, timeline: bool, jobs: int, progress: Progress
 ) -> Generator[dict | str, None, None]:
-    """Yield the prediction of each path in order, as soon as it is known, or why there is none.
+    """Yield the prediction of each path in order, as soon as it is available.
 
     Parameters
     ----------
     pipeline : Pipeline
-        Whose first step raises for files that cannot be used.
+        Fitted pipeline whose first step raises an error for files that cannot be used.
     paths : list of str
+        Audio files.
     timeline : bool
-        Whether to predict the parts of each track, too.
+        Whether to also predict the parts of each track.
     jobs : int
-        Threads.
+        Number of threads.
     progress : Progress
+        Progress bar.
+
+    Yields
+    ------
+    track : dict or str
+        Prediction, or the reason why the file cannot be used.
     """
     from joblib import Parallel, delayed
 
-    # One file a batch: joblib would hold back those that are done until a batch is.
+    # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
         delayed(_predict)(pipeline, path, timeline, progress) for path in paths
     )
     try:
-        for track in found:  # noqa: UP028  # closed here if the caller stops
+        for track in found:  # noqa: UP028  # `found` must be closed if the caller stops
             yield track
     finally:
         with warnings.catch_warnings():
-            # joblib's, of tracks that are not waited for.
+            # joblib warns about tasks that are canceled.
             warnings.simplefilter("ignore")
             found.close()
 
@@ -77,7 +84,7 @@ def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | 
 
 
 def _prediction(classes, proba) -> dict:
-    """Return the most probable genre, its probability, and those of all."""
+    """Return the most probable genre and the probabilities of all genres."""
     by_genre = {str(name): round(float(p), 4) for name, p in zip(classes, proba, strict=True)}
     return {
         "genre": str(classes[np.argmax(proba)]),
@@ -88,7 +95,7 @@ def _prediction(classes, proba) -> dict:
 
 @cache
 def _duration(path: str) -> float:
-    """Seconds of audio by the header; 0 of what is no audio."""
+    """Return the duration in seconds according to the header, 0 if it cannot be read."""
     try:
         with AudioFile(path) as audio:
             return audio.n_samples / audio.sample_rate
@@ -97,13 +104,14 @@ def _duration(path: str) -> float:
 
 
 class Progress:
-    """Bar of seconds of audio on standard error.
+    """Progress bar on standard error, in seconds of audio.
 
     Parameters
     ----------
     paths : list of str
-        Their durations are added up while the first are predicted.
+        Audio files. Their total duration is computed in the background.
     shown : bool
+        Whether to show the progress bar.
     """
 
     def __init__(self, paths: list[str], shown: bool):
@@ -114,12 +122,12 @@ class Progress:
             disable=not shown,
             bar_format="{desc}{percentage:3.0f}%|{bar}| {n:.0f} of {total:.0f} s of audio "
             "[{elapsed}<{remaining}]",
-            total=1e-9,  # the format needs one
+            total=1e-9,  # must not be zero or None in this format
             leave=False,
         )
         self._lock = threading.Lock()
         if shown:
-            # A daemon, so that Ctrl-C does not wait for it.
+            # A daemon thread does not delay the exit after Ctrl-C.
             threading.Thread(target=self._measure, args=(paths,), daemon=True).start()
 
     def _measure(self, paths: list[str]) -> None:
@@ -135,22 +143,22 @@ class Progress:
         self._bar.close()
 
     def add(self, seconds: float) -> None:
-        """Count seconds of audio that are done; from any thread."""
+        """Advance the bar by a number of seconds. Thread-safe."""
         with self._lock:
             self._bar.update(seconds)
 
     def finish(self, path: str) -> None:
-        """Count a file that is done."""
+        """Advance the bar by the duration of a file."""
         if self._shown:
             self.add(_duration(path))
 
     def hidden(self):
-        """Context in which lines can be printed where the bar is."""
+        """Return a context manager that hides the bar while lines are printed."""
         return self._bar.external_write_mode()
 
 
 def short_names(paths: list[str], sources: tuple[str, ...]) -> dict[str, str]:
-    """Names for people: relative to the folder that was given, if it was one."""
+    """Return names for display, relative to the folder if a single folder was given."""
     folder = os.path.expanduser(sources[0])
     if len(sources) > 1 or not os.path.isdir(folder):
         return {path: path for path in paths}

@@ -22,23 +22,28 @@ from .options import (
 
 @click.command()
 @source_argument
-@click.option("-o", "--output", required=True, help="The model file, such as model.skgenre.")
 @click.option(
-    "--preset", default=PRESETS[0], show_default=True, help=f"One of {', '.join(PRESETS)}."
+    "-o", "--output", required=True, help="Path of the model file, such as model.skgenre."
 )
-@click.option("--epochs", type=click.IntRange(1), help="Passes over the tracks, of networks.")
+@click.option(
+    "--preset", default=PRESETS[0], show_default=True, help=f"Preset: {', '.join(PRESETS)}."
+)
+@click.option("--epochs", type=click.IntRange(1), help="Number of training epochs of networks.")
 @cache_option
 @seed_option
 @jobs_option
 def train(
     source, path, target, group, genre_from, output, preset, epochs, cache, seed, jobs
 ) -> None:
-    """Train a model on a folder of genre folders, or on a table of paths, and save it.
+    """Train a model on the tracks of a folder or a table, and save it.
 
-    A folder holds a folder for each genre: rock/song.mp3, jazz/song.mp3, and so on. Folders in
-    those are taken for artists. A table, in CSV, has a row per track, with the path from the
-    table's folder and the genre: TABLE.csv --path file --target genre --group artist. Files that
-    cannot be used are left out, with a warning.
+    A folder contains one folder per genre, such as rock/song.mp3 and jazz/song.mp3. Their
+    subfolders, if any, are the artists.
+
+    A table in CSV format contains one row per track, with the path relative to the folder of the
+    table and the genre: TABLE.csv --path file --target genre --group artist.
+
+    Files that cannot be used are ignored with a warning.
     """
     from ..persistence import save
     from ..report.computed import compute_features, fit_with_groups
@@ -51,12 +56,12 @@ def train(
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]
         if not names:
-            raise ValueError(f"--epochs is for networks, and {preset} is none")
+            raise ValueError(f"--epochs is available for networks only, and not for {preset}")
         model.set_params(**dict.fromkeys(names, epochs))
     used = compute_features([model], tracks)
     try:
         fit_with_groups(model, used)
-    except ValueError as error:  # such as scikit-learn's, of too few tracks
+    except ValueError as error:  # for example from scikit-learn, if there are too few tracks
         raise ValueError(
             f"{preset} cannot be trained on these tracks: {error} Add tracks."
         ) from error

@@ -1,4 +1,4 @@
-"""Rows of ``skgenre predict``: complete as CSV and JSON lines, and a table for people."""
+"""Output formats of ``skgenre predict``."""
 
 from __future__ import annotations
 
@@ -18,61 +18,66 @@ from .._printable import printable
 from .options import count, left_out
 from .terminal import clock, pad, shorten, width
 
-#: Columns that are left for a path on the narrowest terminals.
+#: Minimum width of a path.
 _NARROWEST = 12
 
-#: Columns in which three names of genres with their probabilities have room.
+#: Width of three genres with their probabilities.
 _TOP_THREE = 34
 
-#: How a cell begins that spreadsheets would run as a formula.
+#: First characters of cells that spreadsheets interpret as formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-#: Control characters that JSON does not escape by itself.
+#: Control characters that the json module does not escape.
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
 def make_writer(
     form: str, names: dict[str, str], classes, *, timeline: bool, may_be_unsure: bool = False
 ):
-    """Make the writer of a format, with ``write(track)`` and ``finish(n_failed)``."""
+    """Create the writer of a format, with the methods `write` and `finish`."""
     if form == "jsonl":
         return JSONLines()
     return CSV(timeline) if form == "csv" else Table(names, classes, may_be_unsure)
 
 
 def _write(content: bytes) -> None:
-    """Write bytes to standard output at once, so that what is known is not lost."""
+    """Write bytes to standard output and flush it, so that finished predictions are not lost."""
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
 
 
 def _echo(line: str) -> None:
-    """Write a line for people; what the encoding of the terminal lacks is escaped."""
+    """Write a line to the terminal; characters that it cannot encode are escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 class JSONLines:
-    """An object a track, in UTF-8; bytes of names that are not UTF-8 as Python's surrogates."""
+    """Write one JSON object per track, in UTF-8.
+
+    Bytes in file names that are not valid UTF-8 are written as surrogates, as in Python.
+    """
 
     def write(self, track: dict) -> None:
         """Write a track."""
         line = json.dumps(track, ensure_ascii=False)
         line = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-        # What UTF-8 cannot encode, a surrogate, is escaped just as JSON does.
+        # Surrogates cannot be encoded in UTF-8. "backslashreplace" escapes them as in JSON.
         _write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
     def finish(self, n_failed: int) -> None:
-        """End the output."""
+        """Finish the output."""
 
 
 class CSV:
-    """A row a track and, in a timeline, a part, in UTF-8; names keep bytes that are not UTF-8.
+    """Write one row per track and per part of a timeline, in UTF-8.
+
+    Bytes in file names that are not valid UTF-8 are written unchanged.
 
     Parameters
     ----------
     timeline : bool
-        Whether there are parts.
+        Whether the tracks have a timeline.
     """
 
     def __init__(self, timeline: bool):
@@ -95,7 +100,8 @@ class CSV:
 
     def _row(self, cells: list[str]) -> None:
         file = io.StringIO()
-        # With its own line end, since csv quotes only what it holds: a name may hold \r and \n.
+        # Use the default line terminator "\r\n", since csv quotes only cells with characters of
+        # the terminator, and names may contain both.
         csv.writer(file).writerow(cells)
         line = file.getvalue().removesuffix("\r\n")
         if sys.stdout.isatty():
@@ -104,30 +110,32 @@ class CSV:
         _write(line.encode("utf-8", "surrogateescape"))
 
     def finish(self, n_failed: int) -> None:
-        """End the output."""
+        """Finish the output."""
 
 
 def _harmless(cell: str) -> str:
+    """Prefix cells that spreadsheets would interpret as formulas."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 class Table:
-    """A table for people, as wide as the terminal.
+    """Write a table with the width of the terminal.
 
     Parameters
     ----------
     names : dict of str to str
-        Short name of each path.
+        Name of each path for display.
     classes : array of str
-    may_be_unsure : bool
-        Whether to keep room for the three most probable genres.
+        All genres.
+    may_be_unsure : bool, default=False
+        Whether to reserve space for the three most probable genres.
     """
 
     def __init__(self, names: dict[str, str], classes, may_be_unsure: bool = False):
         self._names = {path: printable(name) for path, name in names.items()}
         self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
         columns = shutil.get_terminal_size().columns
-        # Two spaces between columns, and "0.93" with the runner-up beside each genre.
+        # Reserve two spaces between columns, and space for the probability and the runner-up.
         beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
         room = max(_NARROWEST, columns - self._genre - 12 - beside)
         self._path = min(room, max(len("path"), *map(width, self._names.values())))
@@ -135,7 +143,7 @@ class Table:
         self._counts: Counter[str] = Counter()
 
     def write(self, track: dict) -> None:
-        """Write a track, and its parts below it."""
+        """Write a track and its parts."""
         if not self._counts:
             has_probability = "probability" in track
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
@@ -149,7 +157,7 @@ class Table:
         _echo(f"{path}  {pad(genre, self._genre)}  {probability:4}  {runner_up}".rstrip())
 
     def finish(self, n_failed: int) -> None:
-        """Write how many tracks there are of each genre."""
+        """Write the number of tracks of each genre."""
         n_used = self._counts.total()
         if n_used + n_failed > 1:
             listed = ", ".join(f"{printable(name)} {n}" for name, n in self._counts.most_common())
@@ -159,9 +167,10 @@ class Table:
 
 
 def _cells(row: dict, room: int) -> tuple[str, str, str]:
-    """Genre, its probability, and the runner-up with its own.
+    """Return the cells for the genre, its probability, and the runner-up.
 
-    Or "unsure", and of the three most probable genres as many as there is room for.
+    If the prediction is unsure, return "unsure" and up to three of the most probable genres,
+    depending on the available width.
     """
     genre = printable(row["genre"])
     if row.get("unsure"):
@@ -181,7 +190,7 @@ def _cells(row: dict, room: int) -> tuple[str, str, str]:
 
 
 def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
-    """Join neighbours of one genre; their probabilities are means over time."""
+    """Merge consecutive parts with the same genre and average their probabilities over time."""
     for genre, group in itertools.groupby(parts, key=lambda part: part["genre"]):
         members = list(group)
         start, stop = members[0]["start"], members[-1]["stop"]

@@ -1,4 +1,4 @@
-"""Leakage-free evaluation: splits, models compared, intervals, probabilities, robustness."""
+"""Evaluation of genre classifiers: splits, comparison, intervals, calibration, robustness."""
 
 from .comparison import compare_models, leakage_report
 from .confidence import calibration_error, coverage_curve

@@ -1,4 +1,4 @@
-"""Models side by side on the same folds, and the scores of splits that leak."""
+"""Cross-validation of several models on the same folds, and measurement of leakage."""
 
 from __future__ import annotations
 
@@ -33,34 +33,35 @@ def compare_models(
     Parameters
     ----------
     models : mapping of str to estimator
-        Networks, baselines and whole pipelines by name. They are cloned.
-    X : paths, table or tensor
-        What all of the models take.
-    y : sequence of n_tracks labels
+        Estimators by name, such as networks, baselines or whole pipelines. They are cloned.
+    X : list of paths, table or tensor
+        Input of all models.
+    y : array-like of shape (n_samples,)
         Genres.
     cv : int, splitter, iterable of splits, or mapping of str to these, default=5
-        How to draw the folds; a mapping compares several schemes by name. They are drawn once,
-        and all models get the same folds.
-    groups : sequence of n_tracks labels, or mapping of str to these, default=None
-        Artists or tracks, for splitters that use groups; a mapping gives the groups of each
-        scheme in `cv` that uses some. With metadata routing they also reach the models that
-        request them, as the networks do.
+        Cross-validation splitting strategy. A mapping compares several strategies by name. The
+        folds are drawn once and are the same for all models.
+    groups : array-like of shape (n_samples,), or mapping of str to array-like, default=None
+        Group labels, such as artists, for splitters that use groups. A mapping contains the
+        groups for the strategies in `cv`. With metadata routing, the groups are also passed to
+        the models that request them, such as the networks.
     scoring : str or sequence of str, default=("accuracy", "f1_macro")
-        Names of scikit-learn's scorers.
+        Names of scikit-learn scorers.
     n_jobs : int, default=None
-        Folds to run at once, as in :func:`sklearn.model_selection.cross_validate`.
+        Number of jobs to run in parallel, as in
+        :func:`sklearn.model_selection.cross_validate`.
 
     Returns
     -------
     table : DataFrame
-        One row for each model and scheme, with the columns ``model``, ``splitting``, then for
-        each scorer its mean over the folds under its name and the standard deviation under
-        ``<name>_std``, and ``fit_seconds``, the mean time of a fit.
+        One row for each model and splitting strategy, with the columns ``model`` and
+        ``splitting``, the mean ``<scorer>`` and standard deviation ``<scorer>_std`` over the
+        folds for each scorer, and the mean fit time ``fit_seconds``.
 
     Raises
     ------
     ValueError
-        If there are no models; errors of the models themselves are raised as they are.
+        If `models` is empty or not a mapping. Errors in the models are raised unchanged.
 
     Examples
     --------
@@ -73,7 +74,9 @@ def compare_models(
     [['knn', 'StratifiedKFold'], ['logistic', 'StratifiedKFold']]
     """
     if not isinstance(models, Mapping) or not models:
-        raise ValueError(f"models={models!r} must map names to estimators, at least one")
+        raise ValueError(
+            f"models must be a non-empty mapping of names to estimators; got {models!r}."
+        )
     if not isinstance(cv, Mapping):
         cv = check_cv(cv, y, classifier=True)
         cv = {type(cv).__name__.lstrip("_"): cv}
@@ -115,38 +118,63 @@ def leakage_report(
     scoring: str | Sequence[str] = ("accuracy", "f1_macro"),
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Score models on pieces of tracks under three ways to draw the folds.
+    """Compare the scores of models under splits with and without leakage.
 
-    *Random pieces* is how most published figures on GTZAN's tables came about: pieces of one
-    track are on both sides of the split, and the model recognises the track. *By track* keeps
-    a track's pieces together, but its artist's other tracks are on the other side. *By artist*
-    is what a new artist's music will meet.
+    The models are cross-validated on pieces of tracks with three splitting strategies.
+
+    - ``"random pieces"``: pieces are split at random, as for most published results on the
+      feature tables of GTZAN. Pieces of the same track are in the training and in the test set,
+      so that the model can recognize the track.
+    - ``"by track"``: all pieces of a track are on the same side, but other tracks of the same
+      artist may be on the other side.
+    - ``"by artist"``: all tracks of an artist are on the same side. This score estimates the
+      performance on unseen artists.
 
     Parameters
     ----------
     models : estimator, or mapping of str to estimator
-        What to score.
+        Models to evaluate.
     table : Bunch or mapping
-        With ``data``, ``target``, ``track_ids`` and ``groups`` (artists), a row per piece, as
-        :func:`skgenre.datasets.load_gtzan_features` gives.
+        Table with one row per piece, with the keys ``data``, ``target``, ``track_ids`` and
+        ``groups`` (artists), as returned by :func:`skgenre.datasets.load_gtzan_features`.
     n_splits : int, default=5
         Number of folds.
     random_state : int, default=0
-        Seed of the shuffle before the folds are drawn.
+        Seed for shuffling the samples before they are split.
     scoring : str or sequence of str, default=("accuracy", "f1_macro")
-        Names of scikit-learn's scorers.
+        Names of scikit-learn scorers.
     n_jobs : int, default=None
-        Folds to run at once.
+        Number of jobs to run in parallel.
 
     Returns
     -------
     table : DataFrame
-        As :func:`compare_models` gives; ``splitting`` is ``"random pieces"``, ``"by track"`` or
-        ``"by artist"``.
+        Scores, see :func:`compare_models`. The column ``splitting`` contains ``"random pieces"``,
+        ``"by track"`` or ``"by artist"``.
 
     See Also
     --------
-    skgenre.plotting.LeakageDisplay : The same as a picture.
+    compare_models : Compare models on arbitrary splits.
+    skgenre.plotting.LeakageDisplay : Plot the scores.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import leakage_report, make_baseline
+    >>> rng = np.random.default_rng(0)
+    >>> track_ids = np.repeat(np.arange(12), 3)  # 12 tracks of 3 pieces, by 6 artists
+    >>> table = {
+    ...     "data": rng.normal(size=(12, 4))[track_ids] + rng.normal(size=(36, 4)) / 10,
+    ...     "target": np.array(["blues", "jazz"] * 6)[track_ids],
+    ...     "track_ids": track_ids,
+    ...     "groups": track_ids % 6,
+    ... }
+    >>> report = leakage_report(make_baseline("knn"), table, n_splits=3)
+    >>> report["splitting"].tolist()
+    ['random pieces', 'by track', 'by artist']
+    >>> accuracy = report.set_index("splitting")["accuracy"]
+    >>> bool(accuracy["random pieces"] > accuracy["by artist"])
+    True
     """
     if not isinstance(models, Mapping):
         models = {_name(models): models}
@@ -168,16 +196,16 @@ def leakage_report(
 
 
 def _group_arguments(model, groups) -> dict[str, Any]:
-    """Arguments by which `cross_validate`, which has its folds, hands groups to a model."""
+    """Return the arguments with which `cross_validate` passes groups to the model."""
     if groups is None:
         return {}
     if not sklearn.get_config()["enable_metadata_routing"]:
         return {"groups": groups}
-    # Groups that no one requests would be an error.
+    # scikit-learn raises an error for metadata that is not requested.
     requested = get_routing_for_object(model).consumes("fit", ["groups"])
     return {"params": {"groups": groups}} if requested else {}
 
 
 def _name(model) -> str:
-    """Class of an estimator, or of a pipeline's last step."""
+    """Return the class name of an estimator, or of the last step of a pipeline."""
     return type(model.steps[-1][1] if hasattr(model, "steps") else model).__name__

@@ -1,4 +1,4 @@
-"""What probabilities are worth: calibration error, and accuracy of the surest predictions."""
+"""Calibration error and coverage of predicted probabilities."""
 
 from __future__ import annotations
 
@@ -8,64 +8,70 @@ from sklearn.utils import check_consistent_length
 
 
 def top_probability(y_true, proba, classes) -> tuple[np.ndarray, np.ndarray]:
-    """Probability of each track's most probable genre, and whether that is the true one.
+    """Return the highest probability of each track and whether the prediction is correct.
 
     Parameters
     ----------
     y_true : array-like of shape (n_tracks,)
-        Genres.
+        True genres.
     proba : array-like of shape (n_tracks, n_classes)
-        Class probabilities.
+        Predicted class probabilities.
     classes : array-like of shape (n_classes,)
-        Genres of the columns.
+        Genres of the columns of `proba`.
 
     Returns
     -------
     confidence : ndarray of shape (n_tracks,)
+        Probability of the most probable genre of each track.
     correct : bool ndarray of shape (n_tracks,)
+        Whether the most probable genre is the true genre.
 
     Raises
     ------
     ValueError
-        For no tracks, or shapes that do not belong together.
+        If there are no tracks, or the shapes are inconsistent.
     """
     y_true, proba, classes = np.asarray(y_true), np.asarray(proba, float), np.asarray(classes)
     check_consistent_length(y_true, proba)
     if proba.ndim != 2 or proba.shape[1] != len(classes) or not len(proba):
         raise ValueError(
-            f"proba has the shape {proba.shape}; expected a row for each track, at least one, and "
-            f"{len(classes)} columns"
+            f"proba must have shape (n_tracks, {len(classes)}) with at least one track; got shape "
+            f"{proba.shape}."
         )
     return proba.max(axis=1), classes[proba.argmax(axis=1)] == y_true
 
 
 def calibration_error(y_true, proba, classes, *, n_bins: int = 10) -> float:
-    """Compute the expected calibration error of the most probable genres.
+    """Compute the expected calibration error of the predicted genres.
 
-    Predictions are put into bins of equal width by their probability. In each the share of right
-    ones is compared with the mean probability; the error is the mean of the absolute
-    differences, weighted by the number of predictions [1]_.
+    The predictions are binned by the probability of the most probable genre. The expected
+    calibration error is the absolute difference between accuracy and mean probability of a bin,
+    averaged over all bins with the number of predictions as weight [1]_.
 
     Parameters
     ----------
     y_true : array-like of shape (n_tracks,)
-        Genres.
+        True genres.
     proba : array-like of shape (n_tracks, n_classes)
-        Class probabilities.
+        Predicted class probabilities.
     classes : array-like of shape (n_classes,)
-        Genres of the columns, as ``classes_`` of a classifier.
+        Genres of the columns of `proba`, usually ``classes_`` of a classifier.
     n_bins : int, default=10
-        Number of bins between 0 and 1.
+        Number of bins of equal width between 0 and 1.
 
     Returns
     -------
     error : float
-        0 if, in each bin, as many predictions are right as their probabilities say.
+        Expected calibration error, between 0 (calibrated) and 1.
 
     Raises
     ------
     ValueError
-        For no tracks, or shapes that do not belong together.
+        If there are no tracks, or the shapes are inconsistent.
+
+    See Also
+    --------
+    skgenre.plotting.ReliabilityDisplay : Plot a reliability diagram.
 
     References
     ----------
@@ -81,37 +87,41 @@ def calibration_error(y_true, proba, classes, *, n_bins: int = 10) -> float:
     """
     confidence, correct = top_probability(y_true, proba, classes)
     edges = np.linspace(0, 1, n_bins + 1)[1:-1]
-    which = np.searchsorted(edges, confidence)  # as scikit-learn's calibration_curve
+    which = np.searchsorted(edges, confidence)  # same bins as sklearn's calibration_curve
     gaps = np.bincount(which, correct - confidence, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(confidence))
 
 
 def coverage_curve(y_true, proba, classes) -> pd.DataFrame:
-    """Accuracy of the surest predictions, by the share of tracks that they are.
+    """Compute the accuracy of the most confident predictions as a function of coverage.
 
-    A model may leave tracks undecided whose highest probability is below a threshold. Each
-    row is a threshold: how many tracks are left, and how many of these are right.
+    If predictions whose highest probability is below a threshold are rejected, the remaining
+    ones cover a smaller fraction of the tracks but are usually more accurate.
 
     Parameters
     ----------
     y_true : array-like of shape (n_tracks,)
-        Genres.
+        True genres.
     proba : array-like of shape (n_tracks, n_classes)
-        Class probabilities.
+        Predicted class probabilities.
     classes : array-like of shape (n_classes,)
-        Genres of the columns, as ``classes_`` of a classifier.
+        Genres of the columns of `proba`, usually ``classes_`` of a classifier.
 
     Returns
     -------
     curve : DataFrame
-        With the columns ``threshold``, ``coverage`` (the share of tracks whose probability is
-        at least that) and ``accuracy`` (the share of these that are right), a row for each
-        probability that occurs, from the highest.
+        One row for each distinct value of the highest probability, in decreasing order, with
+        the columns ``threshold``, ``coverage`` (fraction of tracks whose highest probability is
+        at least the threshold) and ``accuracy`` (accuracy on these tracks).
 
     Raises
     ------
     ValueError
-        For no tracks, or shapes that do not belong together.
+        If there are no tracks, or the shapes are inconsistent.
+
+    See Also
+    --------
+    skgenre.plotting.CoverageDisplay : Plot the curve.
 
     Examples
     --------
@@ -123,7 +133,7 @@ def coverage_curve(y_true, proba, classes) -> pd.DataFrame:
     confidence, correct = top_probability(y_true, proba, classes)
     order = np.argsort(-confidence, kind="stable")
     n = np.arange(1, len(order) + 1)
-    # Tracks of equal probability are on one side of every threshold.
+    # Tracks with equal probability belong to the same threshold.
     last = np.append(np.diff(confidence[order]) != 0, True)
     return pd.DataFrame(
         {

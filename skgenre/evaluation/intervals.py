@@ -1,4 +1,4 @@
-"""Scores with intervals, by bootstrap over groups."""
+"""Bootstrap confidence intervals of scores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch, check_consistent_length, check_random_state
 
-#: Draws whose confusion matrices are summed at once: 1,000 of 1,000 groups take 8 MB.
+#: Number of resamples that are processed at once. With 1,000 groups they take 8 MB.
 _BLOCK = 1000
 
 
@@ -20,7 +20,7 @@ def _accuracy(confusion: np.ndarray) -> np.ndarray:
 def _balanced_accuracy(confusion: np.ndarray) -> np.ndarray:
     right = np.diagonal(confusion, axis1=-2, axis2=-1)
     n = confusion.sum(-1)
-    # A genre that a draw lacks is in no mean, as in scikit-learn.
+    # As in scikit-learn, genres that do not occur in a resample are ignored.
     return (right / np.maximum(n, 1)).sum(-1) / (n > 0).sum(-1)
 
 
@@ -30,7 +30,7 @@ def _f1_macro(confusion: np.ndarray) -> np.ndarray:
     return (2 * right / np.maximum(n, 1)).sum(-1) / (n > 0).sum(-1)
 
 
-#: Scores that are functions of the confusion matrix, by scikit-learn's names.
+#: Scores that can be computed from the confusion matrix, by their names in scikit-learn.
 _SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
@@ -49,59 +49,59 @@ def bootstrap_score(
     n_resamples: int = 9999,
     random_state: Any = 0,
 ) -> Bunch:
-    """Score predictions, with an interval by bootstrap over groups.
+    """Compute a score and its confidence interval by bootstrap over groups.
 
-    Whole groups (artists) are drawn with replacement, as many as there are, with all of their
-    tracks, and the draw is scored; the interval is between percentiles of the scores of all
-    draws [1]_. Tracks of an artist are alike, and an interval over tracks would be too narrow.
+    In each resample, whole groups (artists) are drawn with replacement, with all of their tracks.
+    The bounds of the interval are percentiles of the scores of the resamples [1]_. Since tracks
+    of the same artist are similar, resampling tracks would underestimate the uncertainty.
 
     Parameters
     ----------
     y_true : array-like of shape (n_tracks,)
-        Genres.
+        True genres.
     y_pred : array-like of shape (n_tracks,)
-        Predicted genres, of tracks that the model was not trained on.
+        Predicted genres. The tracks should not have been used for training.
     groups : array-like of shape (n_tracks,), default=None
-        Artists. None takes every track for a group of its own.
+        Group labels, usually artists. If None, each track is a group.
     reference : array-like of shape (n_tracks,), default=None
-        Predictions of another model for the same tracks. With it the score is the difference:
-        that of `y_pred` less that of `reference`, both from the same draws.
+        Predictions of another model for the same tracks. If given, the difference of the scores
+        of `y_pred` and `reference` on the same resamples is returned.
     scoring : {"accuracy", "balanced_accuracy", "f1_macro"} or callable, default="accuracy"
-        A callable takes true and predicted genres and returns a number; it is called for each
-        draw.
+        Name of the score, or a function ``scoring(y_true, y_pred)`` that returns a float.
     confidence_level : float, default=0.95
-        Between 0 and 1.
+        Confidence level of the interval, between 0 and 1.
     n_resamples : int, default=9999
-        Number of draws.
+        Number of resamples.
     random_state : int, RandomState instance or None, default=0
-        Seed of the draws.
+        Controls the resampling.
 
     Returns
     -------
     result : Bunch
-        With these attributes.
+        Dictionary-like object with the following attributes.
 
         score : float
-            Of all tracks.
+            Score of all tracks.
         low, high : float
-            Ends of the interval.
+            Bounds of the confidence interval.
         n_groups : int
-            Number of groups that were drawn from.
+            Number of groups.
         distribution : ndarray of shape (n_resamples,)
-            Scores of the draws.
+            Scores of the resamples.
 
     Raises
     ------
     ValueError
-        For no tracks, sequences of different lengths, an unknown score, a confidence level that
-        is not between 0 and 1, or less than one draw.
+        If there are no tracks, the lengths of the arrays differ, or `scoring`,
+        `confidence_level` or `n_resamples` is invalid.
 
     Notes
     -----
-    Accuracy equals :func:`scipy.stats.bootstrap`, paired and by percentiles, of the groups'
-    numbers of right predictions and of tracks. The interval is of the artists that might have
-    been in the collection. It does not contain what another seed or another training set would
-    change, and is too narrow for fewer than about twenty groups.
+    For the accuracy, the interval is that of :func:`scipy.stats.bootstrap` with ``paired=True``
+    and ``method="percentile"``, applied to the numbers of correct predictions and of tracks of
+    each group. The interval reflects the choice of artists in the collection. It does not reflect
+    the variation due to the random seed of the model or the choice of the training set, and is
+    too narrow for fewer than about twenty groups.
 
     References
     ----------
@@ -125,15 +125,15 @@ def bootstrap_score(
         raise ValueError("There are no tracks to score.")
     if not (callable(scoring) or scoring in _SCORES):
         raise ValueError(
-            f"scoring={scoring!r} is unknown; take one of {list(_SCORES)}, or a function of true "
-            "and predicted genres"
+            f"scoring must be one of {list(_SCORES)} or a callable scoring(y_true, y_pred); got "
+            f"{scoring!r}."
         )
-    real: Any = Real  # mypy does not take numbers for instances of these
+    real: Any = Real  # mypy does not treat float as a subtype of Real
     if not (isinstance(confidence_level, real) and 0 < confidence_level < 1):
-        raise ValueError(f"confidence_level={confidence_level!r} must be between 0 and 1")
+        raise ValueError(f"confidence_level must be between 0 and 1; got {confidence_level!r}.")
     integral: Any = Integral
     if not (isinstance(n_resamples, integral) and n_resamples > 0):
-        raise ValueError(f"n_resamples={n_resamples!r} must be an integer above 0")
+        raise ValueError(f"n_resamples must be a positive integer; got {n_resamples!r}.")
     names, group = np.unique(groups, return_inverse=True)
     group = group.ravel()
     make: Any = _score_by_calls if callable(scoring) else _score_by_counts
@@ -163,7 +163,7 @@ def bootstrap_score(
 
 
 def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callable:
-    """Make a function from draws of groups to scores, by their confusion matrices."""
+    """Return a function that scores resamples of groups by their confusion matrices."""
     classes, codes = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
     codes = codes.ravel()
     k, n = len(classes), group.max() + 1
@@ -171,7 +171,8 @@ def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callabl
     np.add.at(confusion, (group, codes[: len(y_true)], codes[len(y_true) :]), 1)
 
     def score(draws: np.ndarray) -> np.ndarray:
-        # How often each draw has each group; then a draw's matrix is a sum over groups.
+        # The confusion matrix of a resample is the sum of the matrices of its groups, weighted by
+        # the number of times that they were drawn.
         rows = np.arange(len(draws))[:, None] * n
         times = np.bincount((draws + rows).ravel(), minlength=len(draws) * n)
         total = times.reshape(len(draws), n).astype(float) @ confusion.reshape(n, k * k)
@@ -181,7 +182,7 @@ def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callabl
 
 
 def _score_by_calls(y_true, y_pred, group: np.ndarray, scoring: Callable) -> Callable:
-    """Make a function from draws of groups to scores, by calls of a function of labels."""
+    """Return a function that scores resamples of groups by calling `scoring`."""
     tracks = [np.flatnonzero(group == i) for i in range(group.max() + 1)]
 
     def score(draws: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What changes the predictions of a model."""
+"""Robustness of predictions to modifications of the audio."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..features.extractor import check_paths
 from ..features.front import copy_with_front_ends, path_pipelines
 from . import transforms
 
-#: Rate of the changed tracks, in Hz: that of GTZAN.
+#: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
 _RATE = 22050
 
-#: Seconds that are taken from the middle of a longer track.
+#: Maximum duration in seconds. Only the central part of longer tracks is used.
 _LONGEST = 120.0
 
-#: Seconds of the first and the last part.
+#: Duration of the first and the last part in seconds.
 _END = 30.0
 
-#: Seconds from a segment to the next where a front end has none.
+#: Time between segments in seconds, for front ends without segments.
 _SEGMENT = 3.0
 
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
 
-#: Functions of samples, their rate and a generator.
+#: Functions of samples, sample rate and random number generator, by the name of the condition.
 _CHANGES: dict[str, Callable] = {
     "6 dB quieter": lambda y, rate, rng: transforms.gain(y, -6),
     "12 dB quieter": lambda y, rate, rng: transforms.gain(y, -12),
@@ -45,7 +45,7 @@ _CHANGES: dict[str, Callable] = {
 
 _SHIFTED = "shifted by half a segment"
 
-#: Names of the conditions, in the order of the rows.
+#: Names of all conditions, in the order of the rows of a report.
 CONDITIONS = (*_CHANGES, _SHIFTED, FIRST, LAST)
 
 
@@ -59,70 +59,71 @@ def robustness_report(
     random_state: Any = 0,
     verbose: int = 0,
 ) -> pd.DataFrame:
-    """Measure how predictions change when the music is changed as it is on its way to a listener.
+    """Measure how predictions change when the audio is modified.
 
     Parameters
     ----------
-    model : Pipeline, VotingClassifier of pipelines, or a search that has found one
-        Fitted, and beginning with a front end.
+    model : Pipeline, VotingClassifier of pipelines, or fitted search over pipelines
+        Fitted model that begins with a front end.
     paths : list of str, path-like or binary file object
-        Tracks. If they were in training, `accuracy` says nothing about unseen ones; `kept` says
-        too much.
-    y : sequence of n_tracks labels, default=None
-        Genres, for `accuracy`.
+        Tracks. They should not have been used for training: otherwise `accuracy` and `kept` are
+        too optimistic for unseen tracks.
+    y : array-like of shape (n_tracks,), default=None
+        True genres, which are required for the accuracy.
     conditions : sequence of str, or mapping of str to callable, default=None
-        Names of the conditions to take; see the notes. None takes all. A mapping has functions
-        of your own, of samples (mono, float32) and their rate in Hz, that return samples.
+        Names of the conditions to evaluate, see Notes. None evaluates all of them. A mapping
+        contains custom functions ``f(samples, sample_rate)``, which return the modified samples
+        (mono, float32), by their names.
     n_jobs : int, default=None
-        Tracks to change and to predict at once, in threads.
+        Number of tracks to process in parallel, in threads.
     random_state : int, RandomState instance or None, default=0
-        Seed of the noise.
+        Controls the noise.
     verbose : int, default=0
-        Show a progress bar if not 0.
+        Whether to show a progress bar.
 
     Returns
     -------
     report : DataFrame
-        A row for each condition, the first of which is ``"unchanged"``, with these columns.
+        One row per condition, beginning with ``"unchanged"``, with the following columns.
 
         condition : str
-            Its name.
+            Name of the condition.
         n_tracks : int
-            Tracks that can be used, changed and unchanged.
+            Number of tracks for which a prediction is available with and without modification.
         kept : float
-            Share of these whose prediction is that of the unchanged track; for ``"last 30 s"``,
-            that of ``"first 30 s"``.
+            Fraction of these tracks for which the prediction is the same as for the unchanged
+            track. The prediction for ``"last 30 s"`` is compared with that for ``"first 30 s"``.
         accuracy : float
-            Share of these that are right; only with `y`.
+            Accuracy under this condition. Only if `y` is given.
         accuracy_before : float
-            The same of the predictions that `kept` compares with; only with `y`.
+            Accuracy of the predictions with which `kept` compares. Only if `y` is given.
 
     Raises
     ------
     TypeError
         If the model does not begin with a front end.
     ValueError
-        For an unknown condition, or labels that are not as many as tracks.
+        If a condition is unknown, or `paths` and `y` have different lengths.
 
     See Also
     --------
-    skgenre.plotting.RobustnessDisplay : The same as a picture.
+    skgenre.plotting.RobustnessDisplay : Plot the report.
 
     Notes
     -----
-    Tracks are taken mono at 22,050 Hz, the middle two minutes of longer ones; ``"unchanged"`` are
-    these samples. The conditions are:
+    Tracks are converted to mono at 22,050 Hz. Only the central two minutes of longer tracks are
+    used. ``"unchanged"`` refers to these samples. The other conditions are:
 
     - ``"6 dB quieter"``, ``"12 dB quieter"``;
-    - ``"6 dB louder, clipped"``, ``"12 dB louder, clipped"``: what is beyond full scale is cut
-      off, as in a file of 16 bits;
-    - ``"MP3 at 64 kbit/s"``: libsndfile's encoder, constant bit rate, one channel;
-    - ``"low-pass at 4 kHz"``: as a phone, a Butterworth filter of order 8;
-    - ``"noise at 20 dB"``, ``"noise at 10 dB"``: pink noise so far below the music's mean power;
-    - ``"3 % faster"``: tempo and pitch, half a semitone;
-    - ``"shifted by half a segment"``: what comes before moves to the end;
-    - ``"first 30 s"``, ``"last 30 s"`` of the whole track, and of one shorter than a minute its
-      halves.
+    - ``"6 dB louder, clipped"``, ``"12 dB louder, clipped"``: samples are clipped at full scale,
+      as in 16-bit files;
+    - ``"MP3 at 64 kbit/s"``: mono with constant bit rate, encoded by libsndfile;
+    - ``"low-pass at 4 kHz"``: Butterworth filter of order 8, similar to a phone line;
+    - ``"noise at 20 dB"``, ``"noise at 10 dB"``: pink noise with this signal-to-noise ratio;
+    - ``"3 % faster"``: higher tempo and pitch, by half a semitone;
+    - ``"shifted by half a segment"``: circular shift by half a segment;
+    - ``"first 30 s"``, ``"last 30 s"``: beginning and end of the whole track. Tracks shorter than
+      a minute are split into halves.
 
     Examples
     --------
@@ -152,19 +153,22 @@ def changed_predictions(
     random_state: Any = 0,
     verbose: int = 0,
 ) -> list[pd.DataFrame]:
-    """Predict tracks under each condition; each is decoded and changed once for all models.
+    """Predict the genres of tracks under each condition.
+
+    Each track is decoded and modified only once for all models.
 
     Parameters
     ----------
-    models : sequence of fitted models that begin with front ends
+    models : sequence of estimators
+        Fitted models that begin with a front end.
     paths, conditions, n_jobs, random_state, verbose
         See :func:`robustness_report`.
 
     Returns
     -------
     predictions : list of DataFrame
-        For each model a column for each condition and a row for each track; None where it cannot
-        be used.
+        Predictions of each model, with one row per track and one column per condition. None
+        marks tracks for which there is no prediction.
     """
     paths = check_paths(paths)
     models = [
@@ -190,7 +194,7 @@ def changed_predictions(
 
 
 def summarise(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
-    """Shares of predictions that are kept and right, from what `changed_predictions` returns."""
+    """Compute the columns of a report from the result of `changed_predictions` for a model."""
     rows = []
     for name in predictions.columns:
         before = FIRST if name == LAST and FIRST in predictions else UNCHANGED
@@ -209,7 +213,7 @@ def _share(right) -> float:
 
 
 def _changes(conditions, models: list) -> dict[str, Callable]:
-    """Functions of an open file, its middle and a generator, by the names of conditions."""
+    """Return functions of an open file, its central samples and a generator, by condition."""
     if isinstance(conditions, Mapping):
         return {
             name: lambda audio, y, rng, change=change: change(y, _RATE)
@@ -219,7 +223,7 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
         name: lambda audio, y, rng, change=change: change(y, _RATE, rng)
         for name, change in _CHANGES.items()
     }
-    # Half of the shortest segment or window of all models; of their own, each would have its file.
+    # Use the shortest segment or window of all models, so that they share the same modified file.
     half = round(min(map(_segment, models)) / 2 * _RATE)
     known[_SHIFTED] = lambda audio, y, rng: transforms.shift(y, half)
     known[FIRST] = lambda audio, y, rng: audio.read(0, _end(audio))
@@ -227,15 +231,15 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
     if conditions is None:
         return known
     if unknown := [name for name in conditions if name not in known]:
-        raise ValueError(f"There are no conditions {unknown}; there are {list(CONDITIONS)}")
+        raise ValueError(f"conditions must be among {list(CONDITIONS)}; got {unknown}.")
     return {name: known[name] for name in conditions}
 
 
 def _segment(model) -> float:
-    """Seconds from a segment to the next."""
+    """Return the time between segments in seconds."""
     try:
         return min(pipeline[0].consecutive()[1] for pipeline in path_pipelines(model))
-    except TypeError:  # a front end of a user's without segments
+    except TypeError:  # custom front end without segments
         return _SEGMENT
 
 
@@ -244,7 +248,7 @@ def _end(audio: AudioFile) -> int:
 
 
 def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) -> dict[str, list]:
-    """Predictions of all models for a track, by condition; None if it cannot be used."""
+    """Return the predictions of all models for a track by condition, None if it is unusable."""
     try:
         with AudioFile(path, _RATE) as audio:
             outside = max(0, audio.n_samples - round(_LONGEST * _RATE))
@@ -259,7 +263,7 @@ def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) 
 def _changed_files(audio, y, changes, seed: int, name: str) -> Iterator:
     yield transforms.wav(y, _RATE, name)
     for change in changes.values():
-        # A generator for each: the noise does not depend on which conditions are taken.
+        # Use a new generator, so that the noise does not depend on the other conditions.
         rng = np.random.RandomState(seed)
         yield transforms.wav(np.asarray(change(audio, y, rng), np.float32), _RATE, name)
 
@@ -267,7 +271,7 @@ def _changed_files(audio, y, changes, seed: int, name: str) -> Iterator:
 def _predict(model, files: list) -> list:
     try:
         return list(model.predict(files))
-    except UnreadableTracksError:  # one by one, to see which
+    except UnreadableTracksError:  # predict the files separately to find the unusable ones
         if len(files) == 1:
             return [None]
         return [label for file in files for label in _predict(model, [file])]

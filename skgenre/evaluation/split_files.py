@@ -1,4 +1,4 @@
-"""Splits in files, so that a result can be repeated elsewhere."""
+"""Files of cross-validation splits for reproducible results."""
 
 from __future__ import annotations
 
@@ -17,44 +17,48 @@ from ..datasets._folder import AUDIO_SUFFIXES
 
 _FORMAT = "skgenre splits 1"
 
-#: Names that a message lists before it only counts the rest.
+#: Maximum number of names that are listed in an error message.
 _MOST_LISTED = 3
 
 
 def write_splits(
     path: str | os.PathLike, cv: Any, tracks: Sequence, *, y: Any = None, groups: Any = None
 ) -> None:
-    """Write the folds of a cross-validation to a file, by the names of the tracks.
+    """Write the folds of a cross-validation to a JSON file.
 
-    Seeds and versions give the same folds only of the same tracks in the same order; names give
-    them of any copy of the collection, in any order, folder and audio format.
+    The tracks of each fold are stored by name. With a random seed, folds can be reproduced only
+    for the same tracks in the same order and with the same versions of the libraries. Names
+    identify the tracks in any copy of the collection, independent of their order, the folder and
+    the audio format.
 
     Parameters
     ----------
     path : str or path-like
-        The file, in JSON; an existing one is replaced.
+        Path of the file. An existing file is replaced.
     cv : int, splitter, or iterable of (train, test) pairs of indices
-        What to write, as ``cv=`` takes it.
+        Cross-validation splitting strategy.
     tracks : sequence of str or path-like
-        The track of each sample: paths or track ids. Pieces of a track, each a sample, repeat it.
-    y : sequence of n_samples labels, default=None
-        Genres, for splitters that stratify.
-    groups : sequence of n_samples labels, default=None
-        Artists, for splitters that use groups.
+        Track of each sample: paths or track ids. A track may occur more than once if the samples
+        are pieces of tracks.
+    y : array-like of shape (n_samples,), default=None
+        Genres, for stratified splitters.
+    groups : array-like of shape (n_samples,), default=None
+        Group labels, such as artists, for splitters that use groups.
 
     Raises
     ------
     ValueError
-        If pieces of a track are on both sides of a split, or a side has no sample.
+        If pieces of a track are on both sides of a split, or a side is empty.
 
     See Also
     --------
-    read_splits : Read them.
+    read_splits : Read the folds from a file.
 
     Notes
     -----
-    A name is the file's without its ending, such as ``blues.00000``; where that occurs twice,
-    with as many folders before it as tell all tracks apart, such as ``rock/Can/01``.
+    The name of a track is its file name without extension, such as ``blues.00000``. If these are
+    not unique, all names are extended by the minimum number of parent folders that makes them
+    unique, such as ``rock/Can/01``.
 
     Examples
     --------
@@ -84,66 +88,79 @@ def write_splits(
 def read_splits(
     path: str | os.PathLike, tracks: Sequence, *, missing: str = "raise"
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read the folds of a cross-validation from a file, as indices of one's own tracks.
+    """Read the folds of a cross-validation from a file.
 
     Parameters
     ----------
     path : str or path-like
-        A file of :func:`write_splits`.
+        Path of a file that was written by :func:`write_splits`.
     tracks : sequence of str or path-like
-        The track of each sample, in the order of X: paths or track ids. Folders above those in
-        the file's names, and endings of audio files, do not matter. Tracks that are not in the
-        file are on neither side.
+        Track of each sample: paths or track ids. Parent folders that are not part of the names in
+        the file, and extensions of audio files, are ignored. Tracks that are not in the file are
+        not used.
     missing : {"raise", "ignore"}, default="raise"
-        What becomes of tracks in the file that `tracks` lacks: an error, or they are left out, so
-        that the scores are of other tracks than the file's.
+        Whether to raise an error or to ignore tracks in the file that are missing in `tracks`.
+        If they are ignored, scores are not comparable with those on the original folds.
 
     Returns
     -------
-    cv : list of (train, test) pairs of int ndarrays
-        Indices of the samples, for ``cv=`` of any search.
+    cv : list of (train, test) pairs of int ndarray
+        Indices of the training and test samples of each fold, which can be passed as ``cv`` to
+        scikit-learn's functions and searches.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ValueError
-        If it is no such file, tracks are missing, two of `tracks` go by one name, or a side has
-        no sample or shares a track with the other.
+        If the file was not written by :func:`write_splits`, tracks are missing, two of `tracks`
+        have the same name, or a side of a split is empty or shares a track with the other side.
 
     See Also
     --------
-    write_splits : Write them.
+    write_splits : Write the folds to a file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skgenre import read_splits, write_splits
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "splits.json")
+    ...     write_splits(path, 2, ["blues.00000", "blues.00001"])
+    ...     splits = read_splits(path, ["gtzan/blues.00000.wav", "gtzan/blues.00001.wav"])
+    >>> [(train.tolist(), test.tolist()) for train, test in splits]
+    [([1], [0]), ([0], [1])]
     """
     if missing not in ("raise", "ignore"):
-        raise ValueError(f"missing={missing!r} must be 'raise' or 'ignore'")
+        raise ValueError(f"missing must be 'raise' or 'ignore'; got {missing!r}.")
     splits = _load(expand(path))
     wanted = {name for split in splits for side in split for name in side}
     depth = max((name.count("/") + 1 for name in wanted), default=1)
     parts = [_parts(track) for track in tracks]
     rows: dict[str, list[int]] = {}
     owner: dict[str, tuple[str, ...]] = {}
-    # A name may have fewer parts than others: all that it can be are looked up.
+    # The names in the file may have different numbers of parts, so all are looked up.
     for i, own in enumerate(parts):
         for n in range(1, min(depth, len(own)) + 1):
             name = "/".join(own[-n:])
             if name in wanted:
                 if owner.setdefault(name, own) != own:
                     raise ValueError(
-                        f"Two tracks go by the name {name!r} of {path}: {'/'.join(owner[name])} "
-                        f"and {'/'.join(own)}; pass the tracks of one of them only"
+                        f"Two tracks match the name {name!r} in {path}: {'/'.join(owner[name])} "
+                        f"and {'/'.join(own)}. Pass only one of them."
                     )
                 rows.setdefault(name, []).append(i)
     absent = sorted(wanted - rows.keys())
     if absent and missing == "raise":
         raise ValueError(
-            f"{len(absent)} of the {len(wanted)} tracks of {path} are not among the "
-            f"{len(set(parts))} given: {_listing(absent)}. Pass them too, or use missing='ignore'."
+            f"{len(absent)} of the {len(wanted)} tracks of {path} are missing in the "
+            f"{len(set(parts))} given tracks: {_listing(absent)}. Pass all tracks, or use "
+            "missing='ignore'."
         )
     folds = []
     for fold, (train, test) in enumerate(splits):
         train, test = ([name for name in side if name in rows] for side in (train, test))
-        _check_sides(f"Split {fold} of {path}", train, test, "Pass more tracks, or mend the file.")
+        _check_sides(f"Split {fold} of {path}", train, test, "Pass more tracks, or fix the file.")
         folds.append((_all_rows(rows, train), _all_rows(rows, test)))
     return folds
 
@@ -153,19 +170,19 @@ def _all_rows(rows: dict[str, list[int]], names: list[str]) -> np.ndarray:
 
 
 def _load(path: str) -> list[tuple[list[str], list[str]]]:
-    """Read the names of each split, and check that they are such."""
+    """Read and validate the names of each split."""
     with open(path, encoding="utf-8") as file:
         try:
             content = json.load(file)
             if content["format"] != _FORMAT:
-                raise ValueError(f"its format is {content['format']!r}, not {_FORMAT!r}")
+                raise ValueError(f"expected format {_FORMAT!r}, got {content['format']!r}")
             splits = [(split["train"], split["test"]) for split in content["splits"]]
             if not all(isinstance(n, str) for split in splits for side in split for n in side):
-                raise ValueError("a name is no string")
+                raise ValueError("track names must be strings")
             if not splits:
-                raise ValueError("it holds no split")
+                raise ValueError("it contains no splits")
         except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{path} is no file of write_splits: {error}") from error
+            raise ValueError(f"{path} was not written by write_splits: {error}") from error
     return splits
 
 
@@ -174,7 +191,7 @@ def _check_sides(what: str, train: list[str], test: list[str], remedy: str) -> N
     if both:
         raise ValueError(f"{what} has tracks on both sides: {_listing(both)}. {remedy}")
     if not train or not test:
-        raise ValueError(f"{what} has no track to {'test' if train else 'train'} on. {remedy}")
+        raise ValueError(f"{what} has no {'test' if train else 'training'} tracks. {remedy}")
 
 
 def _listing(names: list[str]) -> str:
@@ -183,7 +200,7 @@ def _listing(names: list[str]) -> str:
 
 
 def _names(tracks: Sequence) -> list[str]:
-    """Give each track the fewest last parts of its path that tell all tracks apart."""
+    """Return names with the minimum number of trailing path components that is unique."""
     parts = [_parts(track) for track in tracks]
     n_tracks = len(set(parts))
     deepest = max(map(len, parts), default=1)
@@ -195,7 +212,7 @@ def _names(tracks: Sequence) -> list[str]:
 
 
 def _parts(track: Any) -> tuple[str, ...]:
-    """Split a path at its folders, without the ending of an audio file."""
+    """Split a path into its components, without the extension of an audio file."""
     *folders, name = re.split(r"[/\\]", name_of(track))
     stem, suffix = os.path.splitext(name)
     return (*folders, stem if suffix.lower() in AUDIO_SUFFIXES else name)

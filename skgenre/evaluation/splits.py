@@ -1,4 +1,4 @@
-"""The fault-filtered partition of GTZAN as a split."""
+"""Fault-filtered partition of GTZAN."""
 
 from __future__ import annotations
 
@@ -15,31 +15,33 @@ def filtered_split(
     train: str | Sequence[str] = ("train",),
     test: str | Sequence[str] = ("test",),
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split GTZAN's tracks by the fault-filtered partition, for ``cv=`` of any search.
+    """Split the tracks of GTZAN by the fault-filtered partition.
 
-    Random splits of GTZAN have artists, and repetitions of one recording, on both sides. This
-    partition [1]_ leaves out repetitions, distorted and mislabelled tracks, and no named artist
-    is in two of its parts: 443 tracks to train on, 197 to choose by, 290 to test on. (One of
-    the 443, ``jazz.00054``, is in the tables but has no readable audio.)
+    With random splits of GTZAN, the same artists and even repetitions of a recording are in the
+    training and in the test set. This partition [1]_ excludes repetitions as well as distorted
+    and mislabeled tracks, and each known artist is in only one of its parts: 443 training, 197
+    validation and 290 test tracks. One of the training tracks, ``jazz.00054``, is contained in
+    the feature tables but has no readable audio.
 
     Parameters
     ----------
     track_ids : sequence of str
-        The track of each sample, in the order of X: track ids, file names or paths. Pieces of
-        a track may each have a row. Tracks in no part are on neither side.
+        Track of each sample: track ids, file names or paths. A track may occur more than once if
+        the samples are pieces of tracks. Tracks that are not in the partition are not used.
     train, test : sequence of {"train", "valid", "test"}, default=("train",), ("test",)
-        Parts to train and to test on.
+        Parts of the partition to use for training and for testing.
 
     Returns
     -------
-    cv : list of one (train, test) pair of int ndarrays
-        Indices of the samples, as ``cv=`` takes them.
+    cv : list of one (train, test) pair of int ndarray
+        Indices of the training and test samples, which can be passed as ``cv`` to
+        scikit-learn's functions and searches.
 
     Raises
     ------
     ValueError
-        If names are not those of GTZAN's tracks, a part is unknown or on both sides, or a side
-        would have no sample.
+        If a name is not that of a GTZAN track, a part is unknown or used in both `train` and
+        `test`, or no samples would be left for training or testing.
 
     References
     ----------
@@ -58,8 +60,8 @@ def filtered_split(
     parts = ("train", "valid", "test")
     if not set(sides[0] + sides[1]) <= set(parts) or set(sides[0]) & set(sides[1]):
         raise ValueError(
-            f"train={sides[0]} and test={sides[1]} must name different parts of the partition: "
-            f"{parts}"
+            f"train and test must be different parts of the partition, {parts}; got "
+            f"train={sides[0]} and test={sides[1]}."
         )
     part_of = gtzan_filtered_split()
     part = np.array([part_of.get(track, "") for track in track_groups(track_ids)])
@@ -68,6 +70,6 @@ def filtered_split(
         if not len(indices):
             raise ValueError(
                 f"None of the {len(part)} samples is in part {' or '.join(side)} of the "
-                "filtered partition; are these all of the tracks?"
+                "fault-filtered partition. Pass more tracks of GTZAN."
             )
     return [(training, testing)]

@@ -1,4 +1,4 @@
-"""What becomes of music on its way to a listener: changes of samples."""
+"""Modifications of audio samples that occur in practice, such as MP3 coding or noise."""
 
 from __future__ import annotations
 
@@ -10,49 +10,50 @@ import soundfile
 import soxr
 from sklearn.utils import check_random_state
 
-#: Order of the low-pass filter: 48 dB an octave.
+#: Order of the low-pass filter (48 dB per octave).
 _LOW_PASS_ORDER = 8
 
-#: Lowest frequency of the noise, in Hz; pink noise has no end of power below.
+#: Lowest frequency of the noise in Hz. The power of pink noise diverges at low frequencies.
 _NOISE_FROM = 20.0
 
-#: Lowest sample rates, and highest and lowest kbit/s, of the three kinds of MP3.
+#: Minimum sample rate in Hz, and maximum and minimum bit rate in kbit/s, of MPEG-1, 2 and 2.5.
 _MP3_RATES = ((32000, 320, 32), (16000, 160, 8), (0, 64, 8))
 
 
 def gain(y: np.ndarray, decibels: float) -> np.ndarray:
-    """Change the level, and clip what is beyond full scale, as a file of 16 bits does.
+    """Change the level and clip the samples at full scale, as in 16-bit files.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples, with full scale at 1.
     decibels : float
-        Negative values make it quieter.
+        Gain in dB. Negative values decrease the level.
 
     Returns
     -------
     y : ndarray of shape (n_samples,)
-        Between -1 and 1.
+        Samples between -1 and 1.
     """
     return np.clip(y * 10 ** (decibels / 20), -1, 1).astype(y.dtype)
 
 
 def low_pass(y: np.ndarray, sample_rate: int, cutoff: float = 4000.0) -> np.ndarray:
-    """Take out high frequencies, as a phone does, with a Butterworth filter of order 8.
+    """Apply a Butterworth low-pass filter of order 8.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     cutoff : float, default=4000.0
-        Frequency at which the level has fallen by 3 dB, in Hz; below half the sample rate.
+        Cutoff frequency (-3 dB) in Hz, which must be lower than half the sample rate.
 
     Returns
     -------
     y : ndarray of shape (n_samples,)
+        Filtered samples.
     """
     from scipy.signal import butter, sosfilt
 
@@ -61,23 +62,25 @@ def low_pass(y: np.ndarray, sample_rate: int, cutoff: float = 4000.0) -> np.ndar
 
 
 def room_noise(y: np.ndarray, sample_rate: int, snr: float, random_state: Any = None) -> np.ndarray:
-    """Add pink noise, whose power falls by 3 dB an octave, as that of rooms about does.
+    """Add pink noise.
+
+    The power density of pink noise decreases by 3 dB per octave, similar to noise in rooms.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     snr : float
-        Mean power of the samples over that of the noise, in dB.
+        Signal-to-noise ratio in dB.
     random_state : int, RandomState instance or None, default=None
-        Seed of the noise.
+        Controls the noise.
 
     Returns
     -------
     y : ndarray of shape (n_samples,)
-        Silence stays as it is.
+        Samples with noise. Silence is not changed.
     """
     rng = check_random_state(random_state)
     n = len(y)
@@ -86,75 +89,78 @@ def room_noise(y: np.ndarray, sample_rate: int, snr: float, random_state: Any = 
     spectrum *= (frequency >= _NOISE_FROM) / np.sqrt(np.maximum(frequency, _NOISE_FROM))
     noise = np.fft.irfft(spectrum, n)
     power = np.mean(np.square(noise))
-    if power == 0:  # too short for any frequency from 20 Hz
+    if power == 0:  # too short for frequencies of at least 20 Hz
         return y.copy()
     level = np.sqrt(np.mean(np.square(y, dtype=float)) / power) * 10 ** (-snr / 20)
     return (y + level * noise).astype(y.dtype)
 
 
 def speed(y: np.ndarray, factor: float = 1.03) -> np.ndarray:
-    """Play faster, so that tempo and pitch rise alike, as from a turntable.
+    """Change the playback speed, and thus both tempo and pitch, as with a turntable.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples.
     factor : float, default=1.03
-        1.03 is 3 % faster, half a semitone.
+        Speed factor. The default increases the pitch by half a semitone.
 
     Returns
     -------
     y : ndarray of shape (n_samples / factor,)
+        Resampled samples.
     """
     return soxr.resample(y, factor, 1.0, quality="HQ")
 
 
 def shift(y: np.ndarray, n_samples: int) -> np.ndarray:
-    """Begin later, and put what comes before to the end, so that no music is lost.
+    """Shift the samples circularly, so that no music is lost.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples.
     n_samples : int
-        Where to begin.
+        Number of samples that are moved from the beginning to the end.
 
     Returns
     -------
     y : ndarray of shape (n_samples,)
+        Shifted samples.
     """
     return np.roll(y, -n_samples)
 
 
 def mp3(y: np.ndarray, sample_rate: int, bitrate: int = 64) -> np.ndarray:
-    """Encode as MP3 of a constant bit rate, and decode it, with libsndfile.
+    """Encode the samples as mono MP3 with constant bit rate, and decode them.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Samples; beyond 1 they are clipped.
+        Samples, which are clipped at full scale.
     sample_rate : int
-        In Hz; one of those of MP3: 8, 11.025, 12, 16, 22.05, 24, 32, 44.1 or 48 kHz.
+        Sample rate in Hz. MP3 supports 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100 and
+        48000 Hz.
     bitrate : int, default=64
-        In kbit/s, of one channel. The encoder takes the nearest that it has.
+        Bit rate in kbit/s. The encoder uses the nearest available one.
 
     Returns
     -------
     y : ndarray of shape (n_samples_decoded,)
-        About as long.
+        Decoded samples. Their number may differ slightly from that of the input.
 
     Raises
     ------
     ValueError
-        If that sample rate has no such bit rate.
+        If the bit rate is not available at this sample rate.
     """
     file = io.BytesIO()
     most, least = next(limits for rate, *limits in _MP3_RATES if sample_rate >= rate)
     if not least <= bitrate <= most:
         raise ValueError(
-            f"bitrate={bitrate!r} must be from {least} to {most} kbit/s at {sample_rate} Hz"
+            f"bitrate must be from {least} to {most} kbit/s at {sample_rate} Hz; got {bitrate!r}."
         )
-    # libsndfile takes the place of the bit rate between the highest and the lowest.
+    # libsndfile expects the position between the highest and the lowest bit rate.
     place = (most - bitrate) / (most - least)
     with soundfile.SoundFile(
         file,
@@ -173,20 +179,21 @@ def mp3(y: np.ndarray, sample_rate: int, bitrate: int = 64) -> np.ndarray:
 
 
 def wav(y: np.ndarray, sample_rate: int, name: str = "") -> io.BytesIO:
-    """Make a file in memory, of 32-bit floats, that front ends read.
+    """Write samples as 32-bit floats to a WAV file in memory.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Samples.
     sample_rate : int
-        In Hz.
+        Sample rate in Hz.
     name : str, default=""
-        What errors call it.
+        Name of the file in error messages.
 
     Returns
     -------
     file : BytesIO
+        File object, which can be passed to front ends.
     """
     file = io.BytesIO()
     soundfile.write(file, y, sample_rate, format="WAV", subtype="FLOAT")

@@ -1,4 +1,4 @@
-"""Networks as scikit-learn classifiers: trained with Keras, kept as arrays, run in NumPy."""
+"""Neural networks as scikit-learn classifiers, trained with Keras and evaluated with NumPy."""
 
 from .base import SegmentClassifier
 from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier

@@ -1,4 +1,4 @@
-"""The base of the networks: a scikit-learn classifier from tracks to genres."""
+"""Base class of the neural networks."""
 
 from __future__ import annotations
 
@@ -38,92 +38,124 @@ AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
 
 class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
-    r"""Base of the networks; subclass it for an architecture of your own.
+    r"""Base class of the networks.
 
-    A subclass overrides one method, :meth:`hidden_layers`. Parameters of its own, and those of
-    the base that it wants to show, go into an ``__init__`` that stores them, as in any
-    scikit-learn estimator; ``examples/extend/plot_own_network.py`` is one.
+    To define a custom architecture, derive from this class and override :meth:`hidden_layers`.
+    As in any scikit-learn estimator, additional parameters are arguments of ``__init__``, which
+    stores them without changing them. See ``examples/extend/plot_own_network.py`` for an example.
 
     Parameters
     ----------
     epochs : int, default=30
-        Passes over the training segments.
+        Number of passes over the training segments.
     batch_size : int, default=32
-        Segments a gradient step.
+        Number of segments per gradient step.
     learning_rate : float, default=0.001
-        Of the Adam optimiser.
+        Learning rate of the Adam optimizer.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
-        How the probabilities :math:`p_{sc}` of a track's :math:`S` segments become the
-        track's; each is scaled so that the classes sum to 1.
+        How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
+        combined into the probabilities of the track. The result is normalized to sum to 1.
 
         - ``"mean"``: :math:`\frac{1}{S} \sum_s p_{sc}`;
-        - ``"vote"``: the share of segments for which :math:`c` is the most probable class;
+        - ``"vote"``: the fraction of segments for which :math:`c` is the most probable class;
         - ``"max"``: proportional to :math:`\max_s p_{sc}`;
         - ``"geometric"``: proportional to :math:`(\prod_s p_{sc})^{1/S}`.
     class_weight : dict or "balanced", default=None
-        Weights of the classes, as in scikit-learn; multiplied with ``sample_weight``.
+        Weights associated with the classes, as in scikit-learn. They are multiplied with
+        ``sample_weight``. If None, all classes have weight 1.
     early_stopping : bool, default=False
-        Stop when the loss on held-out tracks no longer falls, and go back to the best epoch's
-        weights.
+        Whether to stop training when the loss on held-out tracks stops decreasing, and to
+        restore the weights of the best epoch.
     validation_fraction : float, default=None
-        Share of the tracks to hold out and to measure on after each epoch: stratified, and in
-        whole groups if `fit` is given ``groups``. With ``early_stopping=False`` they are
-        watched only. None holds out 0.1 for early stopping, and nothing without it.
+        Fraction of the tracks to hold out and to evaluate after each epoch. The split is
+        stratified by class; if `fit` is called with ``groups``, whole groups are held out.
+        With ``early_stopping=False`` the held-out tracks are only monitored. None holds out
+        0.1 of the tracks if ``early_stopping=True``, and no tracks otherwise.
     n_iter_no_change : int, default=10
-        Epochs without a lower validation loss before early stopping.
+        Number of epochs without a lower validation loss after which early stopping ends the
+        training.
     callbacks : list of keras.callbacks.Callback, or callable, default=None
-        A list is deep-copied for each fit, and so is what its callbacks refer to. A function
-        without arguments that returns such a list is called once for each fit, and what it
-        returns is used as it is. Left out when a fitted classifier is pickled.
+        Keras callbacks. A list is deep-copied for each fit, including the objects to which the
+        callbacks refer. A callable takes no arguments and returns such a list; it is called
+        once per fit and its result is not copied. Callbacks are not pickled with a fitted
+        classifier.
     warm_start : bool, default=False
-        Whether a further call of `fit` starts from the weights of the one before, and, unless
-        that was stopped early, from its optimiser's state.
+        Whether to reuse the weights of the previous call of `fit` as initialization. The state
+        of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
+        ``warm_start=False``.
     random_state : int, RandomState instance or None, default=None
-        Seeds first weights, dropout, shuffling and the held-out part. An int gives the same
-        fitted model again, in this process and another of as many TensorFlow threads, and
-        leaves the global generators alone. None draws from NumPy's global generator, as in
-        scikit-learn.
+        Controls weight initialization, dropout, shuffling and the selection of held-out
+        tracks. Pass an int for reproducible results: the fitted model is then the same in any
+        process with the same number of TensorFlow threads, and the global random number
+        generators are not used. None uses NumPy's global generator.
     verbose : int, default=0
-        Keras' verbosity while fitting.
+        Verbosity of Keras during training.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels, sorted.
     class_prior_ : ndarray of shape (n_classes,)
-        Weighted share of each class among the training tracks; the prediction for a track
-        that has no segment.
+        Weighted fraction of the training tracks in each class. It is the prediction for tracks
+        without segments.
     architecture_ : Architecture
-        Layers with their shapes and parameter counts.
+        Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
         Trained weights, layer by layer.
     history_ : dict of str to list of float
-        ``loss`` and ``accuracy`` of each epoch over the training segments; ``val_loss`` and
-        ``val_accuracy`` over the held-out ones if there are any. `partial_fit` and warm starts
-        append to it; NaN stands for epochs in which no tracks were held out.
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
+        append to these lists; epochs without held-out tracks are NaN.
     callbacks_ : list of keras.callbacks.Callback
-        Those that the last fit used, without their reference to the network. Not pickled.
+        Callbacks used by the last fit, detached from the Keras model. Not pickled.
     n_iter_ : int
-        Epochs trained, those of earlier calls that were gone on from included.
+        Number of epochs trained, including those of earlier calls when training was continued.
     n_features_in_ : int
-        Coefficients a frame: the last axis of the input.
+        Number of coefficients per frame, the size of the last axis of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`. Defined only when `X` is a table whose column
+        names are all strings.
+
+    See Also
+    --------
+    ANNClassifier : Fully connected network.
+    CNNClassifier : Convolutional network over MFCCs.
+    LSTMClassifier : Recurrent network over MFCCs.
+    MelCNNClassifier : Convolutional network over log-mel spectrograms.
 
     Notes
     -----
-    Input is a track tensor ``(n_tracks, n_segments, n_frames, n_coefficients)`` whose missing
-    segments are all NaN, or ``(n_samples, n_frames, n_coefficients)``, one segment a sample,
-    or a table ``(n_samples, n_features)``, one frame a sample.
+    The input is one of
 
-    Networks train in Keras and answer in NumPy: a fitted classifier holds arrays only, and
-    predicts where TensorFlow is not installed.
+    - a tensor of shape ``(n_tracks, n_segments, n_frames, n_coefficients)``, in which missing
+      segments are all NaN;
+    - an array of shape ``(n_samples, n_frames, n_coefficients)``, with one segment per sample;
+    - a table of shape ``(n_samples, n_features)``, with one frame per sample.
+
+    Networks are trained with Keras and predict with NumPy. A fitted classifier holds only
+    arrays, so that prediction does not require TensorFlow.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import SegmentClassifier
+    >>> from skgenre.layers import Flatten
+    >>> class LinearNetwork(SegmentClassifier):
+    ...     def hidden_layers(self, input_shape):
+    ...         return [Flatten()]
+    >>> X = np.random.default_rng(0).normal(size=(6, 2, 4, 3))
+    >>> y = ["blues", "jazz"] * 3
+    >>> clf = LinearNetwork(epochs=2, random_state=0).fit(X, y)
+    >>> clf.architecture_.count_parameters()
+    26
     """
 
     history_: dict[str, list[float]]
     _state: list[np.ndarray] | None
     _class_weights_seen: np.ndarray
 
-    # `groups` draws the held-out part. Asked for by default, so that a grouped search with
-    # metadata routing does not fail in every fit.
+    # `fit` requests `groups` by default: otherwise a search with groups and metadata routing
+    # would fail in every fit.
     __metadata_request__fit: ClassVar = {"groups": True}
 
     _parameter_constraints: ClassVar[dict] = {
@@ -171,66 +203,72 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         self.verbose = verbose
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        """List the layers between a segment and the output; the one method to override.
+        """Return the hidden layers of the network. Subclasses override this method.
 
         Parameters
         ----------
-        input_shape : tuple (n_frames, n_coefficients)
+        input_shape : tuple of int (n_frames, n_coefficients)
             Shape of one segment.
 
         Returns
         -------
         layers : list of Layer
-            From :mod:`skgenre.layers`. Their output must be flat; a softmax over the classes
-            is put behind it.
+            Layers from :mod:`skgenre.layers`. The output of the last one must be
+            one-dimensional; a dense layer with softmax activation is appended to it.
         """
         raise TypeError(
-            f"{type(self).__name__} has no layers: override hidden_layers(input_shape), or use "
-            "ANNClassifier, CNNClassifier, LSTMClassifier or MelCNNClassifier"
+            f"{type(self).__name__} does not define any layers: override "
+            "hidden_layers(input_shape), or use ANNClassifier, CNNClassifier, LSTMClassifier or "
+            "MelCNNClassifier."
         )
 
     def _recipe(self) -> Recipe:
-        """Choose loss and optimiser."""
+        """Return the settings of the loss and the optimizer."""
         return PUBLISHED
 
     def _augmentation(self) -> Augmentation:
-        """Choose what is done to training segments."""
+        """Return the augmentation of the training segments."""
         return NO_AUGMENTATION
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
-        """Train the network.
+        """Fit the network.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Or of three or two axes, see the class.
+            Training data. Arrays with three or two axes are also accepted, see the notes on the
+            class.
         y : array-like of shape (n_tracks,)
             Class labels.
         sample_weight : array-like of shape (n_tracks,), default=None
-            Weights of the tracks, shared among a track's segments. Tracks of weight zero are
-            left out.
+            Weights of the tracks. The weight of a track is divided among its segments. Tracks
+            with weight zero are ignored.
         groups : array-like of shape (n_tracks,), default=None
-            Groups, such as artists, of which none is both trained on and held out.
+            Group labels, such as artists, for the selection of the held-out tracks. A group is
+            either in the training set or held out as a whole.
 
         Returns
         -------
-        self
+        self : object
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            For fewer than two classes, a segment that is partly NaN, no track with a
-            segment, a held-out part that cannot be drawn, or trained weights that are not
-            finite. An earlier fit is then left as it was.
+            If there are fewer than two classes, a segment is partly NaN, no track has a segment,
+            tracks cannot be held out as requested, or the trained weights are not finite. The
+            state of an earlier fit is then unchanged.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; they are left out. If the folds of a search are drawn by
-            groups that do not reach this method; only a search in this process is noticed.
+            If tracks without segments are ignored, or if this method is called by a search whose
+            folds are drawn by groups without passing the groups to this method. The latter is
+            detected only if the search runs in the same process.
         """
-        fitted = copy.copy(self)  # a fit that fails or is interrupted changes nothing
+        # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
+        fitted = copy.copy(self)
         resume = self.warm_start and hasattr(self, "weights_")
         X, y = check_tensor(fitted, X, y, reset=not resume)
         check_consistent_length(X, y, groups)
@@ -239,8 +277,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         check_two_classes("y", classes)
         if resume and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"warm_start goes on with the classes of the earlier fit, {self.classes_}, but y "
-                f"holds {classes}; use warm_start=False"
+                f"warm_start=True requires the classes of the previous fit, {self.classes_}; got "
+                f"{classes}. Use warm_start=False to train a new network."
             )
         fraction = self.validation_fraction
         if fraction is None and self.early_stopping:
@@ -265,35 +303,40 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, sample_weight=None) -> Self:
-        """Train for one epoch, going on from the earlier call with the optimiser's state.
+        """Train the network for one epoch, continuing from the previous call.
+
+        The weights and the state of the optimizer are kept between calls.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Or of three or two axes, see the class.
+            Training data. Arrays with three or two axes are also accepted, see the notes on the
+            class.
         y : array-like of shape (n_tracks,)
             Class labels.
         classes : array-like of shape (n_classes,), default=None
-            All classes that will come; needed in the first call.
+            All classes that can occur in any call. Required in the first call, optional in
+            subsequent calls.
         sample_weight : array-like of shape (n_tracks,), default=None
             Weights of the tracks.
 
         Returns
         -------
-        self
+        self : object
+            Fitted estimator.
 
         Raises
         ------
         ValueError
-            For labels or `classes` other than those of the first call, fewer than two classes,
-            and with ``early_stopping``, ``validation_fraction`` or ``class_weight="balanced"``,
-            which need all tracks at once.
+            If `classes` differs from the first call, `y` contains other labels, or there are
+            fewer than two classes. ``early_stopping``, ``validation_fraction`` and
+            ``class_weight="balanced"`` require all tracks at once and are not supported.
         """
         if self.early_stopping or self.validation_fraction or self.class_weight == "balanced":
             raise ValueError(
-                "partial_fit sees a part of the tracks and supports neither early_stopping=True "
-                "nor validation_fraction nor class_weight='balanced'; pass class_weight as a "
-                "dict, or use fit"
+                "partial_fit supports neither early_stopping=True nor validation_fraction nor "
+                "class_weight='balanced', which require all tracks at once. Pass class_weight as "
+                "a dict, or use fit."
             )
         fitted = copy.copy(self)
         if _check_partial_fit_first_call(fitted, classes):
@@ -305,8 +348,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         new = np.setdiff1d(y, fitted.classes_)
         if len(new):
             raise ValueError(
-                f"y holds {new}, which are not among the classes of the first call, "
-                f"{fitted.classes_}"
+                f"y contains {new}, which are not among the classes of the first call, "
+                f"{fitted.classes_}."
             )
         fitted._fit(X, y, sample_weight, resume=resume, keep_state=True)
         self.__dict__ = fitted.__dict__
@@ -325,7 +368,11 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         early_stopping=False,
         groups=None,
     ) -> None:
-        """Train anew or, to `resume`, on; without `epochs` for one of an unknown number."""
+        """Train the network, starting from the current weights if `resume` is True.
+
+        With ``epochs=None`` it is trained for one epoch of an unknown total number of epochs, as
+        in `partial_fit`.
+        """
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
         )
@@ -348,8 +395,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         architecture = with_output(hidden, X.shape[2:], len(self.classes_), type(self).__name__)
         if resume and architecture != self.architecture_:
             raise ValueError(
-                "The network of the earlier fit cannot be trained further: the shape of X or a "
-                "size of the network has changed. Use warm_start=False, or a new estimator."
+                "Training cannot be continued: the shape of X or a size of the network differs "
+                "from the previous fit. Use warm_start=False, or a new estimator."
             )
         history = self.history_ if resume else {}
         n_epochs = len(history.get("loss", ()))
@@ -357,7 +404,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
 
         refuse_forks()
         configure_tensorflow()
-        # Imported here since it takes seconds: prediction needs none of it.
+        # Imports TensorFlow, which takes seconds and is not needed for prediction.
         from .training import train
 
         start = time.perf_counter()
@@ -365,7 +412,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             architecture,
             Segments.of(X, mask, training, y, weight, self._augmentation()),
             None if validation is None else Segments.of(X, mask, validation, y, weight),
-            # With the epochs before, or else an int would shuffle each further call alike.
+            # With an int as random_state, the number of previous epochs makes each call of
+            # partial_fit shuffle differently.
             seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],
             epochs=epochs,
             batch_size=self.batch_size,
@@ -387,17 +435,18 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         if not all(np.isfinite(weights).all() for weights in trained.weights):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed, by SegmentScaler, say; or use a smaller "
-                f"learning_rate than {self.learning_rate}."
+                "values and need to be preprocessed, for example with SegmentScaler. Otherwise, "
+                f"decrease the learning_rate ({self.learning_rate})."
             )
         self.architecture_ = architecture
         self.callbacks_ = callbacks
         self.weights_ = trained.weights
-        # Early stopping has gone back to weights that the optimiser's state is not of.
+        # Early stopping has restored earlier weights, to which the optimizer's state does not
+        # correspond.
         self._state = trained.state if keep_state and not early_stopping else None
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        # Not in place, since an earlier fit that is kept may hold the same array.
+        # Not in place, since copies of the estimator share the array.
         self._class_weights_seen = self._class_weights_seen + np.bincount(
             y[tracks], weight[tracks], len(self.classes_)
         )

@@ -1,4 +1,4 @@
-"""Segments of tracks as batches to train on."""
+"""Batches of training segments."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from .recipe import NO_AUGMENTATION, Augmentation
 
 @dataclass(frozen=True)
 class Segments:
-    """Segments of tracks to train on, without a copy of the tensor they lie in.
+    """Training segments as a view of a track tensor, which is not copied.
 
     Parameters
     ----------
     X : ndarray of shape (n_tracks, n_segments, n_frames, n_coefficients)
-        May be memory-mapped: only batches are read.
+        Track tensor. It may be memory-mapped: one batch is read at a time.
     track, segment : int ndarray of shape (n,)
-        Where each training segment lies.
+        Indices of the training segments along the first two axes of `X`.
     y : int ndarray of shape (n,)
-        Its class.
+        Class index of each segment.
     weight : float32 ndarray of shape (n,)
-        Its weight in the loss; they have mean 1.
+        Weight of each segment in the loss. The weights have mean 1.
     augmentation : Augmentation
-        Crops and changes the segments of permuted batches.
+        Augmentation of shuffled batches.
     """
 
     X: np.ndarray
@@ -38,17 +38,18 @@ class Segments:
 
     @classmethod
     def of(cls, X, mask, tracks, y, weight, augmentation=NO_AUGMENTATION) -> Segments:
-        """Spread tracks of a tensor into their segments.
+        """Collect the segments of a selection of tracks.
 
         Parameters
         ----------
         X : ndarray of shape (n_tracks, n_segments, n_frames, n_coefficients)
+            Track tensor.
         mask, tracks, weight
             See :func:`skgenre.tensor.spread`.
         y : ndarray of shape (n_tracks,)
-            Class of every track.
+            Class index of each track.
         augmentation : Augmentation
-            See the class.
+            Augmentation of shuffled batches.
         """
         track, segment, shared = spread(mask, tracks, weight)
         return cls(
@@ -59,7 +60,10 @@ class Segments:
         return len(self.track)
 
     def batches(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple]:
-        """Yield ``(x, y, weight)`` of one epoch, permuted and augmented if there is an `rng`."""
+        """Yield the batches ``(x, y, weight)`` of one epoch.
+
+        They are shuffled and augmented if `rng` is not None.
+        """
         order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
         for start in range(0, len(order), batch_size):
             batch = order[start : start + batch_size]

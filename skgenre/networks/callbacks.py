@@ -1,4 +1,4 @@
-"""Users' Keras callbacks: made for each fit, kept by copies, left out of pickles."""
+"""Handling of the Keras callbacks that are passed to a network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 
 def make_callbacks(callbacks: Sequence | Callable[[], Sequence] | None) -> list:
-    """Make the callbacks of one fit: by a call, or as deep copies of those given."""
+    """Create the callbacks of one fit by calling `callbacks` or by copying them deeply."""
     if callbacks is None:
         return []
     if not callable(callbacks):
@@ -15,15 +15,16 @@ def make_callbacks(callbacks: Sequence | Callable[[], Sequence] | None) -> list:
     made = callbacks()
     if not isinstance(made, list | tuple):
         raise TypeError(
-            f"callbacks={callbacks!r} returned {made!r}; it must return a list of Keras callbacks"
+            f"callbacks={callbacks!r} must return a list of Keras callbacks; it returned {made!r}."
         )
     return list(made)
 
 
 class WithCallbacks:
-    """How an estimator with the parameter `callbacks` is copied and pickled.
+    """Mixin that copies an estimator with its callbacks and pickles it without them.
 
-    `copy` and `pickle` would both ask ``__getstate__``, and only a pickle is to be without them.
+    By default, both `copy` and `pickle` use ``__getstate__``. Therefore the methods for copying
+    are implemented separately.
     """
 
     def __copy__(self):
@@ -34,14 +35,15 @@ class WithCallbacks:
     def __deepcopy__(self, memo):
         new = memo[id(self)] = copy.copy(self)
         for name, value in self.__dict__.items():
-            if name != "callbacks_":  # a record of the fit; some callbacks cannot be copied
+            if name != "callbacks_":  # some callbacks cannot be copied after a fit
                 new.__dict__[name] = copy.deepcopy(value, memo)
         return new
 
     def __getstate__(self):
         state = super().__getstate__()
         if "weights_" in state:
-            # Keras objects, not needed for prediction; an unfitted copy in a worker needs them.
+            # A fitted estimator does not need callbacks. An unfitted one keeps them, since it
+            # may be sent to a worker process that fits it.
             state = {name: value for name, value in state.items() if name != "callbacks_"}
             state["callbacks"] = None
         return state

@@ -1,4 +1,4 @@
-"""The networks of the published system: dense, convolutional and recurrent."""
+"""Dense, convolutional and recurrent networks of the published system."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 
 def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """Validate a parameter that is a sequence of sizes, one a layer; a number is one layer."""
+    """Validate a parameter that is an integer or a sequence with one size per layer."""
     if isinstance(sizes, Integral) and not isinstance(sizes, bool):
         sizes = (sizes,)
     iterable = np.iterable(sizes) and not isinstance(sizes, str)
-    integral: Any = Integral  # mypy does not take int for one of them
+    integral: Any = Integral  # mypy does not treat int as a subtype of Integral
     if not iterable or not len(sizes) or not all(isinstance(n, integral) and n > 0 for n in sizes):
         raise ValueError(
-            f"{name}={sizes!r} must be a sequence of sizes of at least 1, one a layer: (64,), say"
+            f"{name} must be a positive integer or a sequence of positive integers, one per layer, "
+            f"such as (64,); got {sizes!r}."
         )
     return tuple(int(n) for n in sizes)
 
@@ -30,32 +31,98 @@ DROPOUT = Interval(Real, 0, 1, closed="left")
 
 
 class ANNClassifier(SegmentClassifier):
-    """Dense network over all frames of a segment at once.
+    r"""Fully connected network over all frames of a segment.
+
+    Each segment is flattened into a vector, which passes through hidden layers with ReLU
+    activation, L2 regularization and dropout.
 
     Parameters
     ----------
     hidden_units : int or sequence of int, default=(512, 256, 64)
-        Units of each hidden layer, each with ReLU and followed by dropout.
+        Number of units of each hidden layer.
     dropout : float, default=0.3
-        Share of the hidden units that is left out of each training step.
+        Dropout rate after each hidden layer.
     l2 : float, default=0.001
-        Penalty on the squared weights of the hidden layers.
+        L2 regularization factor of the kernels of the hidden layers.
     epochs : int, default=50
-        Passes over the training segments.
-    batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
-        See :class:`SegmentClassifier`.
+        Number of passes over the training segments.
+    batch_size : int, default=32
+        Number of segments per gradient step.
+    learning_rate : float, default=0.001
+        Learning rate of the Adam optimizer.
+    aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
+        How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
+        combined into the probabilities of the track. The result is normalized to sum to 1.
+
+        - ``"mean"``: :math:`\frac{1}{S} \sum_s p_{sc}`;
+        - ``"vote"``: the fraction of segments for which :math:`c` is the most probable class;
+        - ``"max"``: proportional to :math:`\max_s p_{sc}`;
+        - ``"geometric"``: proportional to :math:`(\prod_s p_{sc})^{1/S}`.
+    class_weight : dict or "balanced", default=None
+        Weights associated with the classes, as in scikit-learn. They are multiplied with
+        ``sample_weight``. If None, all classes have weight 1.
+    early_stopping : bool, default=False
+        Whether to stop training when the loss on held-out tracks stops decreasing, and to
+        restore the weights of the best epoch.
+    validation_fraction : float, default=None
+        Fraction of the tracks to hold out and to evaluate after each epoch. The split is
+        stratified by class; if `fit` is called with ``groups``, whole groups are held out.
+        With ``early_stopping=False`` the held-out tracks are only monitored. None holds out
+        0.1 of the tracks if ``early_stopping=True``, and no tracks otherwise.
+    n_iter_no_change : int, default=10
+        Number of epochs without a lower validation loss after which early stopping ends the
+        training.
+    callbacks : list of keras.callbacks.Callback, or callable, default=None
+        Keras callbacks. A list is deep-copied for each fit, including the objects to which the
+        callbacks refer. A callable takes no arguments and returns such a list; it is called
+        once per fit and its result is not copied. Callbacks are not pickled with a fitted
+        classifier.
+    warm_start : bool, default=False
+        Whether to reuse the weights of the previous call of `fit` as initialization. The state
+        of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
+        ``warm_start=False``.
+    random_state : int, RandomState instance or None, default=None
+        Controls weight initialization, dropout, shuffling and the selection of held-out
+        tracks. Pass an int for reproducible results: the fitted model is then the same in any
+        process with the same number of TensorFlow threads, and the global random number
+        generators are not used. None uses NumPy's global generator.
+    verbose : int, default=0
+        Verbosity of Keras during training.
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
-    n_features_in_
-        See :class:`SegmentClassifier`.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_prior_ : ndarray of shape (n_classes,)
+        Weighted fraction of the training tracks in each class. It is the prediction for tracks
+        without segments.
+    architecture_ : Architecture
+        Layers of the network with their shapes and parameter counts.
+    weights_ : list of ndarray
+        Trained weights, layer by layer.
+    history_ : dict of str to list of float
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
+        append to these lists; epochs without held-out tracks are NaN.
+    callbacks_ : list of keras.callbacks.Callback
+        Callbacks used by the last fit, detached from the Keras model. Not pickled.
+    n_iter_ : int
+        Number of epochs trained, including those of earlier calls when training was continued.
+    n_features_in_ : int
+        Number of coefficients per frame, the size of the last axis of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`. Defined only when `X` is a table whose column
+        names are all strings.
+
+    See Also
+    --------
+    CNNClassifier : Convolutional network.
+    LSTMClassifier : Recurrent network.
 
     Notes
     -----
-    At the defaults, on segments of 130 x 13 and ten genres, it is the published network of
-    1,014,218 parameters.
+    With the default parameters, ten genres and segments of 130 frames and 13 MFCCs, this is the
+    published dense network with 1,014,218 parameters.
 
     Examples
     --------
@@ -122,38 +189,115 @@ class ANNClassifier(SegmentClassifier):
 
 
 class CNNClassifier(SegmentClassifier):
-    """Convolutional network over the frames and coefficients of a segment.
+    r"""Convolutional network over the frames and coefficients of a segment.
+
+    Each block is a convolution with ReLU activation, max pooling and batch normalization. The
+    blocks are followed by a dense layer with ReLU activation and dropout.
 
     Parameters
     ----------
     filters : int or sequence of int, default=(32, 32, 32)
-        Filters of each block: convolution with ReLU, maximum pooling, batch normalisation.
-        Kernels are 3 x 3 in the first two blocks and 2 x 2 in later ones, or as large as
-        what is left of a small input.
+        Number of filters of each block. Kernels are 3 x 3 in the first two blocks and 2 x 2 in
+        later blocks; they are reduced to the size of their input if that is smaller.
     dense_units : int, default=64
-        Units of the dense layer after the blocks.
+        Number of units of the dense layer after the blocks.
     dropout : float, default=0.3
-        Share of the dense units that is left out of each training step.
+        Dropout rate after the dense layer.
     epochs : int, default=30
-        Passes over the training segments.
-    batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
-        See :class:`SegmentClassifier`.
+        Number of passes over the training segments.
+    batch_size : int, default=32
+        Number of segments per gradient step.
+    learning_rate : float, default=0.001
+        Learning rate of the Adam optimizer.
+    aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
+        How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
+        combined into the probabilities of the track. The result is normalized to sum to 1.
+
+        - ``"mean"``: :math:`\frac{1}{S} \sum_s p_{sc}`;
+        - ``"vote"``: the fraction of segments for which :math:`c` is the most probable class;
+        - ``"max"``: proportional to :math:`\max_s p_{sc}`;
+        - ``"geometric"``: proportional to :math:`(\prod_s p_{sc})^{1/S}`.
+    class_weight : dict or "balanced", default=None
+        Weights associated with the classes, as in scikit-learn. They are multiplied with
+        ``sample_weight``. If None, all classes have weight 1.
+    early_stopping : bool, default=False
+        Whether to stop training when the loss on held-out tracks stops decreasing, and to
+        restore the weights of the best epoch.
+    validation_fraction : float, default=None
+        Fraction of the tracks to hold out and to evaluate after each epoch. The split is
+        stratified by class; if `fit` is called with ``groups``, whole groups are held out.
+        With ``early_stopping=False`` the held-out tracks are only monitored. None holds out
+        0.1 of the tracks if ``early_stopping=True``, and no tracks otherwise.
+    n_iter_no_change : int, default=10
+        Number of epochs without a lower validation loss after which early stopping ends the
+        training.
+    callbacks : list of keras.callbacks.Callback, or callable, default=None
+        Keras callbacks. A list is deep-copied for each fit, including the objects to which the
+        callbacks refer. A callable takes no arguments and returns such a list; it is called
+        once per fit and its result is not copied. Callbacks are not pickled with a fitted
+        classifier.
+    warm_start : bool, default=False
+        Whether to reuse the weights of the previous call of `fit` as initialization. The state
+        of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
+        ``warm_start=False``.
+    random_state : int, RandomState instance or None, default=None
+        Controls weight initialization, dropout, shuffling and the selection of held-out
+        tracks. Pass an int for reproducible results: the fitted model is then the same in any
+        process with the same number of TensorFlow threads, and the global random number
+        generators are not used. None uses NumPy's global generator.
+    verbose : int, default=0
+        Verbosity of Keras during training.
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
-    n_features_in_
-        See :class:`SegmentClassifier`.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_prior_ : ndarray of shape (n_classes,)
+        Weighted fraction of the training tracks in each class. It is the prediction for tracks
+        without segments.
+    architecture_ : Architecture
+        Layers of the network with their shapes and parameter counts.
+    weights_ : list of ndarray
+        Trained weights, layer by layer.
+    history_ : dict of str to list of float
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
+        append to these lists; epochs without held-out tracks are NaN.
+    callbacks_ : list of keras.callbacks.Callback
+        Callbacks used by the last fit, detached from the Keras model. Not pickled.
+    n_iter_ : int
+        Number of epochs trained, including those of earlier calls when training was continued.
+    n_features_in_ : int
+        Number of coefficients per frame, the size of the last axis of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`. Defined only when `X` is a table whose column
+        names are all strings.
+
+    See Also
+    --------
+    ANNClassifier : Fully connected network.
+    LSTMClassifier : Recurrent network.
+    MelCNNClassifier : Convolutional network over log-mel spectrograms.
 
     Notes
     -----
-    At the defaults, on segments of 130 x 13 and ten genres, it is the published network of
-    45,514 parameters, 45,322 of them trainable.
+    With the default parameters, ten genres and segments of 130 frames and 13 MFCCs, this is the
+    published convolutional network with 45,514 parameters, 45,322 of them trainable.
 
-    Batch normalisation predicts with running means that move by a hundredth each step (Keras'
-    momentum of 0.99), so it takes some hundreds of steps until they have settled: with few
-    tracks, take smaller batches or more epochs.
+    For prediction, batch normalization uses running means, which are updated by 1 % in each
+    gradient step (Keras' momentum of 0.99). They converge only after some hundreds of steps: for
+    small data sets, decrease `batch_size` or increase `epochs`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import CNNClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(20, 3, 12, 6))  # 20 tracks of 3 segments, 12 frames of 6 MFCCs
+    >>> y = np.repeat(["blues", "jazz"], 10)
+    >>> clf = CNNClassifier(filters=(4,), dense_units=8, epochs=2, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (20, 2)
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -206,32 +350,108 @@ class CNNClassifier(SegmentClassifier):
 
 
 class LSTMClassifier(SegmentClassifier):
-    """Recurrent network over the frames of a segment.
+    r"""Recurrent network over the frames of a segment.
+
+    Stacked LSTM layers are followed by a dense layer with ReLU activation and dropout.
 
     Parameters
     ----------
     units : int or sequence of int, default=(64, 64)
-        Units of each LSTM layer; all but the last return sequences.
+        Number of units of each LSTM layer. All layers except the last return sequences.
     dense_units : int, default=64
-        Units of the dense layer after them.
+        Number of units of the dense layer after the LSTM layers.
     dropout : float, default=0.3
-        Share of the dense units that is left out of each training step.
+        Dropout rate after the dense layer.
     epochs : int, default=30
-        Passes over the training segments.
-    batch_size, learning_rate, aggregation, class_weight, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, warm_start, random_state, verbose
-        See :class:`SegmentClassifier`.
+        Number of passes over the training segments.
+    batch_size : int, default=32
+        Number of segments per gradient step.
+    learning_rate : float, default=0.001
+        Learning rate of the Adam optimizer.
+    aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
+        How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
+        combined into the probabilities of the track. The result is normalized to sum to 1.
+
+        - ``"mean"``: :math:`\frac{1}{S} \sum_s p_{sc}`;
+        - ``"vote"``: the fraction of segments for which :math:`c` is the most probable class;
+        - ``"max"``: proportional to :math:`\max_s p_{sc}`;
+        - ``"geometric"``: proportional to :math:`(\prod_s p_{sc})^{1/S}`.
+    class_weight : dict or "balanced", default=None
+        Weights associated with the classes, as in scikit-learn. They are multiplied with
+        ``sample_weight``. If None, all classes have weight 1.
+    early_stopping : bool, default=False
+        Whether to stop training when the loss on held-out tracks stops decreasing, and to
+        restore the weights of the best epoch.
+    validation_fraction : float, default=None
+        Fraction of the tracks to hold out and to evaluate after each epoch. The split is
+        stratified by class; if `fit` is called with ``groups``, whole groups are held out.
+        With ``early_stopping=False`` the held-out tracks are only monitored. None holds out
+        0.1 of the tracks if ``early_stopping=True``, and no tracks otherwise.
+    n_iter_no_change : int, default=10
+        Number of epochs without a lower validation loss after which early stopping ends the
+        training.
+    callbacks : list of keras.callbacks.Callback, or callable, default=None
+        Keras callbacks. A list is deep-copied for each fit, including the objects to which the
+        callbacks refer. A callable takes no arguments and returns such a list; it is called
+        once per fit and its result is not copied. Callbacks are not pickled with a fitted
+        classifier.
+    warm_start : bool, default=False
+        Whether to reuse the weights of the previous call of `fit` as initialization. The state
+        of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
+        ``warm_start=False``.
+    random_state : int, RandomState instance or None, default=None
+        Controls weight initialization, dropout, shuffling and the selection of held-out
+        tracks. Pass an int for reproducible results: the fitted model is then the same in any
+        process with the same number of TensorFlow threads, and the global random number
+        generators are not used. None uses NumPy's global generator.
+    verbose : int, default=0
+        Verbosity of Keras during training.
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
-    n_features_in_
-        See :class:`SegmentClassifier`.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_prior_ : ndarray of shape (n_classes,)
+        Weighted fraction of the training tracks in each class. It is the prediction for tracks
+        without segments.
+    architecture_ : Architecture
+        Layers of the network with their shapes and parameter counts.
+    weights_ : list of ndarray
+        Trained weights, layer by layer.
+    history_ : dict of str to list of float
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
+        append to these lists; epochs without held-out tracks are NaN.
+    callbacks_ : list of keras.callbacks.Callback
+        Callbacks used by the last fit, detached from the Keras model. Not pickled.
+    n_iter_ : int
+        Number of epochs trained, including those of earlier calls when training was continued.
+    n_features_in_ : int
+        Number of coefficients per frame, the size of the last axis of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`. Defined only when `X` is a table whose column
+        names are all strings.
+
+    See Also
+    --------
+    ANNClassifier : Fully connected network.
+    CNNClassifier : Convolutional network.
 
     Notes
     -----
-    At the defaults, on segments of 130 x 13 and ten genres, it is the published network of
-    57,802 parameters.
+    With the default parameters, ten genres and segments of 130 frames and 13 MFCCs, this is the
+    published recurrent network with 57,802 parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenre import LSTMClassifier
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(20, 3, 8, 4))  # 20 tracks of 3 segments, 8 frames of 4 MFCCs
+    >>> y = np.repeat(["blues", "jazz"], 10)
+    >>> clf = LSTMClassifier(units=4, dense_units=8, epochs=2, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (20, 2)
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -1,4 +1,4 @@
-"""What a fit does around the training: classes, tracks, weights, the output, the history."""
+"""Helpers of `fit`: validation of classes, track weights, output layer and history."""
 
 from __future__ import annotations
 
@@ -19,43 +19,44 @@ def weigh_tracks(
     class_weight: Mapping | str | None,
     classes: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find the tracks to use, and multiply their weights by those of their classes.
+    """Select the tracks to train on and apply the class weights.
 
     Parameters
     ----------
     y : int ndarray of shape (n_tracks,)
-        Indices into `classes`.
+        Class indices.
     mask : bool ndarray of shape (n_tracks, n_segments)
-        Segments that exist.
+        Whether each segment exists.
     weight : ndarray of shape (n_tracks,)
         Weights of the tracks.
     class_weight : mapping, "balanced" or None
-        Over the tracks that are used: those with a segment and a weight.
+        Class weights. "balanced" refers to the tracks with a segment and nonzero weight.
     classes : ndarray of shape (n_classes,)
-        Labels, of which a part of the tracks need not have all.
+        All class labels. In `partial_fit`, some may not occur in `y`.
 
     Returns
     -------
-    tracks : int ndarray
+    tracks : int ndarray of shape (n_used,)
         Indices of the tracks to use.
     weight : ndarray of shape (n_tracks,)
+        Weights of the tracks, multiplied with the class weights.
 
     Raises
     ------
     ValueError
-        If no track is left.
+        If no track can be used.
 
     Warns
     -----
     UserWarning
-        If tracks have no segment.
+        If some tracks have no segment.
     """
     has_segment = mask.any(axis=1)
     missing = np.flatnonzero(~has_segment)
     if len(missing) == len(mask):
-        raise ValueError("There is nothing to train on: no track has a segment.")
+        raise ValueError("There are no tracks to train on: no track has a segment.")
     if not weight.any():
-        raise ValueError("There is nothing to train on: all weights are zero.")
+        raise ValueError("There are no tracks to train on: all weights are zero.")
     used = has_segment & (weight > 0)
     if class_weight is not None and used.any():
         weight = weight.copy()
@@ -63,40 +64,42 @@ def weigh_tracks(
         used &= weight > 0
     if not used.any():
         raise ValueError(
-            "There is nothing to train on: every track that has a segment has weight zero, by "
+            "There are no tracks to train on: all tracks with segments have zero weight due to "
             "sample_weight or class_weight."
         )
     if len(missing):
         warn(
-            f"{len(missing)} of {len(mask)} tracks have no segment and are left out of fit: "
+            f"{len(missing)} of {len(mask)} tracks have no segment and are ignored in fit: "
             f"{list_tracks(missing)}"
         )
     return np.flatnonzero(used), weight
 
 
 def _class_factors(class_weight, classes: np.ndarray, y: np.ndarray) -> np.ndarray:
-    if isinstance(class_weight, str):  # over the classes that are there
+    """Return the class weight of each label in `y`."""
+    if isinstance(class_weight, str):  # "balanced", which refers to the classes in y
         return compute_sample_weight(class_weight, y)
     return compute_class_weight(class_weight, classes=classes, y=classes[y])[y]
 
 
 def check_two_classes(name: str, classes: np.ndarray) -> None:
-    """Raise if `classes`, of the argument `name`, are fewer than two."""
+    """Raise ValueError if the argument `name` contains fewer than two classes."""
     if len(classes) < 2:
         raise ValueError(
-            f"{name} holds only one class, {classes.tolist()[0]!r}: a classifier needs at least two"
+            f"{name} contains only one class, {classes.tolist()[0]!r}; at least two are required."
         )
 
 
 def with_output(
     hidden: Sequence[Layer], input_shape: tuple[int, ...], n_classes: int, name: str
 ) -> Architecture:
-    """Put a softmax over the classes behind the hidden layers of the classifier `name`."""
+    """Append the softmax output layer to the hidden layers of the classifier `name`."""
     architecture = Architecture(input_shape, (*hidden, Dense(n_classes, "softmax")))
     if architecture.shapes[-1] != (n_classes,):
         raise ValueError(
-            f"The layers of {name} end in shape {architecture.shapes[-2]}; put a Flatten or "
-            "TimePooling layer last, or an LSTM that does not return sequences."
+            f"The output of the last layer of {name} must be one-dimensional; got shape "
+            f"{architecture.shapes[-2]}. Append a Flatten or TimePooling layer, or use an LSTM "
+            "with return_sequences=False."
         )
     return architecture
 
@@ -104,7 +107,7 @@ def with_output(
 def join_histories(
     before: Mapping[str, list[float]], after: Mapping[str, list[float]]
 ) -> dict[str, list[float]]:
-    """Append one history to another; NaN stands for epochs in which a curve was not measured."""
+    """Concatenate two histories, with NaN for the epochs in which a value was not recorded."""
     n_before, n_after = (len(history.get("loss", ())) for history in (before, after))
     return {
         name: before.get(name, [np.nan] * n_before) + after.get(name, [np.nan] * n_after)

@@ -1,4 +1,4 @@
-"""The tracks that are held out of a fit, to measure on and to stop by."""
+"""Selection of the tracks that `fit` holds out for validation and early stopping."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ from .._warnings import warn
 def hold_out(
     tracks: np.ndarray, labels: np.ndarray, groups, *, fraction: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Split tracks into those to train on and those to hold out.
+    """Split tracks into a training set and a held-out validation set.
 
     Parameters
     ----------
     tracks : int ndarray of shape (n_tracks,)
-        What to split.
+        Indices of the tracks to split.
     labels : int ndarray of shape (n_tracks,)
-        Their classes, by which the split is stratified.
+        Class of each track. The split is stratified by class.
     groups : ndarray of shape (n_tracks,) or None
-        Groups to keep on one side.
+        Group of each track. The tracks of a group are kept together.
     fraction : float
-        Share of the tracks to hold out; with groups, as near to it as whole groups come
-        without taking all tracks of a class.
+        Fraction of the tracks to hold out. With groups, the fraction is approximated by whole
+        groups, and at least one track of each class remains in the training set.
     seed : int
+        Seed of the random number generator.
 
     Returns
     -------
     training, validation : int ndarray
-        Parts of `tracks`.
+        Disjoint subsets of `tracks`.
 
     Raises
     ------
@@ -48,37 +49,43 @@ def hold_out(
             np.arange(len(tracks)), test_size=fraction, stratify=labels, random_state=seed
         )
         if len(np.unique(labels[training])) < len(np.unique(labels)):
-            raise ValueError("A class would have no track left to train on.")
+            raise ValueError("No track of some class would remain in the training set.")
     except ValueError as error:
         raise ValueError(
-            f"fit cannot hold out validation_fraction={fraction} of {len(tracks)} tracks, "
-            f"stratified: {error} Use more tracks, another fraction, or early_stopping=False "
+            f"Cannot hold out validation_fraction={fraction} of {len(tracks)} tracks with "
+            f"stratification: {error} Use more tracks, another fraction, or early_stopping=False "
             "and validation_fraction=None."
         ) from error
     return tracks[training], tracks[validation]
 
 
 def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """Draw groups until their tracks are as near to the fraction as they come."""
+    """Draw groups at random until the fraction of held-out tracks is approximated best.
+
+    Returns
+    -------
+    held_out : bool ndarray of shape (n_tracks,)
+    """
     _, group = np.unique(groups, return_inverse=True)
     _, label = np.unique(labels, return_inverse=True)
     counts = np.zeros((group.max() + 1, label.max() + 1), int)  # of each group in each class
     np.add.at(counts, (group, label), 1)
     if len(counts) < 2:
         raise ValueError(
-            "fit holds out whole groups and there is only 1; use early_stopping=False and "
-            "validation_fraction=None, or leave groups out."
+            "Cannot hold out whole groups: there is only one group. Use early_stopping=False and "
+            "validation_fraction=None, or do not pass groups."
         )
     class_sizes, sizes = counts.sum(axis=0), counts.sum(axis=1)
     target = fraction * len(labels)
     held = np.zeros(len(counts), bool)
     left = class_sizes.copy()
-    # A group that has all tracks of a class stays in training.
+    # A group with all tracks of a class stays in the training set.
     order = [i for i in _stratified_order(counts, rng) if (counts[i] < class_sizes).all()]
     if not order:
         raise ValueError(
-            f"fit holds out whole groups, and each of the {len(counts)} has all tracks of a "
-            "class; use early_stopping=False and validation_fraction=None, or leave groups out."
+            f"Cannot hold out whole groups: each of the {len(counts)} groups contains all tracks "
+            "of some class. Use early_stopping=False and validation_fraction=None, or do not pass "
+            "groups."
         )
     for i in order:
         n_held = len(labels) - left.sum()
@@ -86,29 +93,35 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
         if nearer and (counts[i] < left).all():
             held[i] = True
             left -= counts[i]
-    if not held.any():  # all of them are more than twice what is wanted
+    if not held.any():  # each group has more than twice the requested number of tracks
         held[min(order, key=lambda i: sizes[i])] = True
     return held[group]
 
 
 def _stratified_order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Shuffle groups so that those drawn first have about an equal share of each class."""
+    """Shuffle groups such that any leading part of the order is approximately stratified."""
     order = rng.permutation(len(counts))
     main_class = counts.argmax(axis=1)
     place = np.empty(len(counts))
     for label in range(counts.shape[1]):
         members = order[main_class[order] == label]
         sizes = counts[members].sum(axis=1)
-        # The middle of a group, where the groups of its class lie end to end from 0 to 1.
+        # Concatenate the groups of this class on the interval from 0 to 1. The position of a
+        # group is its center.
         place[members] = (sizes.cumsum() - sizes / 2) / max(1, sizes.sum())
     return order[np.argsort(place[order], kind="stable")]
 
 
 def warn_of_forgotten_groups(name: str) -> None:
-    """Warn if a search up the stack has groups for its folds and none for `fit`.
+    """Warn if `fit` is called by a search that draws folds by groups but does not pass them on.
 
-    Without metadata routing scikit-learn hands ``groups`` to the splitter alone, and no
-    estimator can know of it, but by looking at the callers.
+    Without metadata routing, scikit-learn passes ``groups`` only to the splitter. An estimator
+    can detect this only by inspecting the call stack.
+
+    Parameters
+    ----------
+    name : str
+        Name of the class of the estimator.
     """
     if sklearn.get_config()["enable_metadata_routing"]:
         return
@@ -119,10 +132,10 @@ def warn_of_forgotten_groups(name: str) -> None:
             given = params.get("groups") if isinstance(params, dict) else None
             if given is not None or frame.f_locals.get("groups") is not None:
                 warn(
-                    f"The folds are drawn by groups, but the groups do not reach {name}.fit, and "
-                    "tracks of one group may be both trained on and held out in it. Call "
-                    "sklearn.set_config(enable_metadata_routing=True) before, and they reach "
-                    "both; cross_validate then takes them as params={'groups': groups}."
+                    f"The folds are drawn by groups, but the groups are not passed to {name}.fit: "
+                    "its training and held-out sets may contain tracks of the same group. Enable "
+                    "metadata routing with sklearn.set_config(enable_metadata_routing=True); in "
+                    "cross_validate, pass the groups as params={'groups': groups}."
                 )
                 return
         frame = frame.f_back

@@ -1,10 +1,10 @@
-"""Predict with a trained network in NumPy: no Keras, no TensorFlow.
+"""Prediction with trained networks in NumPy, without Keras and TensorFlow.
 
-Ten segments through a reference network take milliseconds here, where importing TensorFlow
-alone takes seconds. The results equal Keras' to about 1e-6.
+The prediction of ten segments by one of the reference networks takes milliseconds, whereas
+importing TensorFlow takes seconds. The results agree with those of Keras to about 1e-6.
 
-A network is prepared in two passes over its layers: :func:`_fuse` turns them into a shorter list
-of operations, and :func:`_emit` makes the function of each, with its buffers.
+A network is prepared in two passes over its layers: :func:`_fuse` converts them to a shorter list
+of operations, and :func:`_emit` creates a function with preallocated buffers for each operation.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from . import layers as L
 
-#: Segments that go through a network at once, at the most.
+#: Maximum number of segments that are processed at once.
 BLOCK_SEGMENTS = 128
 
-#: Values that a layer may hold for a block, where it is of more than one segment.
+#: Maximum number of values in memory per layer, for blocks of more than one segment.
 _BLOCK_HELD = 1 << 24
 
-#: Values of a layer's output that go through a network at once, so that they stay in the cache.
+#: Maximum number of output values of a layer per block, such that they fit into the CPU cache.
 _BLOCK_VALUES = 1 << 18
 
 Step = Callable[[np.ndarray], np.ndarray]
@@ -36,7 +36,7 @@ def _relu(x: np.ndarray) -> np.ndarray:
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:
-    # In float64, so that rows sum to 1 as closely as scikit-learn's metrics ask.
+    # In float64, since scikit-learn's metrics check that the rows sum to 1.
     x = x.astype(np.float64)
     x -= x.max(axis=-1, keepdims=True)
     np.exp(x, out=x)
@@ -52,21 +52,21 @@ class _Operation:
     """One operation on a block of segments."""
 
     kind: str
-    #: The layer it comes from.
+    #: Layer from which the operation was derived.
     layer: Any
-    #: Shape of one segment before it.
+    #: Input shape of one segment.
     shape: L.Shape
     arrays: Sequence[np.ndarray] = ()
 
 
 def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_Operation]:
-    """Turn layers into operations, fewer and cheaper ones of the same result.
+    """Convert layers to a shorter list of equivalent operations.
 
-    - Dropout does nothing.
-    - A batch normalisation right behind a kernel or in front of one becomes part of it.
-    - A kernel, its bias and its activation are three operations. A maximum pooling moves in
-      front of bias and ReLU, which never fall where their input rises: so they see the
-      maxima alone, a quarter of the values.
+    - Dropout layers are removed.
+    - A batch normalization directly before or after a kernel is merged into the kernel.
+    - A kernel, its bias and its activation become three operations. Max pooling is moved before
+      bias and ReLU. This does not change the result, since both are monotonic, and they are
+      applied only to the maxima (a quarter of the values).
     """
     remaining = iter(weights)
     layers = [
@@ -78,7 +78,7 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     ]
     operations: list[_Operation] = []
     scale_and_shift: tuple[np.ndarray, np.ndarray] | None = (
-        None  # of a normalisation whose kernel is still to come
+        None  # of a batch normalization to be merged into the next kernel
     )
     for i, (layer, arrays, shape) in enumerate(layers):
         following = [layer for layer, _, _ in layers[i + 1 : i + 3]]
@@ -104,7 +104,7 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
             if layer.activation != "linear":
                 operations.append(_Operation(layer.activation, layer, output))
         elif isinstance(layer, L.Activation):
-            # In place only what is a buffer of ours, and not the input.
+            # In-place operations are allowed on buffers, but not on the input of the network.
             in_place = last[-1:] == ["bias"]
             operations.append(
                 _Operation(layer.activation if in_place else "Activation", layer, shape)
@@ -120,9 +120,10 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
 
 
 def _reaches_kernel(following: list[L.Layer]) -> bool:
-    """Whether the next layers are a kernel, or a dense one behind a flattening.
+    """Return whether a batch normalization can be merged into the next kernel.
 
-    Not a convolution that pads: the zeros beyond its input are not shifted.
+    The next layer must be a convolution, a dense layer, or a flatten layer before a dense layer.
+    Convolutions with padding are excluded, since the shift does not apply to the padded zeros.
     """
     kinds = [type(layer) for layer in following]
     if kinds[:1] == [L.Conv2D]:
@@ -133,7 +134,7 @@ def _reaches_kernel(following: list[L.Layer]) -> bool:
 def _scale_and_shift(
     layer: L.BatchNormalization, weights: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Write a trained batch normalisation as a scale and a shift of each channel."""
+    """Return a trained batch normalization as scale and shift of each channel."""
     gamma, beta, mean, variance = weights
     scale = gamma / np.sqrt(variance + layer.epsilon)
     return scale, beta - mean * scale
@@ -142,7 +143,7 @@ def _scale_and_shift(
 def _follow(
     kernel: _Operation, bias: _Operation, scale: np.ndarray, shift: np.ndarray
 ) -> list[_Operation]:
-    """Kernel and bias that also scale and shift the channels of their output."""
+    """Merge a scale and shift of the output channels into a kernel and a bias."""
     return [
         replace(kernel, arrays=[kernel.arrays[0] * scale]),
         replace(bias, arrays=[bias.arrays[0] * scale + shift]),
@@ -150,16 +151,16 @@ def _follow(
 
 
 def _absorb(scale: np.ndarray, shift: np.ndarray, kernel: np.ndarray, bias: np.ndarray):
-    """Kernel and bias that also scale and shift the channels of their input."""
-    # Channels come last, so flattened inputs repeat them.
+    """Merge a scale and shift of the input channels into a kernel and a bias."""
+    # Channels are the last axis, so they repeat periodically in flattened inputs.
     scale, shift = (np.resize(values, kernel.shape[-2])[:, None] for values in (scale, shift))
     return kernel * scale, bias + (kernel * shift).reshape(-1, kernel.shape[-1]).sum(axis=0)
 
 
 # ---------------------------------------------------------------- second pass: emit
 
-# The function of an operation is made once a call, for blocks of at most `n` segments: buffers
-# are made with it, so that blocks after the first allocate nothing.
+# Each call of `predict_proba` creates the function of each operation once, with buffers for blocks
+# of at most `n` segments. All blocks share these buffers.
 
 
 def _dense(operation: _Operation, n: int) -> Step:
@@ -168,9 +169,9 @@ def _dense(operation: _Operation, n: int) -> Step:
 
 
 def _conv2d(operation: _Operation, n: int) -> Step:
-    """Lay the values under the kernel at each position in a matrix, for one product with it.
+    """Compute a convolution as the product of a matrix of all patches with the kernel.
 
-    The matrix is written in the order in which longer runs of values can be copied.
+    The memory layout of the matrix is chosen such that longer contiguous runs are copied.
     """
     layer, shape, [kernel] = operation.layer, operation.shape, operation.arrays
     height, width, units = layer.output_shape(shape)
@@ -200,7 +201,7 @@ def _conv2d(operation: _Operation, n: int) -> Step:
 
 
 def _padding(layer: L.Conv2D, shape: L.Shape, n: int) -> Step:
-    """Pad with zeros by TensorFlow's rule for the layer."""
+    """Return a function that pads with zeros as TensorFlow does."""
     if layer.padding == "valid":
         return lambda x: x
     total = [
@@ -234,16 +235,17 @@ def _max_pooling2d(operation: _Operation, n: int) -> Step:
 
 
 def _max_pool(x: np.ndarray, axis: int, size: int, stride: int, out, values) -> np.ndarray:
-    """Maximum over windows along one axis, padded with TensorFlow's "same" rule.
+    """Compute the maximum over windows along one axis, with ``padding="same"`` of TensorFlow.
 
-    Where a window reaches over the edge, the value at the edge, which it holds, is taken again.
+    Indices beyond the edge are clipped to the edge. This does not change the maximum, since such a
+    window also contains the value at the edge.
     """
     n, n_out = x.shape[axis], out.shape[axis]
     before = max((n_out - 1) * stride + size - n, 0) // 2
     starts = stride * np.arange(n_out) - before
     np.take(x, starts, axis, out, mode="clip")
     for k in range(1, size):
-        # Taken, then compared: NumPy copies rows of a few values faster than it compares them.
+        # Copying first is faster than comparing strided views, whose rows have few values.
         np.take(x, starts + k, axis, values, mode="clip")
         np.maximum(out, values, out=out)
     return out
@@ -273,38 +275,45 @@ def _affine(operation: _Operation, n: int) -> Step:
 
 
 def _lstm(operation: _Operation, n: int) -> Step:
-    r"""Run all gates of a frame as one product and one tanh.
+    r"""Compute an LSTM layer with one matrix product and one tanh for all gates of a frame.
 
-    The layer computes, with Keras' kernels W, recurrent kernels U and biases b (Hochreiter and
-    Schmidhuber, 1997, with the forget gate of Gers et al., 2000)::
+    With the kernels W, recurrent kernels U and biases b of Keras, the layer computes [1]_, [2]_::
 
         i, f, o = sigmoid(W x + U h + b)    for each of the three gates
         g       = tanh(W x + U h + b)
         c       = f c + i g
         h       = o tanh(c)
 
-    With sigmoid(z) = (1 + tanh(z / 2)) / 2, which cannot overflow, one tanh serves all. The
-    gates come out doubled, I = 2 i, F = 2 f and O = 2 o, and so does the state, H = 2 h::
+    Since sigmoid(z) = (1 + tanh(z / 2)) / 2, which cannot overflow, a single tanh suffices for all
+    gates. The factors 1/2 are avoided by computing doubled gates I = 2 i, F = 2 f and O = 2 o and
+    the doubled state H = 2 h::
 
         I, F, O = 1 + tanh((W x + (U / 2) H + b) / 2)
         g       = tanh(W x + (U / 2) H + b)
         c       = (F c + I g) / 2
         H       = O tanh(c)
 
-    The inner halves are multiplied into the weights once, and h = H / 2 is taken at the end.
-    Units come first and segments last, so that each gate is contiguous.
+    The inner factors 1/2 are merged into the weights, and h = H / 2 is computed at the end. Units
+    are the first and segments the last axis, so that each gate is contiguous in memory.
+
+    References
+    ----------
+    .. [1] S. Hochreiter and J. Schmidhuber, "Long short-term memory", Neural Computation 9(8),
+       1997.
+    .. [2] F. A. Gers, J. Schmidhuber and F. Cummins, "Learning to forget: Continual prediction
+       with LSTM", Neural Computation 12(10), 2000.
     """
     layer = operation.layer
     kernel, recurrent, bias = operation.arrays
     n_inputs, u = len(kernel), layer.units
-    # Keras' order of the gates is input, forget, cell, output; the cell's comes last here.
+    # Keras orders the gates as input, forget, cell, output. Move the cell gate to the end.
     order = np.r_[0 : 2 * u, 3 * u : 4 * u, 2 * u : 3 * u]
     half = np.where(np.arange(4 * u) < 3 * u, np.float32(0.5), np.float32(1))[:, None]
     matrix = np.concatenate([kernel, recurrent / 2, bias[None]]).T[order] * half
 
     def forward(x):
         n, n_frames = x.shape[:2]
-        # Inputs of a step, the doubled state, and a one that the bias is multiplied with.
+        # Inputs of a frame, doubled state, and a constant one, which is multiplied by the bias.
         inputs = np.zeros((n_inputs + u + 1, n), np.float32)
         state = inputs[n_inputs:-1]
         inputs[-1] = 1
@@ -356,30 +365,31 @@ _EMITTERS: dict[str, Callable[[_Operation, int], Step]] = {
 
 
 def _emit(operations: Sequence[_Operation], n: int) -> list[Step]:
-    """Make the functions through which a block of at most `n` segments goes."""
+    """Create the functions of the operations, for blocks of at most `n` segments."""
     return [_EMITTERS[operation.kind](operation, n) for operation in operations]
 
 
 def predict_proba(
     architecture: L.Architecture, weights: Sequence[np.ndarray], X: np.ndarray
 ) -> np.ndarray:
-    """Class probabilities of segments.
+    """Predict class probabilities of segments.
 
     Parameters
     ----------
     architecture : Architecture
-        The layers.
+        Layers of the network.
     weights : list of ndarray
-        All weights, layer by layer, as :attr:`Architecture.weights` lists them.
+        Weights of the layers, in the order of :attr:`Architecture.weights`.
     X : ndarray of shape (n_segments, n_frames, n_coefficients)
         Segments without NaN.
 
     Returns
     -------
-    proba : ndarray of shape (n_segments, n_classes), float64
+    proba : float64 ndarray of shape (n_segments, n_classes)
+        Class probabilities.
     """
     out = np.empty((len(X), *architecture.shapes[-1]))
-    # A recurrent layer goes through its frames one by one, with a product for each.
+    # Recurrent layers process one frame at a time, so only their units count.
     largest = max(
         math.prod(shape[1:] if isinstance(layer, L.LSTM) and len(shape) > 1 else shape)
         for layer, shape in zip(architecture.layers, architecture.shapes[1:], strict=True)

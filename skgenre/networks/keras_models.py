@@ -1,7 +1,8 @@
-"""Keras models from layer descriptions: plain ones, and ones that train faster.
+"""Keras models built from layer descriptions.
 
-Importing Keras and TensorFlow takes seconds, so this module and :mod:`skgenre.networks.training`
-are imported by the first fit or ``to_keras``, after :func:`.process.configure_tensorflow`.
+Importing Keras and TensorFlow takes seconds. Therefore this module and
+:mod:`skgenre.networks.training` are imported by the first `fit` or `to_keras`, after
+:func:`.process.configure_tensorflow`.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from . import layers as L
 
 
 def build_keras(architecture: L.Architecture, weights=None) -> keras.Model:
-    """Build a stand-alone Keras model over segments ``(n, n_frames, n_coefficients)``.
+    """Build a stand-alone Keras model for segments ``(n, n_frames, n_coefficients)``.
 
     Parameters
     ----------
     architecture : Architecture
+        Layers of the network.
     weights : list of ndarray, default=None
-        Set as its weights; without them all kernels are zero.
+        Weights of the model. If None, all kernels are zero.
 
     Returns
     -------
     model : keras.Model
-        Not compiled.
+        Model that is not compiled.
     """
     model = _build(architecture, _KERAS)
     if weights is not None:
@@ -39,7 +41,7 @@ def build_keras(architecture: L.Architecture, weights=None) -> keras.Model:
 
 
 def build_trainable(architecture: L.Architecture) -> keras.Model:
-    """Build a model that trains faster than `build_keras`'s, with the same arithmetic."""
+    """Build a model that trains faster than that of `build_keras` and computes the same."""
     return _build(architecture, {**_KERAS, L.LSTM: lambda layer: _lstm_layer(fused_lstm())(layer)})
 
 
@@ -52,7 +54,7 @@ def _build(architecture: L.Architecture, kinds: dict) -> keras.Model:
 
 
 def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
-    """Shape of a segment in Keras, with None for a number of frames that is free."""
+    """Return the input shape for Keras, with None if any number of frames is accepted."""
     if architecture.takes_any_frames:
         return (None, *architecture.input_shape[1:])
     return architecture.input_shape
@@ -60,7 +62,7 @@ def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
 
 @contextlib.contextmanager
 def float32() -> Iterator[None]:
-    """Compute in float32, whatever dtype policy the user has set (each thread has its own)."""
+    """Set the Keras dtype policy of this thread to float32 within a ``with`` block."""
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     try:
@@ -70,7 +72,7 @@ def float32() -> Iterator[None]:
 
 
 def _lstm_layer(kind: type[keras.layers.LSTM]) -> Callable[[L.LSTM], keras.layers.LSTM]:
-    """Maker of an LSTM layer of a class."""
+    """Return a function that creates an LSTM layer of class `kind`."""
     return lambda layer: kind(
         layer.units,
         return_sequences=layer.return_sequences,
@@ -81,15 +83,15 @@ def _lstm_layer(kind: type[keras.layers.LSTM]) -> Callable[[L.LSTM], keras.layer
 
 
 def _time_pooling() -> keras.Model:
-    """Make :class:`.layers.TimePooling` of Keras' own operations, so that a model can be saved."""
+    """Build :class:`.layers.TimePooling` from Keras operations, so that models can be saved."""
     x = keras.Input((None, None, None), dtype="float32")
     by_frame = keras.ops.mean(x, axis=2)
     statistics = [keras.ops.mean(by_frame, axis=1), keras.ops.max(by_frame, axis=1)]
     return keras.Model(x, keras.ops.concatenate(statistics, axis=1))
 
 
-# Initialisers are constant, and generators seeded, since unseeded ones draw from Python's
-# global generator; the values come with every fit.
+# Constant initializers and fixed seeds avoid draws from Python's global generator. Each fit
+# overwrites the initial weights and the states of the generators.
 _PLAIN = {"kernel_initializer": "zeros"}
 _KERAS = {
     L.Reshape: lambda layer: keras.layers.Reshape(layer.target_shape),
@@ -123,29 +125,30 @@ _KERAS = {
 
 
 def weight_variables(model: keras.Model) -> list:
-    """Weights of a model, layer by layer, in the order of `Architecture.weights`."""
+    """Return the weights of a model, layer by layer, in the order of `Architecture.weights`."""
     return [weight for layer in model.layers for weight in layer.weights]
 
 
 def assign(variables: Sequence, arrays: Sequence[np.ndarray]) -> None:
-    """Set variables to the values of arrays."""
+    """Assign arrays to Keras variables."""
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)
 
 
 class FusedLSTM(keras.layers.LSTM):
-    """Keras' LSTM with one operation of TensorFlow's for all frames instead of a loop over them.
+    """Keras LSTM layer that processes all frames with a single TensorFlow operation.
 
-    Training takes half the time; the numbers are the same. On a GPU Keras uses cuDNN's.
+    It halves the training time on a CPU and returns the same values. On a GPU, the Keras
+    implementation based on cuDNN is used.
     """
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
-        """Run all frames, as Keras' layer does."""
+        """Return the output of the layer, as ``keras.layers.LSTM.call`` does."""
         if tf.config.list_logical_devices("GPU"):
             return super().call(sequences, initial_state, mask, training)
         x = tf.transpose(sequences, (1, 0, 2))
         zeros, no_peephole = tf.zeros((tf.shape(x)[1], self.units)), tf.zeros(self.units)
-        # BlockLSTMV2 has Keras' order of gates, but its gradient is of the order of this one.
+        # BlockLSTMV2 uses the gate order of Keras, but its gradient uses that of BlockLSTM.
         states = tf.raw_ops.BlockLSTM(
             seq_len_max=tf.shape(x, tf.int64)[0],
             x=x,
@@ -156,28 +159,29 @@ class FusedLSTM(keras.layers.LSTM):
             wcf=no_peephole,
             wco=no_peephole,
             b=_cell_second(self.cell.bias),
-            forget_bias=0.0,  # it is in the bias already
-            cell_clip=0.0,  # no limit
+            forget_bias=0.0,  # already included in the bias
+            cell_clip=0.0,  # no clipping
         ).h
         return tf.transpose(states, (1, 0, 2)) if self.return_sequences else states[-1]
 
 
 def _cell_second(weights):
-    """Put gates in BlockLSTM's order: input, cell, forget, output."""
+    """Reorder the gates as BlockLSTM requires: input, cell, forget, output."""
     i, f, c, o = tf.split(weights, 4, axis=-1)
     return tf.concat([i, c, f, o], axis=-1)
 
 
 @cache
 def fused_lstm() -> type[keras.layers.LSTM]:
-    """:class:`FusedLSTM` if it computes what Keras' layer does, else Keras' layer.
+    """Return :class:`FusedLSTM` if it agrees with the Keras layer, and the Keras layer otherwise.
 
-    Checked once a process, on a small layer: outputs and all gradients.
+    Outputs and gradients of a small layer are compared once per process.
 
     Warns
     -----
     UserWarning
-        If it differs or fails, as with a later TensorFlow it may.
+        If the results differ or `FusedLSTM` fails, which may happen with future versions of
+        TensorFlow.
     """
     rng = np.random.default_rng(0)
     x = tf.constant(rng.normal(size=(2, 3, 2)), tf.float32)
@@ -186,18 +190,18 @@ def fused_lstm() -> type[keras.layers.LSTM]:
         expected, found = (_gradients(kind, x, weights) for kind in (keras.layers.LSTM, FusedLSTM))
         if all(np.allclose(a, b, atol=1e-4) for a, b in zip(expected, found, strict=True)):
             return FusedLSTM
-        reason = "its results differ from those of Keras' layer"
-    except Exception as error:  # whatever another TensorFlow raises
+        reason = "its results differ from those of the Keras layer"
+    except Exception as error:  # other versions of TensorFlow may raise anything
         reason = f"it failed with {type(error).__name__}: {error}"
     warn(
-        f"LSTMs train with Keras' own layer, about half as fast: the fused operation of TensorFlow "
-        f"{tf.__version__} is not used, since {reason}"
+        f"The fused LSTM operation of TensorFlow {tf.__version__} is not used, since {reason}. "
+        "LSTM layers are trained with the Keras implementation, which takes about twice as long."
     )
     return keras.layers.LSTM
 
 
 def _gradients(kind: type[keras.layers.LSTM], x: tf.Tensor, weights) -> list[np.ndarray]:
-    """Output of a layer, and the gradients of its input and weights."""
+    """Return the output of a layer and the gradients of its input and weights."""
     layer = _lstm_layer(kind)(L.LSTM(2, return_sequences=True))
     layer.build(x.shape)
     layer.set_weights(weights)

@@ -1,10 +1,10 @@
-"""The one description of a network: a plain list of layers with their sizes.
+"""Descriptions of layers and architectures, independent of Keras.
 
-Training builds a Keras model from it, prediction walks it in NumPy, and model files
-store it. It knows nothing of Keras and holds no arrays.
+Training builds a Keras model from an :class:`Architecture`, prediction evaluates it in NumPy, and
+model files store it. It does not contain any arrays.
 
-A layer maps the shape of one segment to the shape of its output and lists the
-weights it needs for that, in the order in which Keras keeps them.
+A layer maps the shape of a segment to the shape of its output, and lists its weights in the order
+of Keras.
 """
 
 from __future__ import annotations
@@ -23,7 +23,19 @@ PADDINGS = ("valid", "same")
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of a layer: its name, shape, first values, and whether it learns."""
+    """Description of a weight array of a layer.
+
+    Parameters
+    ----------
+    name : str
+        Name of the array in the layer.
+    shape : tuple of int
+        Shape of the array.
+    initializer : str
+        Name of the distribution of the initial values.
+    trainable : bool, default=True
+        Whether the array is updated by the optimizer.
+    """
 
     name: str
     shape: Shape
@@ -33,39 +45,43 @@ class Weight:
 
 @dataclass(frozen=True)
 class Layer:
-    """Base of all layers: one that keeps the shape and has no weights."""
+    """Base class of all layers. By default, a layer keeps the shape and has no weights."""
 
-    #: Number of axes that the input must have; None takes any.
+    #: Required number of axes of the input of a segment; None accepts any.
     n_axes: ClassVar[int | None] = None
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one segment's output, given the shape of its input."""
+        """Return the output shape of a segment, given its input shape."""
         return shape
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
-        """Weights of the layer, given the shape of its input."""
+        """Return the weights of the layer, given the input shape of a segment."""
         return ()
 
     def n_held(self, shape: Shape) -> int:
-        """Values that prediction holds at once to compute the output of one segment."""
+        """Return the number of values in memory while a segment is processed in prediction."""
         return math.prod(self.output_shape(shape))
 
 
 def _check_activation(activation: str) -> None:
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation={activation!r} is not known; use one of {list(ACTIVATIONS)}")
+        raise ValueError(f"activation must be one of {list(ACTIVATIONS)}; got {activation!r}.")
 
 
 def _same_size(size: int, strides: int) -> int:
-    """Count the positions of a window that is padded as Keras' ``"same"``."""
+    """Return the number of positions of a window with ``padding="same"``, as in Keras."""
     return -(-size // strides)
 
 
 @dataclass(frozen=True)
 class Reshape(Layer):
-    """Give the values of a segment another shape, in the same order.
+    """Reshape a segment.
 
-    One size may be -1, as in NumPy: whatever is left, such as any number of frames.
+    Parameters
+    ----------
+    target_shape : tuple of int
+        New shape. As in NumPy, one size may be -1 and is then inferred, for example if the number
+        of frames is not known.
     """
 
     target_shape: Shape
@@ -74,13 +90,13 @@ class Reshape(Layer):
         size, known = math.prod(shape), math.prod(n for n in self.target_shape if n != -1)
         target = tuple(size // known if n == -1 and known else n for n in self.target_shape)
         if math.prod(target) != size:
-            raise ValueError(f"cannot reshape {shape} into {self.target_shape}")
+            raise ValueError(f"Cannot reshape shape {shape} into {self.target_shape}.")
         return target
 
 
 @dataclass(frozen=True)
 class Flatten(Layer):
-    """Lay all values of a segment in one row."""
+    """Flatten a segment into a vector."""
 
     def output_shape(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
@@ -88,14 +104,20 @@ class Flatten(Layer):
 
 @dataclass(frozen=True)
 class Dropout(Layer):
-    """Set a fraction `rate` of the values to zero while training; no effect after."""
+    """Dropout, which is only active during training.
+
+    Parameters
+    ----------
+    rate : float
+        Fraction of the values that are set to zero.
+    """
 
     rate: float
 
 
 @dataclass(frozen=True)
 class _Activated(Layer):
-    """A layer that ends in an activation, with checks of its number of units."""
+    """Base class of layers with units and an activation."""
 
     units: int
     activation: str = "linear"
@@ -103,12 +125,22 @@ class _Activated(Layer):
     def __post_init__(self):
         _check_activation(self.activation)
         if self.units < 1:
-            raise ValueError(f"units={self.units} must be at least 1")
+            raise ValueError(f"units must be at least 1; got {self.units}.")
 
 
 @dataclass(frozen=True)
 class Dense(_Activated):
-    """Fully connected layer over the last axis, with an L2 penalty on its kernel."""
+    """Fully connected layer over the last axis.
+
+    Parameters
+    ----------
+    units : int
+        Number of units.
+    activation : {"linear", "relu", "softmax"}, default="linear"
+        Activation function.
+    l2 : float, default=0.0
+        L2 regularization factor of the kernel.
+    """
 
     l2: float = 0.0
 
@@ -124,7 +156,13 @@ class Dense(_Activated):
 
 @dataclass(frozen=True)
 class Activation(Layer):
-    """An activation alone, as behind a batch normalisation."""
+    """Activation function as a separate layer, for example after batch normalization.
+
+    Parameters
+    ----------
+    activation : {"linear", "relu", "softmax"}, default="relu"
+        Activation function.
+    """
 
     activation: str = "relu"
 
@@ -136,8 +174,21 @@ class Activation(Layer):
 class Conv2D(_Activated):
     """Convolution over (frames, coefficients, channels).
 
-    ``padding="same"`` pads with zeros to one output for each `strides` inputs; of an odd number
-    of zeros the one more comes last, as in Keras.
+    Parameters
+    ----------
+    units : int
+        Number of filters.
+    activation : {"linear", "relu", "softmax"}, default="linear"
+        Activation function.
+    kernel_size : tuple of int, default=(3, 3)
+        Number of frames and of coefficients of the kernel.
+    strides : int, default=1
+        Step between positions of the kernel along both axes.
+    padding : {"valid", "same"}, default="valid"
+        ``"valid"`` does not pad the input. ``"same"`` pads it with zeros as Keras does, such that
+        the output has one value per `strides` inputs.
+    use_bias : bool, default=True
+        Whether to add a bias.
     """
 
     kernel_size: tuple[int, int] = (3, 3)
@@ -149,12 +200,12 @@ class Conv2D(_Activated):
     def __post_init__(self):
         super().__post_init__()
         if self.padding not in PADDINGS:
-            raise ValueError(f"padding={self.padding!r} is not known; use one of {list(PADDINGS)}")
+            raise ValueError(f"padding must be one of {list(PADDINGS)}; got {self.padding!r}.")
         sizes = [*self.kernel_size, self.strides]
         if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
             raise ValueError(
-                f"kernel_size={self.kernel_size} must be two integers and strides={self.strides} "
-                "one, all at least 1"
+                "kernel_size must be two positive integers and strides a positive integer; got "
+                f"kernel_size={self.kernel_size} and strides={self.strides}."
             )
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -165,7 +216,9 @@ class Conv2D(_Activated):
             (n - k) // self.strides + 1 for n, k in zip(shape, self.kernel_size, strict=False)
         )
         if min(height, width) < 1:
-            raise ValueError(f"a kernel of {self.kernel_size} does not fit into {shape[:2]}")
+            raise ValueError(
+                f"kernel_size={self.kernel_size} must not exceed the input size {shape[:2]}."
+            )
         return (height, width, self.units)
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
@@ -173,7 +226,7 @@ class Conv2D(_Activated):
         return (kernel, Weight("bias", (self.units,), "zeros")) if self.use_bias else (kernel,)
 
     def n_held(self, shape: Shape) -> int:
-        # The values under the kernel at each place, and the padded input.
+        # The matrix of all patches under the kernel, the padded input and the output.
         output = self.output_shape(shape)
         under = math.prod(output[:2]) * math.prod(self.kernel_size) * shape[2]
         padded = math.prod(
@@ -185,7 +238,15 @@ class Conv2D(_Activated):
 
 @dataclass(frozen=True)
 class MaxPooling2D(Layer):
-    """Maximum over windows of (frames, coefficients), padded as Keras' ``"same"``."""
+    """Max pooling over (frames, coefficients), with ``padding="same"`` as in Keras.
+
+    Parameters
+    ----------
+    pool_size : tuple of int, default=(2, 2)
+        Number of frames and of coefficients of the windows.
+    strides : int, default=2
+        Step between windows along both axes.
+    """
 
     pool_size: tuple[int, int] = (2, 2)
     strides: int = 2
@@ -196,16 +257,17 @@ class MaxPooling2D(Layer):
         return (height, width, shape[2])
 
     def n_held(self, shape: Shape) -> int:
-        # Of one axis after the other.
+        # Two buffers of the result of pooling along the first axis.
         return 2 * _same_size(shape[0], self.strides) * shape[1] * shape[2]
 
 
 @dataclass(frozen=True)
 class TimePooling(Layer):
-    """Mean over the coefficients, then mean and maximum over the frames, for each channel.
+    """Mean and maximum over time of the mean over the coefficients of each channel.
 
-    Maps (frames, coefficients, channels) to twice the channels, means first. A network that has
-    no layer before it that depends on the number of frames predicts on any number of them.
+    The output for (frames, coefficients, channels) is a vector of the means of all channels,
+    followed by their maxima. A network with this layer accepts any number of frames, unless an
+    earlier layer depends on the number of frames.
     """
 
     n_axes: ClassVar[int | None] = 3
@@ -216,9 +278,13 @@ class TimePooling(Layer):
 
 @dataclass(frozen=True)
 class BatchNormalization(Layer):
-    """Normalise each channel; Keras' epsilon (0.001).
+    """Batch normalization of each channel, with the default epsilon of Keras (0.001).
 
-    The running means move by ``1 - momentum`` of the way each step.
+    Parameters
+    ----------
+    momentum : float, default=0.99
+        Momentum of the running means and variances: each step updates them by
+        ``1 - momentum`` of the difference to the statistics of the batch.
     """
 
     momentum: float = 0.99
@@ -226,7 +292,7 @@ class BatchNormalization(Layer):
 
     def __post_init__(self):
         if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum={self.momentum} must be at least 0 and below 1")
+            raise ValueError(f"momentum must be in [0, 1); got {self.momentum}.")
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         n = (shape[-1],)
@@ -240,7 +306,17 @@ class BatchNormalization(Layer):
 
 @dataclass(frozen=True)
 class LSTM(Layer):
-    """Long short-term memory over the frames (Keras' gate order: i, f, c, o)."""
+    """Long short-term memory over the frames.
+
+    The gates are in the order of Keras: input, forget, cell, output.
+
+    Parameters
+    ----------
+    units : int
+        Number of units.
+    return_sequences : bool, default=False
+        Whether to return the output of each frame instead of that of the last frame.
+    """
 
     units: int
     return_sequences: bool = False
@@ -248,7 +324,7 @@ class LSTM(Layer):
 
     def __post_init__(self):
         if self.units < 1:
-            raise ValueError(f"units={self.units} must be at least 1")
+            raise ValueError(f"units must be at least 1; got {self.units}.")
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.units) if self.return_sequences else (self.units,)
@@ -275,21 +351,30 @@ LAYERS: dict[str, type[Layer]] = {
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network: the shape of one segment and the layers it goes through.
+    """Architecture of a network.
 
     Parameters
     ----------
-    input_shape : tuple (n_frames, n_coefficients)
+    input_shape : tuple of int (n_frames, n_coefficients)
         Shape of one segment.
     layers : tuple of Layer
-        From the input to the class probabilities.
+        Layers from the input to the class probabilities.
 
     Raises
     ------
     TypeError
-        For a layer that is none of :data:`LAYERS`.
+        If a layer is not of a type in :data:`LAYERS`.
     ValueError
-        For layers that do not fit each other.
+        If the output shape of a layer does not match the input of the next layer.
+
+    Examples
+    --------
+    >>> from skgenre.layers import Architecture, Dense, Flatten
+    >>> architecture = Architecture((130, 13), (Flatten(), Dense(10, "softmax")))
+    >>> architecture.shapes
+    ((130, 13), (1690,), (10,))
+    >>> architecture.count_parameters()
+    16910
     """
 
     input_shape: Shape
@@ -298,18 +383,18 @@ class Architecture:
     def __post_init__(self):
         for layer in self.layers:
             if type(layer) not in LAYERS.values():
-                raise TypeError(f"unknown layer {layer!r}; the known layers are {sorted(LAYERS)}")
-        _ = self.shapes  # layers that do not fit each other raise here
+                raise TypeError(f"Layers must be of types {sorted(LAYERS)}; got {layer!r}.")
+        _ = self.shapes  # raises if the layers do not match
 
     @cached_property
     def shapes(self) -> tuple[Shape, ...]:
-        """Shape of a segment before each layer and after the last."""
+        """Shapes of a segment before each layer and after the last layer."""
         shapes = [tuple(self.input_shape)]
         for i, layer in enumerate(self.layers):
             if layer.n_axes not in (None, len(shapes[-1])):
                 raise ValueError(
-                    f"layer {i}, {layer!r}, takes {layer.n_axes} axes a segment and gets "
-                    f"shape {shapes[-1]}; put a Reshape or Flatten layer before it"
+                    f"Layer {i}, {layer!r}, expects an input with {layer.n_axes} axes; got shape "
+                    f"{shapes[-1]}. Insert a Reshape or Flatten layer before it."
                 )
             shapes.append(layer.output_shape(shapes[-1]))
         return tuple(shapes)
@@ -323,7 +408,7 @@ class Architecture:
 
     @cached_property
     def takes_any_frames(self) -> bool:
-        """Whether it pools over time, and nothing in it depends on the number of frames."""
+        """Whether the network accepts any number of frames, due to a TimePooling layer."""
         if not any(isinstance(layer, TimePooling) for layer in self.layers):
             return False
         try:
@@ -332,11 +417,11 @@ class Architecture:
             return False
 
     def with_frames(self, n_frames: int) -> Architecture:
-        """Make the same layers for segments of another number of frames."""
+        """Return the architecture with the same layers for another number of frames."""
         return Architecture((n_frames, *self.input_shape[1:]), self.layers)
 
     def count_parameters(self, *, trainable_only: bool = False) -> int:
-        """Count the numbers in all weights."""
+        """Return the number of parameters in all weights."""
         return sum(
             math.prod(weight.shape)
             for weights in self.weights
@@ -349,7 +434,21 @@ class Architecture:
 
 
 def ann_layers(hidden_units: Sequence[int], dropout: float, l2: float) -> list[Layer]:
-    """Hidden layers of the published dense network."""
+    """Return the hidden layers of the published dense network.
+
+    Parameters
+    ----------
+    hidden_units : sequence of int
+        Number of units of each hidden layer.
+    dropout : float
+        Dropout rate after each hidden layer.
+    l2 : float
+        L2 regularization factor of the kernels.
+
+    Returns
+    -------
+    layers : list of Layer
+    """
     layers: list[Layer] = [Flatten()]
     for units in hidden_units:
         layers += [Dense(units, "relu", l2=l2), Dropout(dropout)]
@@ -359,10 +458,25 @@ def ann_layers(hidden_units: Sequence[int], dropout: float, l2: float) -> list[L
 def cnn_layers(
     input_shape: Shape, filters: Sequence[int], dense_units: int, dropout: float
 ) -> list[Layer]:
-    """Hidden layers of the published convolutional network.
+    """Return the hidden layers of the published convolutional network.
 
-    Kernels and pools are 3 x 3 in the first two blocks and 2 x 2 in later ones; where
-    the input is smaller than that they shrink to it.
+    Kernels and pooling windows are 3 x 3 in the first two blocks and 2 x 2 in later blocks. They
+    are reduced to the size of their input if that is smaller.
+
+    Parameters
+    ----------
+    input_shape : tuple of int (n_frames, n_coefficients)
+        Shape of one segment.
+    filters : sequence of int
+        Number of filters of each block.
+    dense_units : int
+        Number of units of the dense layer.
+    dropout : float
+        Dropout rate after the dense layer.
+
+    Returns
+    -------
+    layers : list of Layer
     """
     shape = (*input_shape, 1)
     layers: list[Layer] = [Reshape(shape)]
@@ -377,7 +491,21 @@ def cnn_layers(
 
 
 def lstm_layers(units: Sequence[int], dense_units: int, dropout: float) -> list[Layer]:
-    """Hidden layers of the published recurrent network."""
+    """Return the hidden layers of the published recurrent network.
+
+    Parameters
+    ----------
+    units : sequence of int
+        Number of units of each LSTM layer.
+    dense_units : int
+        Number of units of the dense layer.
+    dropout : float
+        Dropout rate after the dense layer.
+
+    Returns
+    -------
+    layers : list of Layer
+    """
     last = len(units) - 1
     layers: list[Layer] = [LSTM(n, return_sequences=i < last) for i, n in enumerate(units)]
     return [*layers, Dense(dense_units, "relu"), Dropout(dropout)]
@@ -386,10 +514,31 @@ def lstm_layers(units: Sequence[int], dense_units: int, dropout: float) -> list[
 def mel_cnn_layers(
     input_shape: Shape, filters: Sequence[int], dense_units: int, dropout: float
 ) -> list[Layer]:
-    """Hidden layers of a convolutional network over log-mel spectrograms of any length.
+    """Return the hidden layers of a convolutional network over log-mel spectrograms.
 
-    After the VGG networks of Simonyan and Zisserman (2015): small kernels and pools by 2, here
-    with batch normalisation. The first kernel is 5 x 5 at every second place, others are 3 x 3.
+    The network accepts any number of frames. As in the VGG networks [1]_, kernels are small and
+    pooling is by 2; in addition, batch normalization is used. The first convolution has 5 x 5
+    kernels and strides of 2, the others have 3 x 3 kernels.
+
+    Parameters
+    ----------
+    input_shape : tuple of int (n_frames, n_bands)
+        Shape of one segment.
+    filters : sequence of int
+        Number of filters of each block.
+    dense_units : int
+        Number of units of the dense layer.
+    dropout : float
+        Dropout rate before and after the dense layer.
+
+    Returns
+    -------
+    layers : list of Layer
+
+    References
+    ----------
+    .. [1] K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
+       recognition", ICLR 2015.
     """
     layers: list[Layer] = [Reshape((-1, input_shape[1], 1))]
     for i, n_filters in enumerate(filters):

@@ -16,65 +16,135 @@ from .recipe import Augmentation, Recipe
 
 
 class MelCNNClassifier(SegmentClassifier):
-    """Convolutional network over log-mel spectrograms, whole tracks or segments of any length.
+    r"""Convolutional network over log-mel spectrograms of any length.
 
-    It trains on random crops of the segments and predicts on all their frames: where it has
-    convolved, it takes the mean over the bands, then mean and maximum over time.
+    The network is trained on random crops of the segments and predicts on all of their frames.
+    The output of the convolutions is averaged over the mel bands and then summarized by its mean
+    and maximum over time, so that segments of any length, including whole tracks, can be used.
 
     Parameters
     ----------
     filters : int or sequence of int, default=(16, 32, 48, 64)
-        Filters of each block: convolution, batch normalisation, ReLU, with maximum pooling by 2
-        between blocks. The first kernel is 5 x 5 at every second frame and band, others are
-        3 x 3.
+        Number of filters of each block of convolution, batch normalization and ReLU, with max
+        pooling by 2 between blocks. The first convolution has 5 x 5 kernels and strides of 2,
+        the others have 3 x 3 kernels.
     dense_units : int, default=64
-        Units of the dense layer after the pooling over time.
+        Number of units of the dense layer after the pooling over time.
     dropout : float, default=0.4
-        Share of the values before and after the dense layer that is left out of each training
-        step.
+        Dropout rate before and after the dense layer.
     crop_frames : int or None, default=216
-        Frames of a segment that an epoch trains on, from a random one on: 10 seconds at 21.5
-        frames a second. Shorter segments, and with None all, are taken whole.
+        Number of frames of the random crop of each segment that is used in an epoch. The default
+        corresponds to 10 seconds at 21.5 frames per second. Shorter segments are used as a
+        whole, and so are all segments if None.
     augment : bool, default=True
-        Whether each crop is changed at random: a level is added to all its values, of standard
-        deviation 0.3; then two runs of up to 3/16 of the bands (12 of 64) and one of up to 5/27 of
-        the frames (40 of 216) are set to 0. This takes 0 for the mean and 1 for the deviation of
-        a band, so put :class:`SegmentScaler` before it.
+        Whether to augment each crop at random. A level with standard deviation 0.3 is added to
+        all values. Then two runs of up to 3/16 of the bands (12 of 64) and one run of up to 5/27
+        of the frames (40 of 216) are set to 0. Bands are expected to have mean 0 and standard
+        deviation 1: put :class:`SegmentScaler` before this classifier.
     weight_decay : float, default=0.02
-        Share of each weight, times the learning rate, that a training step takes away (AdamW).
+        Weight decay of the AdamW optimizer, which is multiplied with the learning rate.
     label_smoothing : float, default=0.1
-        Share of the target probability that is spread evenly over the classes. It is part of
-        the losses in ``history_``.
+        Fraction of the target probability that is distributed evenly over all classes. The
+        losses in ``history_`` include it.
     epochs : int, default=60
-        Passes over the training segments, in each a crop of each.
+        Number of passes over the training segments, with one crop of each segment per pass.
     batch_size : int, default=16
-        Segments a gradient step.
+        Number of segments per gradient step.
     learning_rate : float, default=0.002
-        The highest. It rises over the first tenth of the steps of a `fit` and then falls to 0 as
-        half a cosine. A further `fit` with ``warm_start`` does so again; `partial_fit`, which
-        cannot know how many epochs are to come, keeps it constant.
-    aggregation, class_weight, early_stopping, validation_fraction, n_iter_no_change, callbacks, \
-    warm_start, random_state, verbose
-        See :class:`SegmentClassifier`. ``random_state`` also seeds crops and their changes.
-        Held-out tracks are measured whole. Early stopping does not change the learning rate's
-        course, which is set by `epochs`; callbacks that set it, such as ``ReduceLROnPlateau``, are
-        refused by Keras.
+        Maximum learning rate of the AdamW optimizer. In `fit` it increases linearly during the
+        first tenth of the steps and then decreases to 0 following half a cosine; this schedule
+        is repeated by a further `fit` with ``warm_start=True``, and is not shortened by early
+        stopping. `partial_fit` uses a constant learning rate. Keras rejects callbacks that set
+        the learning rate, such as ``ReduceLROnPlateau``.
+    aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
+        How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
+        combined into the probabilities of the track. The result is normalized to sum to 1.
+
+        - ``"mean"``: :math:`\frac{1}{S} \sum_s p_{sc}`;
+        - ``"vote"``: the fraction of segments for which :math:`c` is the most probable class;
+        - ``"max"``: proportional to :math:`\max_s p_{sc}`;
+        - ``"geometric"``: proportional to :math:`(\prod_s p_{sc})^{1/S}`.
+    class_weight : dict or "balanced", default=None
+        Weights associated with the classes, as in scikit-learn. They are multiplied with
+        ``sample_weight``. If None, all classes have weight 1.
+    early_stopping : bool, default=False
+        Whether to stop training when the loss on held-out tracks stops decreasing, and to
+        restore the weights of the best epoch.
+    validation_fraction : float, default=None
+        Fraction of the tracks to hold out and to evaluate after each epoch, on all of their
+        frames. The split is stratified by class; if `fit` is called with ``groups``, whole
+        groups are held out. With ``early_stopping=False`` the held-out tracks are only
+        monitored. None holds out 0.1 of the tracks if ``early_stopping=True``, and no tracks
+        otherwise.
+    n_iter_no_change : int, default=10
+        Number of epochs without a lower validation loss after which early stopping ends the
+        training.
+    callbacks : list of keras.callbacks.Callback, or callable, default=None
+        Keras callbacks. A list is deep-copied for each fit, including the objects to which the
+        callbacks refer. A callable takes no arguments and returns such a list; it is called
+        once per fit and its result is not copied. Callbacks are not pickled with a fitted
+        classifier.
+    warm_start : bool, default=False
+        Whether to reuse the weights of the previous call of `fit` as initialization. The state
+        of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
+        ``warm_start=False``.
+    random_state : int, RandomState instance or None, default=None
+        Controls weight initialization, dropout, shuffling, cropping, augmentation and the
+        selection of held-out tracks. Pass an int for reproducible results: the fitted model is
+        then the same in any process with the same number of TensorFlow threads, and the global
+        random number generators are not used. None uses NumPy's global generator.
+    verbose : int, default=0
+        Verbosity of Keras during training.
 
     Attributes
     ----------
-    classes_, class_prior_, architecture_, weights_, history_, callbacks_, n_iter_, \
-    n_features_in_
-        See :class:`SegmentClassifier`.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, sorted.
+    class_prior_ : ndarray of shape (n_classes,)
+        Weighted fraction of the training tracks in each class. It is the prediction for tracks
+        without segments.
+    architecture_ : Architecture
+        Layers of the network with their shapes and parameter counts.
+    weights_ : list of ndarray
+        Trained weights, layer by layer.
+    history_ : dict of str to list of float
+        ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
+        ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
+        append to these lists; epochs without held-out tracks are NaN.
+    callbacks_ : list of keras.callbacks.Callback
+        Callbacks used by the last fit, detached from the Keras model. Not pickled.
+    n_iter_ : int
+        Number of epochs trained, including those of earlier calls when training was continued.
+    n_features_in_ : int
+        Number of coefficients per frame, the size of the last axis of `X`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features seen during `fit`. Defined only when `X` is a table whose column
+        names are all strings.
+
+    See Also
+    --------
+    CNNClassifier : Convolutional network over MFCCs.
+    MelSegmenter : Log-mel spectrograms of audio files.
 
     Notes
     -----
-    At the defaults, on 64 bands and three genres, it has 56,083 parameters, 55,507 of them
-    trainable. Its layers are those of VGG networks (Simonyan and Zisserman, 2015), its masks those
-    of SpecAugment (Park et al., 2019), its optimiser and learning rate those of Loshchilov and
-    Hutter (2017, 2019).
+    With the default parameters, 64 bands and three genres, the network has 56,083 parameters,
+    55,507 of them trainable. The convolutional layers follow the VGG networks [1]_ and the masks
+    SpecAugment [2]_. The optimizer and the learning rate schedule are those of [3]_ and [4]_.
 
-    Networks of different ``random_state`` differ by a few points of accuracy; the mean of some in
-    a soft ``VotingClassifier`` is steadier and a little better.
+    The accuracy of networks with different ``random_state`` varies by a few percentage points.
+    Averaging several of them in a ``VotingClassifier`` with ``voting="soft"`` reduces this
+    variance and is slightly more accurate.
+
+    References
+    ----------
+    .. [1] K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
+       recognition", ICLR 2015.
+    .. [2] D. S. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
+       recognition", Interspeech 2019.
+    .. [3] I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts",
+       ICLR 2017.
+    .. [4] I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
 
     Examples
     --------
@@ -85,7 +155,7 @@ class MelCNNClassifier(SegmentClassifier):
     >>> y = np.repeat(["blues", "jazz"], 10)
     >>> X[y == "jazz", ..., :4] += 1
     >>> clf = MelCNNClassifier(filters=(4, 8), crop_frames=20, random_state=0).fit(X, y)
-    >>> clf.predict(X[:, :, :30]).shape  # of any number of frames
+    >>> clf.predict(X[:, :, :30]).shape  # the number of frames may differ from that in fit
     (20,)
     """
 

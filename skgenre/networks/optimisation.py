@@ -1,4 +1,7 @@
-"""Loss, optimiser and learning rate of a recipe, in Keras. Imported by the first fit alone."""
+"""Keras implementations of the loss, optimizer and learning rate schedule of a recipe.
+
+This module imports Keras and is therefore imported only by `fit`.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,30 @@ import keras
 
 from .recipe import Recipe
 
-#: Share of the steps in which a scheduled learning rate rises.
+#: Fraction of the steps during which a scheduled learning rate increases.
 WARM_UP = 0.1
 
 
 @keras.saving.register_keras_serializable("skgenre")
 class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
-    """Rise linearly to the learning rate, then fall to 0 as half a cosine.
+    """Learning rate schedule with linear warm-up and cosine decay to 0.
 
-    Loshchilov and Hutter (2017), with a warm-up. Its numbers are variables, so that a network
-    compiled with it serves fits of any length.
+    The decay follows [1]_. The parameters are stored as Keras variables, so that a compiled model
+    can be reused for fits of any length.
 
     Parameters
     ----------
     learning_rate : float, default=0.0
-        The highest.
+        Maximum learning rate.
     first_step : int, default=0
-        The optimiser's step with which the fit begins.
+        Step of the optimizer at which the fit begins.
     n_steps : int, default=0
-        Steps of the fit; 0 keeps the learning rate constant.
+        Number of steps of the fit. 0 keeps the learning rate constant.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts",
+       ICLR 2017.
     """
 
     def __init__(self, learning_rate: float = 0.0, first_step: int = 0, n_steps: int = 0):
@@ -36,13 +44,13 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         ]
 
     def assign(self, learning_rate: float, first_step: int, n_steps: int) -> None:
-        """Set what a fit needs."""
+        """Set the parameters for a fit."""
         numbers = (learning_rate, first_step, n_steps)
         for variable, number in zip(self._numbers, numbers, strict=True):
             variable.assign(number)
 
     def __call__(self, step):
-        """Learning rate of a step."""
+        """Return the learning rate of a step."""
         ops = keras.ops
         highest, first_step, n_steps = (variable.value for variable in self._numbers)
         step = ops.cast(step, "float32") - first_step
@@ -54,7 +62,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         return ops.where(n_steps > 0, rate, highest)
 
     def get_config(self) -> dict:
-        """Return its numbers."""
+        """Return the parameters of the schedule."""
         learning_rate, first_step, n_steps = (float(v.value) for v in self._numbers)
         return {
             "learning_rate": learning_rate,
@@ -65,13 +73,19 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("skgenre")
 class SmoothedCrossentropy(keras.losses.Loss):
-    """Cross-entropy of class indices of which a share is spread over all classes.
+    """Cross-entropy with label smoothing [1]_ for integer class labels.
 
-    Szegedy et al. (2016); Keras has it for one-hot labels only.
+    Keras supports label smoothing only for one-hot labels.
 
     Parameters
     ----------
     label_smoothing : float
+        Fraction of the target probability that is distributed evenly over all classes.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR
+       2016.
     """
 
     def __init__(self, label_smoothing: float, name="smoothed_crossentropy", **kwargs):
@@ -79,19 +93,19 @@ class SmoothedCrossentropy(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true, y_pred):
-        """Loss of each segment."""
+        """Return the loss of each segment."""
         target = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1])
         return keras.losses.categorical_crossentropy(
             target, y_pred, label_smoothing=self.label_smoothing
         )
 
     def get_config(self) -> dict:
-        """Return its parameters."""
+        """Return the parameters of the loss."""
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
 
 
 def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    """Make Adam with decoupled weight decay (AdamW; Loshchilov and Hutter, 2019), if any."""
+    """Create the Adam optimizer, with decoupled weight decay (AdamW) if the recipe has any."""
     return keras.optimizers.Adam(
         learning_rate=WarmupCosine() if recipe.scheduled else 0.001,
         weight_decay=recipe.weight_decay or None,
@@ -99,7 +113,7 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
 
 
 def make_loss(recipe: Recipe) -> str | keras.losses.Loss:
-    """Make the cross-entropy of a recipe."""
+    """Create the cross-entropy loss, with label smoothing if the recipe has any."""
     if recipe.label_smoothing:
         return SmoothedCrossentropy(recipe.label_smoothing)
     return "sparse_categorical_crossentropy"

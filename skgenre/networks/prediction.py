@@ -1,4 +1,4 @@
-"""What a fitted network does: predict, and describe itself. No TensorFlow needed."""
+"""Methods of fitted networks, which do not require TensorFlow except for `to_keras`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Prediction:
-    """The methods of a fitted network; mixed into :class:`SegmentClassifier`."""
+    """Mixin of :class:`SegmentClassifier` with the methods of fitted networks."""
 
     aggregation: str
     architecture_: Architecture
@@ -29,18 +29,18 @@ class Prediction:
     weights_: list[np.ndarray]
 
     def predict_segments_proba(self, X) -> np.ndarray:
-        """Class probabilities of each segment, over a track's time.
+        """Predict class probabilities of each segment.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Frames and coefficients as in `fit`; the number of segments is free, and that of
-            frames where the network pools over time.
+            Tracks with any number of segments. The numbers of frames and of coefficients must be
+            the same as in `fit`; networks that pool over time accept any number of frames.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_segments, n_classes)
-            NaN where a segment does not exist.
+            Class probabilities in the order of ``classes_``. They are NaN for missing segments.
         """
         return self._predict_segments_proba(X)[0]
 
@@ -51,14 +51,14 @@ class Prediction:
         if X.shape[2:] != architecture.input_shape:
             if not architecture.takes_any_frames:
                 raise ValueError(
-                    f"X has segments of {X.shape[2]} frames, but {type(self).__name__} was fitted "
-                    f"on {architecture.input_shape[0]}."
+                    f"X has segments of {X.shape[2]} frames, but {type(self).__name__} is "
+                    f"expecting {architecture.input_shape[0]} frames as in fit."
                 )
             architecture = architecture.with_frames(X.shape[2])
         mask = segment_mask(X)
         proba = np.full((*mask.shape, len(self.classes_)), np.nan)
         tracks, segments = np.nonzero(mask)
-        step = 16 * inference.BLOCK_SEGMENTS  # so that no copy of all segments is made
+        step = 16 * inference.BLOCK_SEGMENTS  # limits the size of the copies made by X[where]
         for start in range(0, len(tracks), step):
             where = tracks[start : start + step], segments[start : start + step]
             proba[where] = inference.predict_proba(
@@ -67,28 +67,28 @@ class Prediction:
         return proba, mask
 
     def predict_proba(self, X) -> np.ndarray:
-        """Class probabilities of each track.
+        """Predict class probabilities of each track.
 
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            Frames and coefficients as in `fit`; the number of segments is free, and that of
-            frames where the network pools over time.
+            Tracks with any number of segments. The numbers of frames and of coefficients must be
+            the same as in `fit`; networks that pool over time accept any number of frames.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_classes)
-            In the order of ``classes_``.
+            Class probabilities in the order of ``classes_``.
 
         Raises
         ------
         ValueError
-            For another shape than in `fit`, or an `aggregation` that does not exist.
+            If the shape of `X` does not match that in `fit`, or `aggregation` is unknown.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; their row is the class prior.
+            If tracks have no segments. Their probabilities are ``class_prior_``.
         """
         proba, mask = self._predict_segments_proba(X)
         return aggregate_or_prior(proba, mask, self.aggregation, self.class_prior_)
@@ -99,11 +99,12 @@ class Prediction:
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            As in `predict_proba`.
+            Tracks, see :meth:`predict_proba`.
 
         Returns
         -------
         labels : ndarray of shape (n_tracks,)
+            Predicted class labels.
         """
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
@@ -114,17 +115,16 @@ class Prediction:
         Parameters
         ----------
         print_fn : callable, default=print
-            Called with each line of the table.
+            Function that is called with each line of the table.
         """
         check_is_fitted(self, "weights_")
         for line in format_text(self.architecture_):
             print_fn(line)
 
     def _sk_visual_block_(self):
-        """Return this classifier's part of a diagram: once fitted, with its layers in a box.
+        """Return the block of this classifier in an HTML diagram of scikit-learn.
 
-        scikit-learn asks for it wherever it draws the diagram of the classifier, or of a
-        pipeline or search around it.
+        The block of a fitted classifier contains a summary of its layers.
         """
         name = type(self).__name__
         if not hasattr(self, "weights_"):
@@ -139,19 +139,20 @@ class Prediction:
         return _VisualBlock("serial", [layers], dash_wrapped=False)
 
     def to_keras(self) -> keras.Model:
-        """Make a stand-alone Keras model with the trained weights.
+        """Return a stand-alone Keras model with the trained weights.
 
         Returns
         -------
         model : keras.Model
-            Over segments ``(n, n_frames, n_coefficients)``, not aggregated to tracks, not
-            compiled. It shares nothing with this classifier.
+            Model that maps segments of shape ``(n, n_frames, n_coefficients)`` to class
+            probabilities of shape ``(n, n_classes)``. It is not compiled and shares no data with
+            this classifier.
         """
         check_is_fitted(self, "weights_")
         configure_tensorflow()
         from .keras_models import build_keras
 
         model = build_keras(self.architecture_, self.weights_)
-        # Keras exports only a model that has been called.
+        # Keras can export a model only after it has been called.
         model(np.zeros((1, *self.architecture_.input_shape), np.float32))
         return model

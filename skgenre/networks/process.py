@@ -1,7 +1,7 @@
-"""What a fit needs of the process around it.
+"""Configuration of the process in which networks are trained.
 
-Nothing here happens on import, but for a note of whether the process is a fork. The page
-"Architecture" of the documentation lists what the first fit sets.
+Importing this module only registers a function that is called after a fork. The page
+"Architecture" of the documentation lists the settings made by the first fit.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import sys
 import threading
 from functools import cache
 
-#: Whether this process is a fork of one that had TensorFlow, whose threads a fork does not have.
+#: Whether this process was forked after TensorFlow was loaded. The threads of TensorFlow do not
+#: exist in such a process.
 _forked_with_tensorflow = False
 
 
@@ -27,43 +28,45 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 def refuse_forks() -> None:
-    """Raise if training would hang here.
+    """Raise an error if training would hang in this process.
 
     Raises
     ------
     RuntimeError
-        In a fork of a process in which TensorFlow was loaded.
+        If this process was forked after TensorFlow was loaded.
     """
     if _forked_with_tensorflow:
         raise RuntimeError(
-            "This process was forked from one in which TensorFlow was loaded. Its threads do "
-            "not run here, and training would hang. Use joblib's default backend instead of "
-            "multiprocessing: joblib.parallel_config(backend='loky'), or 'threading'."
+            "This process was forked after TensorFlow was loaded, and training would hang, since "
+            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
+            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
         )
 
 
 def configure_tensorflow() -> None:
-    """Import TensorFlow and set what a fit needs, once a process, before its first fit.
+    """Import and configure TensorFlow once per process, before the first fit.
 
-    - ``TF_CPP_MIN_LOG_LEVEL`` defaults to 2: at each end of a data set TensorFlow logs otherwise.
-    - joblib and Dask set their workers' number of threads in ``OMP_NUM_THREADS``, which
-      TensorFlow ignores; it is applied unless ``TF_NUM_INTRAOP_THREADS`` is set.
-    - TensorFlow takes all memory of each GPU; here only as much as it needs.
-    - Warnings of repeated tracing are left out: a search over architectures traces many
-      networks on purpose.
+    - ``TF_CPP_MIN_LOG_LEVEL`` is set to 2 unless it is set already. Otherwise TensorFlow logs a
+      message at the end of each data set.
+    - ``OMP_NUM_THREADS``, in which joblib and Dask store the number of threads of their workers,
+      is ignored by TensorFlow. It is applied unless ``TF_NUM_INTRAOP_THREADS`` is set.
+    - By default, TensorFlow allocates all memory of each GPU. Memory growth is enabled, so that
+      only the required memory is allocated.
+    - Warnings about retracing are suppressed, since a search over architectures traces many
+      networks.
 
-    A TensorFlow that has computed something already keeps its threads and GPU settings.
+    The settings of threads and GPUs have no effect if TensorFlow has been initialized before.
 
     Raises
     ------
     ImportError
-        If Keras or TensorFlow is not installed, or Keras runs on another backend.
+        If Keras or TensorFlow is not installed, or if Keras uses another backend.
     """
     with _CONFIGURING:
         _configure()
 
 
-#: Two threads that fit first wait for each other.
+#: Lock for threads that call `fit` for the first time simultaneously.
 _CONFIGURING = threading.Lock()
 
 
@@ -91,15 +94,15 @@ def _check_backend() -> None:
         import keras
 
         backend = keras.config.backend()
-    except ImportError as error:  # of a backend that is chosen and not installed, or of Keras
+    except ImportError as error:  # Keras or its backend is not installed
         backend = os.environ.get("KERAS_BACKEND", "tensorflow")
         if backend == "tensorflow":
             raise ImportError(
-                f"Networks are trained with scikeras and TensorFlow ({error}): pip install "
-                "scikeras tensorflow. Prediction needs neither."
+                f"Training a network requires scikeras and TensorFlow ({error}). Install them with "
+                "'pip install scikeras tensorflow'. Prediction does not require them."
             ) from error
     if backend != "tensorflow":
         raise ImportError(
-            f"Keras runs on {backend!r} here, and skgenre trains with TensorFlow: set the "
-            "environment variable KERAS_BACKEND=tensorflow before Keras is imported"
+            f"skgenre requires the TensorFlow backend of Keras; got {backend!r}. Set the "
+            "environment variable KERAS_BACKEND=tensorflow before Keras is imported."
         )

@@ -1,4 +1,4 @@
-"""How a network is trained beside its architecture: loss, optimiser, changes to its input."""
+"""Training settings of a network: loss, optimizer and data augmentation."""
 
 from __future__ import annotations
 
@@ -6,25 +6,30 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: Standard deviation of the random level added to a segment, where coefficients have variance 1.
+#: Standard deviation of the random level that is added to a segment with coefficients of
+#: variance 1.
 GAIN = 0.3
 
-#: Longest masks as shares of the coefficients and of the frames: 12 bands of 64, 40 frames of 216.
+#: Maximum length of the masks, as fractions of the coefficients and of the frames (12 of 64 bands
+#: and 40 of 216 frames).
 LONGEST_MASK = (12 / 64, 40 / 216)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What is compiled into a network; the default is that of the published ones.
+    """Settings of the loss and the optimizer, which are compiled into a Keras model.
+
+    The defaults are those of the published networks.
 
     Parameters
     ----------
     weight_decay : float, default=0.0
-        Share of each weight, times the learning rate, that a step of Adam takes away (AdamW).
+        Weight decay of the AdamW optimizer, which is multiplied with the learning rate.
     label_smoothing : float, default=0.0
-        Share of the target probability that is spread evenly over all classes.
+        Fraction of the target probability that is distributed evenly over all classes.
     scheduled : bool, default=False
-        Whether the learning rate rises over the first tenth of the steps, then falls to 0.
+        Whether the learning rate increases during the first tenth of the steps and then
+        decreases to 0.
     """
 
     weight_decay: float = 0.0
@@ -32,39 +37,47 @@ class Recipe:
     scheduled: bool = False
 
 
-#: Of the published networks.
+#: Settings of the published networks.
 PUBLISHED = Recipe()
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training segments are cropped and changed, anew in each epoch.
+    """Random cropping and distortion of training segments, drawn independently in each epoch.
 
     Parameters
     ----------
     crop_frames : int or None, default=None
-        Take so many frames, from a random one on; None, or more than there are, takes all.
+        Number of frames of the crops, which start at a random frame. None uses all frames, and
+        so do segments with fewer frames.
     distort : bool, default=False
-        Add a random level to all values, then set two random bands of coefficients and one
-        random span of frames to 0, which is the mean of scaled coefficients: SpecAugment (Park
-        et al., 2019) without its time warp.
+        Whether to add a random level to all values and to set two random bands of coefficients
+        and one random span of frames to 0, which is the mean of scaled coefficients. This is
+        SpecAugment [1]_ without time warping.
+
+    References
+    ----------
+    .. [1] D. S. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
+       recognition", Interspeech 2019.
     """
 
     crop_frames: int | None = None
     distort: bool = False
 
     def __call__(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Crop and change a batch.
+        """Augment a batch.
 
         Parameters
         ----------
         x : float32 ndarray of shape (n_segments, n_frames, n_coefficients)
-            Not modified.
+            Batch, which is not modified.
         rng : Generator
+            Random number generator.
 
         Returns
         -------
         x : float32 ndarray of shape (n_segments, n_cropped_frames, n_coefficients)
+            Augmented batch.
         """
         if self == NO_AUGMENTATION:
             return x
@@ -81,12 +94,28 @@ class Augmentation:
         return x
 
 
-#: Takes segments as they are.
+#: Augmentation that returns the segments unchanged.
 NO_AUGMENTATION = Augmentation()
 
 
 def _draw_mask(size: int, longest: float, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a run of places to mask in each of `n` rows, at most `longest` of the `size` places."""
+    """Draw a mask with one run of True in each row.
+
+    Parameters
+    ----------
+    size : int
+        Number of columns.
+    longest : float
+        Maximum length of the run, as a fraction of `size`.
+    n : int
+        Number of rows.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    mask : bool ndarray of shape (n, size)
+    """
     width = rng.integers(0, int(longest * size), (n, 1), endpoint=True)
     start = rng.integers(0, size - width, endpoint=True)
     place = np.arange(size)

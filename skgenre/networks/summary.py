@@ -1,4 +1,4 @@
-"""The layers of a network as a table."""
+"""Text summary of the layers of a network."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _rows(architecture: Architecture) -> Iterator[tuple[str, str, str]]:
 
 
 def format_text(architecture: Architecture) -> list[str]:
-    """Lines of a table of the layers and of the parameter counts."""
+    """Return the lines of a table of the layers, followed by the parameter counts."""
     table = [_HEAD, *_rows(architecture)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     rule = "=" * (sum(widths) + 4)

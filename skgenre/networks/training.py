@@ -1,9 +1,9 @@
-"""Train a network in Keras, through scikeras, and return it as arrays.
+"""Training of networks with Keras and scikeras.
 
-Compiled networks are a resource of the process: building and tracing one takes seconds, and
-TensorFlow gives little of its memory back. So a fit borrows a network, sets every variable of
-it, and returns it for the next fit of the same architecture. The page "Architecture" of the
-documentation has the measurements and the rules.
+Building and tracing a Keras model takes seconds, and TensorFlow releases little of its memory.
+Therefore compiled models are kept in a pool: a fit borrows a model, sets all of its variables, and
+returns it to the pool for the next fit of the same architecture. See the page "Architecture" of
+the documentation for details and measurements.
 """
 
 from __future__ import annotations
@@ -34,29 +34,30 @@ from .optimisation import WarmupCosine, make_loss, make_optimizer
 from .recipe import PUBLISHED, Recipe
 from .weights import initial_weights
 
-#: Steps in one call of the compiled function: an epoch is 1.3 to 1.65 times as fast as at 1,
-#: with the same arithmetic. Users' callbacks see each batch, so with them it is not used.
+#: Number of steps per call of the compiled function. Compared to 1, an epoch is 1.3 to 1.65 times
+#: as fast with the same results. Not used with callbacks, which may depend on each batch.
 STEPS_PER_EXECUTION = 16
 
-#: Idle networks kept for the next fit; the least recently used goes first.
+#: Maximum number of idle networks in the pool. The least recently used one is dropped first.
 MAX_IDLE_NETWORKS = 8
 
 
 @dataclass
 class Trained:
-    """What a fit leaves behind: arrays, and nothing of Keras."""
+    """Result of a fit, without references to Keras objects."""
 
     weights: list[np.ndarray]
-    #: Optimiser variables and dropout generators, to go on from.
+    #: Variables of the optimizer and of the dropout generators, for continuing the training.
     state: list[np.ndarray]
     history: dict[str, list[float]]
 
 
 class _Source:
-    """A ``tf.data`` data set whose content changes from fit to fit and whose type does not.
+    """A ``tf.data.Dataset`` whose content is replaced in each fit.
 
-    Functions traced for it once serve every later fit: weights are always there, and the
-    size of a batch is open, as are the frames of networks that take any number of them.
+    The types and shapes of its elements do not change, so that the functions traced for it can be
+    reused. Sample weights are always present, and the batch size is None, as is the number of
+    frames of networks that accept any number.
     """
 
     _content: tuple[Any, ...]
@@ -71,19 +72,20 @@ class _Source:
             arrays = tf.numpy_function(self._batch, [i], types, stateful=True)
             return tuple(map(tf.ensure_shape, arrays, shapes))
 
-        # Dataset.from_generator would do, but its first use sets malloc's M_TRIM_THRESHOLD to
-        # 128 kB for good, after which most steps return their memory to the system and fault it
-        # in again: 2 to 3 times the time of a fit.
+        # Dataset.from_generator is not used, since it permanently sets malloc's M_TRIM_THRESHOLD
+        # to 128 kB. Most steps then return their memory to the system and request it again, and a
+        # fit takes 2 to 3 times as long.
         self._dataset = tf.data.Dataset.range(tf.int64.max).map(batch)
 
     def _batch(self, i: int) -> tuple[np.ndarray, ...]:
-        """Batch `i` of an epoch; they are asked for in order."""
+        """Return batch `i` of an epoch. Batches are requested in order."""
         if i == 0:
             segments, batch_size, rng = self._content
             self._epoch = segments.batches(batch_size, rng)
         return next(self._epoch)
 
     def holding(self, segments: Segments, batch_size: int, rng=None) -> tf.data.Dataset:
+        """Set the content and return the data set of one epoch."""
         self._content = (segments, batch_size, rng)
         return self._dataset.take(-(-len(segments) // batch_size)).prefetch(2)
 
@@ -93,9 +95,10 @@ class _Source:
 
 
 class _Network:
-    """A compiled network and the data sets that it reads.
+    """A compiled Keras model with its training and validation data sets.
 
-    A plain one is all Keras' own, for users' callbacks to see and to save.
+    With ``plain=True``, the model consists only of layers of Keras, so that callbacks of the user
+    can inspect and save it.
     """
 
     def __init__(self, architecture: L.Architecture, recipe: Recipe, plain: bool):
@@ -113,7 +116,7 @@ class _Network:
 
     @property
     def _state_variables(self) -> list:
-        """All variables beside weights and the learning rate that one step hands to the next."""
+        """Variables that are updated in each step, except for weights and learning rate."""
         weights = {id(weight) for weight in weight_variables(self.model)}
         rate = self.model.optimizer.learning_rate
         return [v for v in self.model.optimizer.variables if v is not rate] + [
@@ -121,9 +124,10 @@ class _Network:
         ]
 
     def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
-        """Make every variable what a new network's would be, or what `state` says.
+        """Set all variables to those of a new network, or to `weights` and `state`.
 
-        A scheduled learning rate falls to 0 over `n_steps` from now on; 0 keeps it constant.
+        A scheduled learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is
+        0, it is constant.
         """
         assign(weight_variables(self.model), weights)
         if state is None:
@@ -146,13 +150,13 @@ class _Network:
 
 
 class _Pool:
-    """Idle networks by their key, in the order of their last use."""
+    """Pool of idle networks, in the order of their last use."""
 
     def __init__(self):
         self.clear()
 
     def clear(self) -> None:
-        """Forget all networks."""
+        """Remove all networks."""
         self._lock = threading.Lock()
         self._idle: OrderedDict[tuple, list[_Network]] = OrderedDict()
 
@@ -160,8 +164,11 @@ class _Pool:
     def borrow(
         self, architecture: L.Architecture, recipe: Recipe, plain: bool
     ) -> Iterator[_Network]:
-        """Borrow a network alone; it is dropped if it is plain or an error escapes."""
-        # Floats that compiling reads from Keras' global configuration belong to the key.
+        """Take a network out of the pool for a ``with`` block, or create a new one.
+
+        The network is not returned to the pool if it is plain or if an exception is raised.
+        """
+        # The global settings of Keras that are compiled into a model are part of the key.
         key = (architecture, recipe, plain, keras.config.floatx(), keras.config.epsilon())
         with self._lock:
             idle = self._idle.get(key)
@@ -196,10 +203,10 @@ class _Identity:
 
 
 class _PooledKerasClassifier(KerasClassifier):
-    """scikeras' classifier around a network of the pool and data sets that do not copy.
+    """scikeras classifier that trains a network of the pool on data sets.
 
-    Stock scikeras copies X twice and draws from global generators when seeded; here the
-    data are checked and the randomness is local before they come.
+    In contrast to its base class, it does not copy X twice, and does not use global random number
+    generators. The data have already been validated.
     """
 
     target_encoder = feature_encoder = _Identity()
@@ -214,7 +221,7 @@ class _PooledKerasClassifier(KerasClassifier):
             X,
             validation_data=validation_data,
             epochs=epochs,
-            shuffle=False,  # the source has shuffled
+            shuffle=False,  # batches are shuffled already
             verbose=self.verbose,
             callbacks=self._fit_callbacks,
         )
@@ -239,31 +246,42 @@ def train(
     callbacks: Sequence = (),
     verbose: int = 0,
 ) -> Trained:
-    """Fit a network.
+    """Train a network.
 
     Parameters
     ----------
     architecture : Architecture
-    training, validation : Segments
-        What to learn from, and what to measure on after each epoch if not None.
+        Layers of the network.
+    training : Segments
+        Training segments.
+    validation : Segments or None
+        Segments that are evaluated after each epoch.
     seed : sequence of int
-        Seeds first weights, dropout, shuffling and augmentation.
+        Seed of weight initialization, dropout, shuffling and augmentation.
     epochs : int or None
-        None is one epoch of a number that is not known, so that a scheduled learning rate stays
-        as it is.
+        Number of epochs. None trains for one epoch of an unknown total number, so that a
+        scheduled learning rate is constant.
+    batch_size : int
+        Number of segments per step.
+    learning_rate : float
+        Learning rate, or its maximum if it is scheduled.
     recipe : Recipe
-        Loss and optimiser.
+        Settings of the loss and the optimizer.
     patience : int, default=None
-        Stop after so many epochs without a better validation loss, and go back to the best
-        weights.
+        Number of epochs without a lower validation loss after which training is stopped and the
+        best weights are restored. None disables early stopping.
     weights, state : list of ndarray, default=None
-        Where to start; new ones without.
+        Initial weights and state of the optimizer. None initializes them.
     callbacks : sequence of keras.callbacks.Callback
-        Called as Keras does. The network is not reused after them, and they let go of it.
+        Callbacks of the user. A network with callbacks is not returned to the pool, and the
+        callbacks are detached from it after the fit.
+    verbose : int, default=0
+        Verbosity of Keras.
 
     Returns
     -------
     trained : Trained
+        Weights, state and history.
     """
     rng = np.random.default_rng(seed)
     callbacks = list(callbacks)
@@ -289,6 +307,6 @@ def train(
         )
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.Callback):
-                # The base class's method: those that override it expect a network.
+                # Call the method of the base class, since overriding methods expect a model.
                 keras.callbacks.Callback.set_model(callback, None)
         return Trained(network.weights(), network.state(), classifier.history_)

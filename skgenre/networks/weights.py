@@ -1,4 +1,4 @@
-"""The first weights of a network, drawn in NumPy."""
+"""Weight initialization in NumPy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,32 @@ from .layers import Architecture, Weight
 
 
 def initial_weights(architecture: Architecture, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw the first weights as Keras' default initialisers do.
+    """Draw initial weights from the distributions of the default Keras initializers.
 
-    Glorot and Bengio (2010) for kernels, Saxe et al. (2013) for recurrent ones; the forget
-    gate's bias is 1 (Jozefowicz et al., 2015). Drawn in NumPy, so that they do not depend
-    on TensorFlow's generators or threads.
+    Kernels are Glorot uniform [1]_ and recurrent kernels orthogonal [2]_; the bias of the forget
+    gate of LSTM layers is 1 [3]_. The weights are drawn with NumPy, so that they do not depend on
+    the random number generators and threads of TensorFlow.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers of the network.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    weights : list of float32 ndarray
+        Initial weights, layer by layer.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks", AISTATS 2010.
+    .. [2] A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics
+       of learning in deep linear neural networks", arXiv:1312.6120, 2013.
+    .. [3] R. Jozefowicz, W. Zaremba and I. Sutskever, "An empirical exploration of recurrent
+       network architectures", ICML 2015.
     """
     return [_initial(weight, rng) for weights in architecture.weights for weight in weights]
 
@@ -24,7 +45,7 @@ def _initial(weight: Weight, rng: np.random.Generator) -> np.ndarray:
         limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
         return rng.uniform(-limit, limit, shape).astype(np.float32)
     if weight.initializer == "orthogonal":
-        # One row block of a random orthogonal matrix, signs made unique.
+        # With these signs, the orthogonal matrices are uniformly distributed.
         q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
         q *= np.sign(np.diag(r))
         return np.ascontiguousarray(q.T if shape[0] < shape[1] else q, np.float32)

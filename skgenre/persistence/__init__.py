@@ -1,4 +1,4 @@
-"""Whole pipelines in files without pickle."""
+"""Model files for fitted pipelines, without pickle."""
 
 from .archive import ModelFileError
 from .entries import SKOPS_TYPES

@@ -1,8 +1,8 @@
-"""The closed list of classes that a model file may hold, and the state of each that it keeps.
+"""Closed list of the classes that are allowed in model files.
 
-An :class:`Entry` lists what is stored of a fitted estimator: what its methods need, and no more.
-Parameters are checked by the constraints of their class; here are the narrower bounds, so that no
-parameter of a file can make a prediction take hours or gigabytes.
+An :class:`Entry` lists the fitted attributes of a class that are saved, which are only those
+required by its methods. Parameters are validated by the constraints of their class. The narrower
+bounds in this module limit the time and memory of predictions with untrusted files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .privates import BaseSearchCV
 from .skgenre_entries import EXTRACTOR, NETWORK, SKGENRE
 from .sklearn_entries import SKLEARN, SPLITTERS
 
-#: Bounds of numbers, in whichever class the parameter is.
+#: Bounds of numeric parameters of any class, by name.
 BOUNDS: dict[str, tuple[float, float]] = {
     "sample_rate": (1000, 192_000),
     "n_fft": (2, 1 << 15),
@@ -45,7 +45,7 @@ ENTRIES: dict[str, Entry] = {
     type_name(entry.cls): entry for entry in (*SKLEARN, *SPLITTERS, *SKGENRE)
 }
 
-#: Types that readers of skops files, such as mlflow's, have to trust to load estimators of skgenre.
+#: Types that must be trusted to load estimators of skgenre from skops files, for example in MLflow.
 SKOPS_TYPES = tuple(
     f"{cls.__module__}.{cls.__qualname__}"
     for cls in (*(entry.cls for entry in SKGENRE), Architecture, Weight, *LAYERS.values())
@@ -53,7 +53,7 @@ SKOPS_TYPES = tuple(
 
 
 def find_entry(name: Any, trusted: Mapping[str, type]) -> Entry:
-    """Entry of a class by its name in a file.
+    """Return the entry of a class, given its name in a model file.
 
     Raises
     ------
@@ -65,18 +65,18 @@ def find_entry(name: Any, trusted: Mapping[str, type]) -> Entry:
     if isinstance(name, str) and name in trusted:
         return own_entry(trusted[name])
     raise Refused(
-        f"{name!r:.100} is not a class that a model file may hold; load(trusted=[...]) allows for "
-        "networks and front ends of your own"
+        f"{name!r:.100} is not a supported class of a model file. Pass custom networks and front "
+        "ends to load(trusted=[...])"
     )
 
 
 def own_entry(cls: type) -> Entry:
-    """Entry of a network or front end that a user has written.
+    """Return the entry of a custom network or front end.
 
     Raises
     ------
     Refused
-        If it is a subclass of neither.
+        If the class is not derived from SegmentClassifier or TrackExtractor.
     """
     for entry in (NETWORK, EXTRACTOR):
         if issubclass(cls, entry.cls):
@@ -84,6 +84,6 @@ def own_entry(cls: type) -> Entry:
     if issubclass(cls, BaseSearchCV):
         raise Refused(f"a {cls.__name__} cannot be saved; save its best_estimator_")
     raise Refused(
-        f'{type_name(cls)} is not a class that a model file may hold. The page "Security and '
-        'trust model" lists them; use joblib.dump for files that stay on your machines'
+        f'{type_name(cls)} is not a supported class of a model file. See the page "Security and '
+        'trust model" for the list of classes, or use joblib.dump for files that are not shared'
     )

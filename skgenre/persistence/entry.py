@@ -1,4 +1,4 @@
-"""What an entry of the closed list says of a class."""
+"""Entries of the closed list of classes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ from .values import Kind
 
 @dataclass(frozen=True)
 class Entry:
-    """What is kept of one class.
+    """Description of a class that is allowed in model files.
 
     Parameters
     ----------
     cls : type
-    nested : tuple of str
-        Parameters that hold estimators or splitters.
+        Class of the estimator.
+    nested : tuple of str, default=()
+        Names of parameters that contain estimators or splitters.
     fitted : dict of str to Kind
-        Attributes of a fitted estimator that are stored.
+        Fitted attributes that are saved.
     collect : callable, default=None
-        Maps a fitted estimator to the values of `fitted`; without it they are its attributes.
+        Function that returns the values of `fitted` for a fitted estimator. None uses the
+        attributes of the estimator.
     restore : callable, default=None
-        Gives an estimator its fitted attributes from such values; without it they are set.
+        Function that sets the fitted attributes of an estimator from such values. None sets the
+        attributes directly.
     check : callable, default=None
-        Raises Refused for parameters that do not fit each other.
+        Function that raises Refused for inconsistent parameters.
     finish : callable, default=None
-        What a restored estimator still needs, and takes long.
+        Time-consuming function that completes an estimator after the whole file was validated.
     work : callable, default=None
-        What an estimator takes of a prediction, as :meth:`.values.Loading.spend` counts it;
-        without it that is small, or as large as its arrays.
+        Function that returns the computational cost of a prediction, see
+        :meth:`.values.Loading.spend`. None if the cost is small or proportional to the size of
+        the arrays.
     """
 
     cls: type
@@ -44,7 +48,7 @@ class Entry:
 
 
 def type_name(cls: type) -> str:
-    """Public name of a class: where it is imported from, and what it is called."""
+    """Return the public name of a class, including the public module."""
     parts = cls.__module__.split(".")
     if parts[0] == "skgenre":
         return f"skgenre.{cls.__qualname__}"
@@ -55,5 +59,5 @@ def type_name(cls: type) -> str:
 
 
 def attributes(estimator, kinds: Mapping[str, Kind]) -> dict:
-    """Attributes of an estimator that it has, of those listed."""
+    """Return the attributes of an estimator in `kinds`, except for missing ones."""
     return {name: getattr(estimator, name) for name in kinds if hasattr(estimator, name)}

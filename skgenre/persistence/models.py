@@ -1,8 +1,9 @@
-"""Saving and loading whole pipelines without pickle: files from others can be opened.
+"""Saving and loading of models without pickle, such that files from untrusted sources are safe.
 
-A model file is a zip of ``manifest.json`` and plain arrays. The manifest is a tree of estimators,
-each with its class, its parameters and its fitted attributes. Only classes of the closed list in
-``entries.py`` are made, from what their entries allow; nothing of the file is run.
+A model file is a zip archive with ``manifest.json`` and plain arrays. The manifest is a tree of
+estimators with their classes, parameters and fitted attributes. Loading creates only instances of
+the classes listed in ``entries.py``, with the parameters and attributes that their entries allow.
+No code from the file is executed.
 """
 
 from __future__ import annotations
@@ -43,10 +44,10 @@ from .entry import attributes, type_name
 from .sklearn_entries import OPTIONS
 from .values import Loading, Saving, check_range, from_plain, to_plain
 
-#: Parameters of a machine or session, which a file does not keep.
+#: Parameters that depend on the machine or session and are not saved.
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 
-#: Estimators in a file.
+#: Maximum number of estimators in a file.
 _MOST_ESTIMATORS = 1000
 
 _VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
@@ -55,47 +56,57 @@ _VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
 
 
 def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = "") -> None:
-    """Save a model, most often a fitted pipeline, to a file that others can load safely.
+    """Save a model to a file that can be loaded safely.
 
     Parameters
     ----------
     model : estimator
-        Any pipeline of :func:`skgenre.genre_pipeline`, and compositions of the classes that
-        the user guide lists.
+        Model to save, usually a fitted pipeline. Supported are all pipelines of
+        :func:`skgenre.genre_pipeline`, and compositions of the classes listed in the
+        documentation.
     path : str or path-like
-        The file, such as ``model.skgenre``. It is replaced as a whole: if saving fails or is
-        interrupted, an earlier file is unchanged.
+        Path of the file, such as ``model.skgenre``. An existing file is replaced atomically: it
+        is not changed if saving fails or is interrupted.
     description : str, default=""
-        Text for whoever opens it: what it was trained on, and its accuracy.
+        Description of the model, such as the training data and the accuracy.
 
     Raises
     ------
     ModelFileError
-        If the model has a part that a model file cannot hold; the message names it. No file is
-        written then.
+        If a part of the model is not supported. The message contains the name of this part, and
+        no file is written.
     TypeError
-        If `model` is no estimator.
-
-    Notes
-    -----
-    What prediction needs is saved. Not saved are ``memory``, ``n_jobs``, ``verbose`` and
-    ``callbacks``, a ``random_state`` that is a RandomState instance, and the state of the
-    optimiser: further training of a loaded network starts from its weights with a new optimiser.
+        If `model` is not an estimator.
 
     See Also
     --------
-    load : Load it.
-    describe : Read what a file says about itself.
+    load : Load a model from a file.
+    describe : Read the description of a model file.
+
+    Notes
+    -----
+    The file contains all data required for prediction. The parameters ``memory``, ``n_jobs``,
+    ``verbose`` and ``callbacks``, RandomState instances passed as ``random_state``, and the state
+    of the optimizer of networks are not saved. If the training of a loaded network is continued,
+    it starts from the saved weights with a new optimizer.
 
     Examples
     --------
+    >>> import os, tempfile
     >>> import skgenre
-    >>> skgenre.save(pipe, "model.skgenre")  # doctest: +SKIP
-    >>> skgenre.load("model.skgenre").predict(["song.mp3"])  # doctest: +SKIP
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = skgenre.make_baseline("logistic").fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.skgenre")
+    ...     skgenre.save(model, path, description="Logistic regression on iris")
+    ...     loaded = skgenre.load(path)
+    >>> bool((loaded.predict(X) == model.predict(X)).all())
+    True
     """
     path = Path(expand(path))
     if not isinstance(model, BaseEstimator):
-        raise TypeError(f"Expected an estimator, got {model!r}")
+        raise TypeError(f"model must be an estimator; got {model!r}.")
     saving = _Saving(ArrayWriter())
     try:
         check_text(description, several_lines=True)
@@ -105,46 +116,53 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
             "versions": {name: _version(name) for name in _VERSIONS},
             "model": saving.pack(model),
         }
-        # What would be refused later is refused now.
+        # Load the file, so that models which cannot be loaded are rejected now.
         content = to_bytes(manifest, saving.arrays)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _load(archive, len(content), saving.own)
-    except Exception as error:  # whatever the parts of the model raise
+    except Exception as error:  # parts of the model may raise anything
         raise ModelFileError(str(path), f"cannot be written: {one_line(error)}") from error
     replace_file(path, content)
 
 
 def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
-    """Load a model from a file, whoever made it: nothing of the file is run.
+    """Load a model from a file.
+
+    Files from untrusted sources can be loaded, since no code from the file is executed.
 
     Parameters
     ----------
     path : str or path-like
-        A file that :func:`save` wrote.
+        Path of a file that was written by :func:`save`.
     trusted : sequence of type, default=()
-        Classes of your own that the file may hold: subclasses of
-        :class:`skgenre.SegmentClassifier` and :class:`skgenre.TrackExtractor`. Their code runs
-        when the model is loaded and used.
+        Custom classes that the file may contain: subclasses of
+        :class:`skgenre.SegmentClassifier` and :class:`skgenre.TrackExtractor`. Their code is
+        executed when the model is loaded and used.
 
     Returns
     -------
     model : estimator
-        It predicts without TensorFlow.
+        Loaded model. Prediction does not require TensorFlow.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     ModelFileError
-        If the file is not a model, is damaged, was written by a later version, or holds what no
-        model needs; the message says which.
+        If the file is not a model file, is damaged, was written by a later version, or contains
+        anything that is not allowed. The message contains the reason.
     TypeError
-        If `trusted` holds other things than such classes.
+        If `trusted` is not a sequence of such classes.
 
     Warns
     -----
     UserWarning
-        If it was written with another version of scikit-learn.
+        If the file was written with another version of scikit-learn.
+
+    See Also
+    --------
+    save : Save a model to a file.
+    describe : Read the description of a model file.
     """
     path = expand(path)
     own = _names(trusted)
@@ -155,32 +173,51 @@ def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
 
 
 def describe(path: str | os.PathLike) -> dict:
-    """Read what a model file says about itself, without making a model of it.
+    """Read the description of a model file without loading the model.
 
     Parameters
     ----------
     path : str or path-like
-        A file that :func:`save` wrote.
+        Path of a file that was written by :func:`save`.
 
     Returns
     -------
     manifest : dict
-        With ``format``, ``description``, ``versions``, ``model`` (class, parameters and fitted
-        attributes of every estimator, layers of networks) and ``arrays`` (types, shapes and
-        checksums).
+        Dictionary with the keys ``format``, ``description``, ``versions``, ``model`` (classes,
+        parameters and fitted attributes of all estimators, and layers of networks) and ``arrays``
+        (types, shapes and checksums).
 
     Raises
     ------
+    FileNotFoundError
+        If the file does not exist.
     ModelFileError
-        As :func:`load`, as far as the manifest is concerned.
+        If the file is not a model file, or its manifest is invalid.
+
+    See Also
+    --------
+    load : Load a model from a file.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import skgenre
+    >>> from sklearn.datasets import load_iris
+    >>> model = skgenre.make_baseline("lda").fit(*load_iris(return_X_y=True))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model.skgenre")
+    ...     skgenre.save(model, path, description="Linear discriminant analysis of iris")
+    ...     skgenre.describe(path)["description"]
+    'Linear discriminant analysis of iris'
     """
     with open_archive(expand(path)) as (archive, size):
         return read_manifest(archive, size)
 
 
 def _names(trusted: Sequence[type]) -> dict[str, type]:
+    """Return the trusted classes by name."""
     if isinstance(trusted, str) or not all(isinstance(cls, type) for cls in trusted):
-        raise TypeError(f"trusted={trusted!r} must be a sequence of classes, [MyNetwork], say")
+        raise TypeError(f"trusted must be a sequence of classes; got {trusted!r}.")
     try:
         return {type_name(own_entry(cls).cls): cls for cls in trusted}
     except Refused as error:
@@ -192,7 +229,7 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
     loading = _Loading(ArrayReader(archive, manifest["arrays"]), own)
     model = loading.unpack(manifest["model"])
     if not isinstance(model, BaseEstimator):
-        raise Refused("its model is no estimator")
+        raise Refused("does not contain an estimator")
     loading.arrays.check_all_taken()
     for finish in loading.later:
         finish()
@@ -204,7 +241,10 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
 
 @contextlib.contextmanager
 def _at(name: str) -> Iterator[None]:
-    """Name the part of the model that is refused, by us or by what raises in it."""
+    """Add the name of a part of the model to errors that are raised in a ``with`` block.
+
+    Other errors than `Refused` are converted to it.
+    """
     try:
         yield
     except Exception as error:
@@ -216,7 +256,7 @@ def _at(name: str) -> Iterator[None]:
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
-    """Parameters of an estimator, or of a splitter, which has no get_params."""
+    """Return the parameters of an estimator, or of a splitter, which has no `get_params`."""
     names = inspect.signature(type(estimator).__init__).parameters
     return {
         name: getattr(estimator, name)
@@ -228,7 +268,7 @@ def _parameters(estimator: Any) -> dict[str, Any]:
 
 
 class _Saving(Saving):
-    """Packs estimators; `own` are classes that are not in the list."""
+    """Convert estimators to JSON. The attribute `own` collects custom classes."""
 
     def __init__(self, arrays: ArrayWriter):
         super().__init__(arrays)
@@ -243,7 +283,7 @@ class _Saving(Saving):
         node: dict[str, Any] = {"class": type_name(cls), "parameters": {}}
         with _at(cls.__name__):
             for name, value in _parameters(estimator).items():
-                # What scikit-learn has deprecated may not be there in another version.
+                # Deprecated parameters may be missing in other versions of scikit-learn.
                 if isinstance(value, np.random.RandomState) or str(value) in ("deprecated", "warn"):
                     continue
                 with _at(name):
@@ -279,7 +319,7 @@ class _Saving(Saving):
         fitted = {}
         for name, kind in entry.fitted.items():
             if name not in found:
-                continue  # or it is refused for that when it is loaded
+                continue  # if it is required, loading raises an error
             with _at(name):
                 value = found[name]
                 fitted[name] = None if value is None else kind.pack(value, self)
@@ -287,7 +327,7 @@ class _Saving(Saving):
 
 
 def _check_own(entry, estimator: Any) -> None:
-    """Refuse fitted attributes of a user's class that a file would leave out."""
+    """Raise Refused if a custom class has fitted attributes that would not be saved."""
     kept = {*entry.fitted, "callbacks_"}
     made = {"architecture_", "weights_", "n_iter_"} if entry.fitted else set()
     lost = [
@@ -296,11 +336,11 @@ def _check_own(entry, estimator: Any) -> None:
         if name.endswith("_") and not name.startswith("_") and name not in kept | made
     ]
     if lost:
-        raise Refused(f"has fitted attributes that a model file does not keep: {lost}")
+        raise Refused(f"has fitted attributes that cannot be saved: {lost}")
 
 
 class _Loading(Loading):
-    """Unpacks estimators; `own` are classes that are trusted beside those of the list."""
+    """Create estimators from JSON. `own` contains trusted custom classes."""
 
     def __init__(self, arrays: ArrayReader, own: dict[str, type]):
         super().__init__(arrays)
@@ -311,11 +351,11 @@ class _Loading(Loading):
         self._left -= 1
         keys = {"class", "parameters", "fitted", "requests", "output"}
         if self._left < 0 or not isinstance(node, dict) or not node.keys() <= keys:
-            raise Refused(f"{str(node)[:100]} is no estimator, or one too many")
+            raise Refused(f"{str(node)[:100]} is not an estimator, or there are too many of them")
         entry = find_entry(node.get("class"), self._own)
         with _at(entry.cls.__name__):
             if self.inside and issubclass(entry.cls, TrackExtractor):
-                raise Refused("is behind another step, which could name files to it")
+                raise Refused("must be the first step, since other steps could pass paths to it")
             estimator = self._make(entry, node.get("parameters"))
             if "fitted" in node:
                 self._restore(entry, estimator, node["fitted"])
@@ -330,7 +370,7 @@ class _Loading(Loading):
             unknown = (
                 sorted(set(parameters) - known) if isinstance(parameters, dict) else parameters
             )
-            raise Refused(f"has unknown parameters, perhaps of another version: {unknown!r:.100}")
+            raise Refused(f"has unknown parameters (other version?): {unknown!r:.100}")
         options = OPTIONS.get(entry.cls, {})
         made = {}
         for name, value in parameters.items():
@@ -341,7 +381,7 @@ class _Loading(Loading):
                 made[name] = from_plain(value)
                 check_range(made[name], BOUNDS.get(name))
                 if name in options and made[name] not in options[name]:
-                    raise Refused(f"{made[name]!r:.50} is none of {list(options[name])}")
+                    raise Refused(f"must be one of {list(options[name])}; got {made[name]!r:.50}")
         estimator = entry.cls(**made)
         if hasattr(type(estimator), "_parameter_constraints"):
             estimator._validate_params()
@@ -356,7 +396,7 @@ class _Loading(Loading):
             items = []
             for i, item in enumerate(value):
                 with self.behind(consecutive and i > 0):
-                    # Pairs of a name and an estimator are tuples.
+                    # scikit-learn expects (name, estimator) tuples.
                     pair = isinstance(item, list)
                     items.append(tuple(map(self._unpack_nested, item)) if pair else item)
             return items
@@ -394,7 +434,7 @@ def _finish(entry, estimator) -> None:
 
 
 def _extras(estimator: Any) -> dict[str, Any]:
-    """Pack what `set_fit_request` and its like, and `set_output`, have set."""
+    """Return the settings of `set_fit_request` and similar methods, and of `set_output`."""
     extras: dict[str, Any] = {}
     if "_metadata_request" in vars(estimator):
         requests = estimator._metadata_request
@@ -408,16 +448,16 @@ def _extras(estimator: Any) -> dict[str, Any]:
 def _restore_extras(estimator: Any, node: dict) -> None:
     if "output" in node:
         if node["output"] not in ("default", "pandas", "polars"):
-            raise Refused(f"has the output {node['output']!r:.50}")
+            raise Refused(f"has an invalid output setting {node['output']!r:.50}")
         estimator.set_output(transform=node["output"])
     if "requests" in node:
         requests = estimator._get_metadata_request()
         for method, each in node["requests"].items():
             if method not in SIMPLE_METHODS or not isinstance(each, dict):
-                raise Refused(f"requests metadata for {method!r:.50}")
+                raise Refused(f"requests metadata for an unknown method {method!r:.50}")
             for name, alias in each.items():
                 if alias is not None and not isinstance(alias, bool | str):
-                    raise Refused(f"requests {name!r:.50} as {alias!r:.50}")
+                    raise Refused(f"requests {name!r:.50} with an invalid alias {alias!r:.50}")
                 getattr(requests, method).add_request(param=name, alias=alias)
         estimator._metadata_request = requests
 
@@ -430,13 +470,13 @@ def _warn_of_versions(path: str, made: dict[str, str]) -> None:
     found = made.get("scikit-learn", "an unknown version")
     if found.split(".")[:2] != here.split(".")[:2]:
         warn(
-            f"{path} was written with scikit-learn {found:.50}, and this is {here}: predictions "
-            "may differ. Train and save it again with this version."
+            f"{path} was written with scikit-learn {found:.50}, but version {here} is installed. "
+            "Predictions may differ. Train and save the model again with this version."
         )
 
 
 def _version(name: str) -> str:
     try:
         return version(name)
-    except PackageNotFoundError:  # Keras, where models only predict
+    except PackageNotFoundError:  # Keras is not required for prediction
         return "not installed"

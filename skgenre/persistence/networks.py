@@ -1,4 +1,4 @@
-"""Networks in model files: layers in words, weights that fit them, and the losses of training."""
+"""Networks in model files: layers, weights and training histories."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from ..networks.layers import LAYERS, LSTM, Architecture, Layer, MaxPooling2D
 from .archive import Refused
 from .values import Kind, Loading, Saving, fit_size, from_plain, to_plain
 
-#: Bounds of what a segment takes: values of a layer's output, values that a layer holds while it
-#: computes that, and multiplications in all.
+#: Limits per segment: output values of a layer, values in memory while a layer is computed, and
+#: multiplications of all layers.
 _MOST_VALUES, _MOST_HELD, _MOST_MULTIPLICATIONS = 1 << 22, 1 << 24, 1 << 32
 
-#: The same for each value of a segment, and multiplications that are few for any segment.
+#: Limits per input value: values in memory and multiplications. The last number is the number of
+#: multiplications that is allowed for segments of any size.
 _HELD_A_VALUE, _MULTIPLICATIONS_A_VALUE, _FEW_MULTIPLICATIONS = 1 << 8, 1 << 16, 1 << 24
 
-#: Frames by which a network that takes any number of them is tried with more.
+#: Number of additional frames with which networks for any number of frames are checked.
 _MORE_FRAMES = 1 << 12
 
-#: Multiplications in the time of a step of a loop, over frames or places of a window.
+#: Number of multiplications that take as long as an iteration of a loop over frames or windows.
 _A_STEP = 1 << 16
 
-#: Segments of a track, which may be more: what a network takes of a prediction.
+#: Assumed number of segments of a track for the cost of a prediction.
 _SEGMENTS = 4
 
 _MOST_LAYERS = 200
@@ -55,24 +56,24 @@ class Network(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, dict) or value.keys() != {"input_shape", "layers", "weights"}:
-            raise Refused("is no network")
+            raise Refused("is not a network")
         layers, names = value["layers"], value["weights"]
         if not isinstance(layers, list) or not 1 <= len(layers) <= _MOST_LAYERS:
-            raise Refused(f"has no list of 1 to {_MOST_LAYERS} layers")
+            raise Refused(f"must have a list of 1 to {_MOST_LAYERS} layers")
         shape = _integers(value["input_shape"])
         if len(shape) != 2 or math.prod(shape) > _MOST_VALUES:
-            raise Refused(f"has the input shape {shape}")
+            raise Refused(f"has an invalid input shape {shape}")
         try:
             architecture = Architecture(shape, tuple(map(_make_layer, layers)))
         except (TypeError, ValueError, LookupError, ZeroDivisionError) as error:
-            raise Refused(f"has layers that do not fit each other: {error}") from error
+            raise Refused(f"has invalid layers: {error}") from error
         loading.spend(_SEGMENTS * _check_cost(architecture))
         fit_size("n", shape[-1], sizes)
         fit_size(1, len(architecture.shapes[-1]), sizes)
         fit_size("k", architecture.shapes[-1][0], sizes)
         shapes = [weight.shape for layer in architecture.weights for weight in layer]
         if not isinstance(names, list) or len(names) != len(shapes):
-            raise Refused(f"its layers take {len(shapes)} weights")
+            raise Refused(f"must have {len(shapes)} weight arrays")
         weights = [loading.arrays.take(name, ("f4",)) for name in names]
         for weight, expected in zip(weights, shapes, strict=True):
             if weight.shape != expected:
@@ -84,18 +85,18 @@ class Network(Kind):
 
 def _make_layer(described: Any) -> Layer:
     if not isinstance(described, dict) or "layer" not in described:
-        raise Refused(f"{described!r:.100} is no layer")
+        raise Refused(f"{described!r:.100} is not a layer")
     name = described["layer"]
     if not isinstance(name, str) or name not in LAYERS:
-        raise Refused(f"has the unknown layer {name!r:.100}; the known ones are {sorted(LAYERS)}")
+        raise Refused(f"has an unknown layer {name!r:.100}; expected one of {sorted(LAYERS)}")
     expected = {field.name: field for field in dataclasses.fields(LAYERS[name])}
     sizes = {key: size for key, size in described.items() if key != "layer"}
     if sizes.keys() != expected.keys():
-        raise Refused(f"a {name} layer is described by {sorted(expected)}, not {sorted(sizes)}")
+        raise Refused(f"has a {name} layer with keys {sorted(sizes)}, expected {sorted(expected)}")
     for key, size in sizes.items():
         kind = expected[key].type
         if isinstance(size, list):
-            # In the shape that a Reshape makes, one -1 stands for what is left.
+            # The target shape of Reshape may contain one -1.
             free = name == "Reshape" and size.count(-1) == 1
             sizes[key] = _integers(size, also=-1 if free else 1)
             known = kind in ("Shape", "tuple[int, int]")
@@ -106,26 +107,35 @@ def _make_layer(described: Any) -> Layer:
         else:
             known = type(size).__name__ == kind
         if not known:
-            raise Refused(f"a {name} layer has {key}={size!r:.50}")
+            raise Refused(f"has a {name} layer with invalid {key}={size!r:.50}")
     return LAYERS[name](**sizes)
 
 
 def _integers(values: Any, also: int = 1) -> tuple[int, ...]:
     if not isinstance(values, list) or not 1 <= len(values) <= 4:
-        raise Refused(f"{values!r:.100} is no shape")
+        raise Refused(f"{values!r:.100} is not a shape")
     if not all(type(n) is int and (0 < n <= 1 << 20 or n == also) for n in values):
-        raise Refused(f"{values!r:.100} must be integers above 0")
+        raise Refused(f"{values!r:.100} must be positive integers")
     return tuple(values)
 
 
 def _check_cost(architecture: Architecture) -> float:
-    """Bound what a segment takes: weights that are used at every place are small in a file.
+    """Check the computational cost of a segment.
 
-    Returns the multiplications, those for a long segment if the network takes any number of frames.
+    The size of the file does not limit the cost, since weights of convolutions are used many times.
+
+    Returns
+    -------
+    multiplications : float
+        Number of multiplications per segment, or per long segment if the network accepts any number
+        of frames.
     """
     multiplications = _multiplications(architecture)
     if multiplications > _MOST_MULTIPLICATIONS:
-        raise Refused(f"its layers take {multiplications:.1e} multiplications a segment")
+        raise Refused(
+            f"requires {multiplications:.1e} multiplications per segment, more than the maximum "
+            f"{_MOST_MULTIPLICATIONS:.1e}"
+        )
     if architecture.takes_any_frames:
         longer = architecture.with_frames(architecture.input_shape[0] + _MORE_FRAMES)
         multiplications = _multiplications(longer)
@@ -133,7 +143,7 @@ def _check_cost(architecture: Architecture) -> float:
 
 
 def _multiplications(architecture: Architecture) -> float:
-    """Count multiplications, or what takes as long, and check them against the segment's size."""
+    """Estimate the number of multiplications and check it against the size of the segment."""
     n_values = math.prod(architecture.input_shape)
     most_held = max(_MOST_HELD, _HELD_A_VALUE * n_values)
     most = max(_FEW_MULTIPLICATIONS, _MULTIPLICATIONS_A_VALUE * n_values)
@@ -147,9 +157,9 @@ def _multiplications(architecture: Architecture) -> float:
     ):
         name = type(layer).__name__
         if min(shape) < 1 or math.prod(shape) > max(_MOST_VALUES, _HELD_A_VALUE * n_values):
-            raise Refused(f"a {name} layer makes {shape} of a segment")
+            raise Refused(f"has a {name} layer with an invalid or too large output shape {shape}")
         if (held := layer.n_held(before)) > most_held:
-            raise Refused(f"a {name} layer holds {held:.1e} values for a segment")
+            raise Refused(f"has a {name} layer that requires {held:.1e} values in memory")
         recurrent = isinstance(layer, LSTM)
         places = before[0] if recurrent else math.prod(shape[:-1])
         steps = before[0] if recurrent else sum(getattr(layer, "pool_size", ()))
@@ -159,15 +169,15 @@ def _multiplications(architecture: Architecture) -> float:
             multiplications += held * sum(layer.pool_size)
     if multiplications > most:
         raise Refused(
-            f"its layers take {multiplications:.1e} multiplications for a segment of shape "
-            f"{architecture.input_shape}, more than {most:.1e}"
+            f"requires {multiplications:.1e} multiplications for a segment of shape "
+            f"{architecture.input_shape}, more than the maximum {most:.1e}"
         )
     return multiplications
 
 
 @dataclass(frozen=True)
 class History(Kind):
-    """Losses and accuracies of the epochs."""
+    """A training history."""
 
     def pack(self, value: Any, saving: Saving) -> Any:
         return {
@@ -176,12 +186,12 @@ class History(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, dict) or not isinstance(value.get("loss"), list):
-            raise Refused("has no loss")
+            raise Refused("must contain the loss")
         history = {}
         for name, values in value.items():
             numbers = from_plain(values)
             if not isinstance(numbers, list) or not all(type(n) is float for n in numbers):
-                raise Refused(f"{name!r:.50} is no list of numbers")
+                raise Refused(f"{name!r:.50} is not a list of numbers")
             fit_size("epochs", len(numbers), sizes)
             history[name] = numbers
         return history

@@ -1,6 +1,6 @@
-"""The private names of scikit-learn of which fitted models consist, for those that are made anew.
+"""Private classes of scikit-learn that are required to restore fitted estimators.
 
-The tests make and use each of them on the lowest and the highest version that is supported.
+The tests cover them with the lowest and the highest supported version of scikit-learn.
 """
 
 from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
@@ -14,7 +14,7 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
-#: Calibrators and their fitted attributes.
+#: Calibrators and the names of their fitted attributes.
 CALIBRATORS: dict[type, tuple[str, ...]] = {SigmoidCalibration: ("a_", "b_")}
 try:
     from sklearn.calibration import _TemperatureScaling as TemperatureScaling

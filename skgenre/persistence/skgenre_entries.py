@@ -1,4 +1,4 @@
-"""The entries of skgenre's classes."""
+"""Entries of the classes of skgenre."""
 
 from __future__ import annotations
 
@@ -32,50 +32,53 @@ from .networks import History, Network
 from .sklearn_entries import MOMENTS, XY, X
 from .values import FEATURES, Array, Kind, Labels, Names, Number, Part
 
-#: Values that an extractor may compute in a second of audio, of a segment, and of a track of fixed
-#: shape; and frames in a second.
+#: Limits of front ends: values per second of audio, per segment and per track, and frames per
+#: second.
 _MOST_A_SECOND, _MOST_A_SEGMENT, _MOST_A_TRACK, _MOST_FRAMES = 1 << 20, 1 << 19, 1 << 22, 1000
 
-#: Values of the matrix of mel bands.
+#: Maximum size of the mel filter bank matrix.
 _MOST_OF_BANDS = 1 << 22
 
-#: Work of an extractor, and of each column of a summary; see :meth:`.values.Loading.spend`.
+#: Cost of a front end and of a column of a summary, see :meth:`.values.Loading.spend`.
 _EXTRACTION, _COLUMN = 1 << 28, 1 << 13
 
-#: Columns of a summary.
+#: Maximum number of columns of a summary.
 _MOST_COLUMNS = 1 << 16
 
 
 def _check_cost(extractor: TrackExtractor) -> None:
-    """Bound what a track takes, by what parameters that are in bounds come to together."""
+    """Check the computational cost of a track, which depends on several parameters."""
     if isinstance(extractor, MelExtractor):
         frames = extractor.sample_rate / extractor.hop_length
         if frames > _MOST_FRAMES:
-            raise Refused(f"hop_length={extractor.hop_length} makes {frames:.0f} frames a second")
+            raise Refused(
+                f"has hop_length={extractor.hop_length}, which results in {frames:.0f} frames per "
+                f"second, more than {_MOST_FRAMES}"
+            )
         if frames * max(extractor.n_fft, extractor.n_mels) > _MOST_A_SECOND:
             raise Refused(
-                f"n_fft={extractor.n_fft}, n_mels={extractor.n_mels} and hop_length="
-                f"{extractor.hop_length} take more than {_MOST_A_SECOND} values a second"
+                f"has n_fft={extractor.n_fft}, n_mels={extractor.n_mels} and hop_length="
+                f"{extractor.hop_length}, which require more than {_MOST_A_SECOND} values a second"
             )
         if extractor.n_fft * extractor.n_mels > _MOST_OF_BANDS:
             raise Refused(
-                f"n_fft={extractor.n_fft} and n_mels={extractor.n_mels} make a matrix of more than "
-                f"{_MOST_OF_BANDS} values"
+                f"has n_fft={extractor.n_fft} and n_mels={extractor.n_mels}, which require a "
+                f"matrix of more than {_MOST_OF_BANDS} values"
             )
     groups = getattr(extractor, "groups", "")
     if not isinstance(groups, str) and len(set(groups)) < len(groups):
-        raise Refused("groups has a name more than once")
+        raise Refused("has duplicate names in groups")
     sizes = [1 if size is None else size for size in extractor.track_shape]
     for name, shape, most in (
         ("segment", sizes[1:], _MOST_A_SEGMENT),
         ("track", sizes, _MOST_A_TRACK),
     ):
         if np.prod(shape, dtype=float) > most:
-            raise Refused(f"a {name} takes {shape} values, more than {most} in all")
+            raise Refused(f"requires {shape} values per {name}, more than {most} in total")
 
 
 def _count_columns(summary: SegmentSummary) -> float:
-    """Check how many columns a summary makes of a track, and count them as work."""
+    """Check the number of columns of a summary and return its computational cost."""
     if not hasattr(summary, "n_features_in_"):
         return 0
     n: int = summary.n_features_in_
@@ -83,7 +86,7 @@ def _count_columns(summary: SegmentSummary) -> float:
     given: Any = summary.statistics
     columns = sum(sizes.get(name, n) for name in ([given] if isinstance(given, str) else given))
     if columns > _MOST_COLUMNS:
-        raise Refused(f"makes {columns} columns, more than {_MOST_COLUMNS}")
+        raise Refused(f"has {columns} output columns, more than {_MOST_COLUMNS}")
     return columns * _COLUMN
 
 
@@ -109,7 +112,7 @@ _NETWORK: dict[str, Kind] = {
     "network": Network(),
 }
 
-#: The bases of users' own classes; see ``trusted`` of :func:`skgenre.load`.
+#: Entries of the base classes of custom classes, see ``trusted`` in :func:`skgenre.load`.
 EXTRACTOR = Entry(TrackExtractor, check=_check_cost, work=lambda extractor: _EXTRACTION)
 NETWORK = Entry(
     SegmentClassifier, fitted=_NETWORK, collect=_collect_network, restore=_restore_network

@@ -1,4 +1,4 @@
-"""The entries of scikit-learn's classes."""
+"""Entries of the classes of scikit-learn."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ from .entry import Entry, attributes
 from .privates import CALIBRATORS, CalibratedClassifier
 from .values import FEATURES, Array, Kind, Labels, Names, Number, Part, Parts, Words
 
-#: Words of parameters that scikit-learn also takes other things for, such as functions.
+#: Allowed values of parameters for which scikit-learn also accepts other types, such as functions.
 OPTIONS: dict[type, dict[str, tuple]] = {
     SVC: {"kernel": ("linear", "poly", "rbf", "sigmoid")},
     KNeighborsClassifier: {
@@ -60,7 +60,7 @@ OPTIONS: dict[type, dict[str, tuple]] = {
         "interaction_cst": (None,),
         "monotonic_cst": (None,),
         "scoring": (None, "loss", "accuracy", "balanced_accuracy", "f1_macro"),
-        "warm_start": (False,),  # the state of its generator is not kept
+        "warm_start": (False,),  # the state of the random number generator is not saved
     },
     RandomForestClassifier: {"oob_score": (False, True), "monotonic_cst": (None,)},
     FunctionTransformer: {"func": (None,), "inverse_func": (None,)},
@@ -77,7 +77,7 @@ _MAYBE_COLUMN = Array(("n",), optional=True)
 
 
 class _Seen(Number):
-    """A number of samples, one for all columns or one for each."""
+    """A number of samples, either for all columns or for each column."""
 
     def pack(self, value, saving):
         return Array(("n",), "i8").pack(value, saving) if np.ndim(value) else int(value)
@@ -99,7 +99,7 @@ MOMENTS = {
 _LINEAR = {
     **XY,
     "coef_": Array(("rows", "n")),
-    "intercept_": Array(("rows",), finite=False),  # the logarithm of a prior of 0
+    "intercept_": Array(("rows",), finite=False),  # -inf for classes with a prior of 0
 }
 
 
@@ -111,25 +111,25 @@ def _restore_imputer(imputer, state: dict) -> None:
 def _restore_svc(svc, state: dict) -> None:
     counts, n = state["_n_support"], state["n_features_in_"]
     if counts.sum(dtype=np.int64) != len(state["support_"]):
-        raise Refused("_n_support does not add up to the number of support vectors")
+        raise Refused("has an _n_support that does not sum up to the number of support vectors")
     if not len(state["support_"]):
         raise Refused("has no support vectors")
     if len(state["_probA"]) not in (0, len(state["_intercept_"])):
-        raise Refused("_probA has not one value for each pair of classes")
+        raise Refused("must have one value of _probA for each pair of classes")
     vars(svc).update(state, _sparse=False, shape_fit_=(state["n_samples"], n), fit_status_=0)
     del svc.n_samples
-    # libsvm orders two classes the other way.
+    # libsvm uses the opposite order for two classes.
     sign = -1 if len(svc.classes_) == 2 else 1
     svc.intercept_, svc.dual_coef_ = sign * svc._intercept_, sign * svc._dual_coef_
     svc._effective_probability = svc._probA.size > 0
 
 
 def _restore_neighbors(knn, state: dict) -> None:
-    """Fit again: nearest neighbours are their training data, and so no index has to be trusted."""
+    """Restore the training data. The search index is not saved, but built by fitting again."""
     if len(state["_y"]) > _MOST_NEIGHBORS:
         raise Refused(f"has {len(state['_y'])} training rows, more than {_MOST_NEIGHBORS}")
     if len(np.unique(state["_y"])) < len(state["classes_"]):
-        raise Refused("classes_ has a class without samples")
+        raise Refused("has a class without samples in classes_")
     vars(knn).update(state)
 
 
@@ -163,7 +163,7 @@ def _restore_calibrated(model, state: dict) -> None:
     estimators, calibrators = state.pop("estimators"), state.pop("calibrators")
     each = len(calibrators) // len(estimators)
     if each * len(estimators) != len(calibrators) or not each:
-        raise Refused("the calibrators cannot be shared evenly by the estimators")
+        raise Refused("must have the same number of calibrators for each estimator")
     vars(model).update(state)
     model.calibrated_classifiers_ = [
         CalibratedClassifier(
@@ -184,10 +184,10 @@ def _restore_ensemble(model, state: dict) -> None:
     if isinstance(model, VotingClassifier) and not all(
         np.array_equal(each.classes_, encoded) for each in model.estimators_
     ):
-        # Votes are counted in an array as long as the largest label.
-        raise Refused("estimators_ has a member whose classes are not 0, 1 and so on")
+        # The size of the array in which votes are counted depends on the largest label.
+        raise Refused("has a member in estimators_ with other classes than 0, 1, ...")
     if len(kept) != len(model.estimators_):
-        raise Refused(f"estimators_ has {len(model.estimators_)} for {len(kept)} in estimators")
+        raise Refused(f"has {len(model.estimators_)} members in estimators_, expected {len(kept)}")
     model.named_estimators_ = Bunch(
         **{name: each if isinstance(each, str) else next(fitted) for name, each in model.estimators}
     )
@@ -196,25 +196,28 @@ def _restore_ensemble(model, state: dict) -> None:
 
 
 def _check_names(name: str) -> Callable:
-    """Check a parameter that is a list of pairs of a name and an estimator."""
+    """Return a function that checks a parameter with a list of (name, estimator) tuples."""
 
     def check(model) -> None:
         pairs = getattr(model, name)
         if not isinstance(pairs, list | tuple) or not pairs:
-            raise Refused(f"{name} is no list of names and estimators")
+            raise Refused(f"must have a list of names and estimators as {name}")
         for pair in pairs:
             named = isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str)
             known = named and (hasattr(pair[1], "fit") or pair[1] in _WITHOUT)
             if not known:
-                raise Refused(f"{name} is no list of names and estimators")
+                raise Refused(f"must have a list of names and estimators as {name}")
         if _widening(model) > _MOST_WIDENING:
-            raise Refused(f"makes more than {_MOST_WIDENING} columns of each")
+            raise Refused(f"creates more than {_MOST_WIDENING} columns from each column")
 
     return check
 
 
 def _widening(estimator) -> int:
-    """Count the columns that unions make of each column, which multiply from step to step."""
+    """Return the number of columns that unions create from each column.
+
+    The numbers of the steps of a pipeline are multiplied.
+    """
     if isinstance(estimator, FeatureUnion):
         return sum(_widening(each) for _, each in estimator.transformer_list)
     if isinstance(estimator, Pipeline):
@@ -222,17 +225,17 @@ def _widening(estimator) -> int:
     return 1
 
 
-#: Columns that unions may make of each column.
+#: Maximum number of columns that unions create from each column.
 _MOST_WIDENING = 32
 
-#: Work of copying a table as wide as one may get; see :meth:`.values.Loading.spend`.
+#: Cost of copying a table of maximum width, see :meth:`.values.Loading.spend`.
 _COPY = 1 << 26
 
-#: Training rows of nearest neighbours, which are fitted again.
+#: Maximum number of training samples of nearest neighbors, which are fitted again.
 _MOST_NEIGHBORS = 200_000
 
-#: Work of a tree, or of a pair of classes, which is small but for the call; and of a column that
-#: is transformed in a call of its own.
+#: Cost of a function call for each tree or pair of classes, and for each column that is transformed
+#: separately.
 _CALL, _OWN_COLUMN = 1 << 20, 1 << 17
 
 
@@ -266,7 +269,7 @@ SKLEARN = [
         work=lambda union: _COPY,
     ),
     Entry(FrozenEstimator, ("estimator",)),
-    # What "passthrough" is in a union.
+    # Created by scikit-learn for "passthrough" in a union.
     Entry(FunctionTransformer, fitted=X, work=lambda transformer: _COPY),
     Entry(StandardScaler, fitted=MOMENTS),
     Entry(

@@ -1,8 +1,10 @@
-"""Forests and boosted trees in model files: nodes as plain arrays, in the order of the trees.
+"""Random forests and gradient boosting in model files.
 
-scikit-learn's compiled code follows the numbers of children and features without looking, out of
-its arrays or for ever. It writes children behind their parent: files in which one is not are
-refused, so that there is a way down to a leaf from every node.
+The nodes of all trees are concatenated to plain arrays.
+
+The compiled code of scikit-learn does not check the indices of children and features. Invalid
+indices may cause reads outside of arrays or infinite loops. In valid trees, children always follow
+their parents; other files are rejected, so that each path ends at a leaf.
 """
 
 from __future__ import annotations
@@ -26,15 +28,15 @@ from .values import Array, Kind, Number
 
 _NODES = ("nodes",)
 
-#: Trees of a gradient boosting, of all its iterations and classes.
+#: Maximum number of trees of gradient boosting, for all iterations and classes.
 _MOST_TREES = 20_000
 
-#: Fields of the nodes of a forest, under scikit-learn's names.
+#: Fields of the nodes of a random forest, by their names in scikit-learn.
 _FOREST_NODES: dict[str, Kind] = {
     "left_child": Array(_NODES, "i4"),
     "right_child": Array(_NODES, "i4"),
     "feature": Array(_NODES, "i4"),
-    "threshold": Array(_NODES, "f8", finite=False),  # infinite where missing values go alone
+    "threshold": Array(_NODES, "f8", finite=False),  # infinite if only missing values split
     "missing_go_to_left": Array(_NODES, "u1", high=1),
     "impurity": Array(_NODES, "f8"),
     "n_node_samples": Array(_NODES, "i8", low=0),
@@ -49,9 +51,9 @@ FOREST: dict[str, Kind] = {
 
 
 def collect_forest(forest) -> dict[str, Any]:
-    """Nodes of all trees of a fitted forest."""
+    """Return the nodes of all trees of a fitted random forest."""
     if forest.n_outputs_ != 1:
-        raise Refused("is fitted to several outputs")
+        raise Refused("has several outputs")
     trees = [tree.tree_.__getstate__() for tree in forest.estimators_]
     nodes = np.concatenate([tree["nodes"] for tree in trees])
     return {
@@ -62,14 +64,14 @@ def collect_forest(forest) -> dict[str, Any]:
 
 
 def restore_forest(forest, state: dict[str, Any]) -> None:
-    """Make the trees of a forest."""
+    """Create the trees of a random forest."""
     k = len(state["classes_"])
     nodes = np.zeros(len(state["feature"]), NODE_DTYPE)
     for name in _FOREST_NODES:
         nodes[name] = state.pop(name)
     values, n_nodes = state.pop("values"), state.pop("n_nodes")
     if len(n_nodes) != forest.n_estimators:
-        raise Refused(f"n_nodes has {len(n_nodes)} trees for n_estimators={forest.n_estimators}")
+        raise Refused(f"has {len(n_nodes)} trees, expected n_estimators={forest.n_estimators}")
     trees = []
     for part in _parts(n_nodes, len(nodes)):
         node = nodes[part]
@@ -94,12 +96,12 @@ def restore_forest(forest, state: dict[str, Any]) -> None:
     forest.n_outputs_, forest.n_classes_ = 1, k
 
 
-#: Fields of the nodes of boosted trees, under scikit-learn's names.
+#: Fields of the nodes of gradient boosting, by their names in scikit-learn.
 _BOOSTING_NODES: dict[str, Kind] = {
     "left": Array(_NODES, "i8", low=0),
     "right": Array(_NODES, "i8", low=0),
     "feature_idx": Array(_NODES, "i8", low=0),
-    "num_threshold": Array(_NODES, "f8", finite=False),  # infinite where missing values go alone
+    "num_threshold": Array(_NODES, "f8", finite=False),  # infinite if only missing values split
     "missing_go_to_left": Array(_NODES, "u1", high=1),
     "is_leaf": Array(_NODES, "u1", high=1),
     "value": Array(_NODES, "f8"),
@@ -115,9 +117,9 @@ BOOSTING: dict[str, Kind] = {
 
 
 def collect_boosting(model) -> dict[str, Any]:
-    """Nodes of all trees of a fitted gradient boosting."""
+    """Return the nodes of all trees of a fitted gradient boosting model."""
     if model.is_categorical_ is not None:
-        raise Refused("is fitted to categories")
+        raise Refused("has categorical features")
     trees = [[predictor.nodes for predictor in each] for each in model._predictors]
     nodes = np.concatenate([tree for each in trees for tree in each])
     return {
@@ -129,13 +131,13 @@ def collect_boosting(model) -> dict[str, Any]:
 
 
 def restore_boosting(model, state: dict[str, Any]) -> None:
-    """Make the trees of a gradient boosting."""
+    """Create the trees of a gradient boosting model."""
     n_features, k = state["n_features_in_"], len(state["classes_"])
     nodes = np.zeros(len(state["feature_idx"]), PREDICTOR_RECORD_DTYPE)
     fields = {name: state.pop(name) for name in _BOOSTING_NODES}
     n_nodes = state.pop("n_nodes")
     if n_nodes.size > _MOST_TREES or len(n_nodes) > model.max_iter:
-        raise Refused(f"n_nodes has {n_nodes.shape} trees for max_iter={model.max_iter}")
+        raise Refused(f"has {n_nodes.shape} trees, expected at most max_iter={model.max_iter}")
     for part in (parts := _parts(n_nodes.ravel(), len(nodes))):
         _check_nodes(
             fields["left"][part],
@@ -159,25 +161,25 @@ def restore_boosting(model, state: dict[str, Any]) -> None:
 
 
 def _parts(n_nodes: np.ndarray, n_all: int) -> list[slice]:
-    """Slices of the trees, of which each has so many nodes."""
+    """Return the slices of the nodes of each tree."""
     stops = np.cumsum(n_nodes)
     if (n_nodes > n_all).any() or stops[-1] != n_all:
-        raise Refused(f"n_nodes does not add up to the {n_all} nodes")
+        raise Refused(f"has an n_nodes that does not sum up to the number of nodes, {n_all}")
     return [slice(int(stop - n), int(stop)) for n, stop in zip(n_nodes, stops, strict=True)]
 
 
 def _check_nodes(left, right, feature, leaf, n_features: int) -> int:
-    """Check that every node leads to a leaf, and return the depth of the tree."""
+    """Check that each path of a tree ends at a leaf, and return the depth of the tree."""
     node = np.arange(len(left))
     for child in (left, right):
         if not (leaf | ((child > node) & (child < len(node)))).all():
-            raise Refused("a tree has a node whose child is not behind it")
+            raise Refused("has a tree with a child that does not follow its parent")
     if not (leaf | ((feature >= 0) & (feature < n_features))).all():
-        raise Refused(f"a tree asks for another feature than the {n_features}")
+        raise Refused(f"has a tree with a feature index outside of the {n_features} features")
     depth = [0] * len(node)
     inner = ~leaf
     children = zip(node[inner].tolist(), left[inner].tolist(), right[inner].tolist(), strict=True)
-    for parent, *both in children:  # parents come first
+    for parent, *both in children:  # parents precede their children
         for child in both:
             depth[child] = max(depth[child], depth[parent] + 1)
     return max(depth)

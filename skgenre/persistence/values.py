@@ -1,8 +1,9 @@
-"""What the parts of a model file may hold: plain values, and kinds of fitted attributes.
+"""Parameters and fitted attributes in model files.
 
-A kind checks a value when a model is saved, and again when it is loaded. Sizes are named, so that
-the arrays of an estimator have to fit each other: ``"n"`` is the number of features and ``"k"`` of
-classes; another name stands for the size of the first array that has it.
+A :class:`Kind` converts a fitted attribute to JSON, and validates it when a model is loaded. The
+shapes of the arrays of an estimator must be consistent. They are given by names: ``"n"`` is the
+number of features and ``"k"`` the number of classes; the size of other names is set by the first
+array in which they occur.
 """
 
 from __future__ import annotations
@@ -22,36 +23,45 @@ from scipy.sparse import issparse
 
 from .archive import ArrayReader, ArrayWriter, Refused
 
-#: Sizes that follow from others.
+#: Sizes that are computed from other sizes.
 _DERIVED: dict[str, Callable[[dict[str, int]], int]] = {
-    # Rows of linear coefficients, and pairs of classes.
+    # Rows of linear coefficients.
     "rows": lambda sizes: 1 if sizes["k"] == 2 else sizes["k"],
     "k - 1": lambda sizes: sizes["k"] - 1,
     "pairs": lambda sizes: sizes["k"] * (sizes["k"] - 1) // 2,
 }
 
-#: Bounds of numbers that have no narrower ones.
+#: Default bounds of numbers.
 _LARGEST_INTEGER, _LARGEST_REAL = 10**6, 1e15
 
-#: Items of a list or dict in a parameter.
+#: Maximum number of items of a list or dict in a parameter.
 _MOST_ITEMS = 1000
 
-#: Classes of a classifier, and characters of all of their labels in NumPy's array.
+#: Maximum number of classes, and maximum size of the array of their labels in characters.
 _MOST_CLASSES, _MOST_CHARACTERS = 10_000, 1 << 20
 
-#: What a prediction takes at most, of all parts of a model together; see :meth:`Loading.spend`.
+#: Maximum cost of a prediction for all parts of a model, see :meth:`Loading.spend`.
 _MOST_WORK = 1 << 34
 
 FLOATS = ("f8", "f4")
 
 
 def fit_size(size: int | str, found: int, sizes: dict[str, int]) -> None:
-    """Check a size against a number or name, or note it under a name that is new.
+    """Check a size of an array, or store it if its name is new.
+
+    Parameters
+    ----------
+    size : int or str
+        Expected size, or its name.
+    found : int
+        Actual size.
+    sizes : dict of str to int
+        Sizes by name, which is modified in place.
 
     Raises
     ------
     Refused
-        If it is another.
+        If the size differs from the expected size.
     """
     if isinstance(size, str):
         size = _DERIVED[size](sizes) if size in _DERIVED else sizes.setdefault(size, found)
@@ -63,12 +73,12 @@ def fit_size(size: int | str, found: int, sizes: dict[str, int]) -> None:
 
 
 def to_plain(value: Any) -> Any:
-    """Turn a value of a parameter into JSON.
+    """Convert the value of a parameter to JSON.
 
     Raises
     ------
     Refused
-        If it is none of: None, numbers, text, and lists, tuples, arrays and dicts of them.
+        If the value is not None, a number, a string, or a list, tuple, array or dict of these.
     """
     if value is None or isinstance(value, bool | np.bool_):
         return value if value is None else bool(value)
@@ -86,17 +96,17 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {"dict": [[to_plain(key), to_plain(item)] for key, item in value.items()]}
     raise Refused(
-        f"is a {type(value).__name__}, where a model file holds numbers, text, lists and dicts"
+        f"is a {type(value).__name__}, but must be a number, string, list or dict to be saved"
     )
 
 
 def from_plain(value: Any) -> Any:
-    """Turn JSON back into the value of a parameter.
+    """Convert JSON to the value of a parameter.
 
     Raises
     ------
     Refused
-        If :func:`to_plain` has not made it.
+        If the value was not created by :func:`to_plain`.
     """
     if isinstance(value, list):
         return [from_plain(item) for item in value]
@@ -110,7 +120,7 @@ def from_plain(value: Any) -> Any:
         case {"dict": list(pairs), **rest} if not rest:
             if all(isinstance(p, list) and len(p) == 2 and _is_key(p[0]) for p in pairs):
                 return {key: from_plain(item) for key, item in pairs}
-    raise Refused(f"{str(value)[:100]} is no value of a parameter")
+    raise Refused(f"{str(value)[:100]} is not a value of a parameter")
 
 
 def _is_key(value: Any) -> bool:
@@ -118,13 +128,14 @@ def _is_key(value: Any) -> bool:
 
 
 def check_range(value: Any, bounds: tuple[float, float] | None = None) -> None:
-    """Check every number in a plain value, and how many there are.
+    """Check all numbers in the value of a parameter, and the lengths of lists.
 
     Parameters
     ----------
     value : object
+        Value of a parameter.
     bounds : tuple of float, default=None
-        Lowest and highest number. None takes wide ones, and allows for infinity and NaN.
+        Minimum and maximum. None uses wide bounds and also allows infinity and NaN.
 
     Raises
     ------
@@ -151,30 +162,33 @@ def check_range(value: Any, bounds: tuple[float, float] | None = None) -> None:
 
 
 class Saving(ABC):
-    """A model on its way into a file."""
+    """Base class for converting models to JSON and arrays."""
 
     def __init__(self, arrays: ArrayWriter):
         self.arrays = arrays
 
     @abstractmethod
     def pack(self, estimator: Any) -> dict:
-        """Turn an estimator into JSON."""
+        """Convert an estimator to JSON."""
 
 
 class Loading(ABC):
-    """A model on its way out of a file."""
+    """Base class for restoring models from JSON and arrays."""
 
     def __init__(self, arrays: ArrayReader):
         self.arrays = arrays
-        #: How many parts around the present one are given what others have computed.
+        #: Number of enclosing parts whose input is the output of other parts.
         self.inside = 0
         self._work = 0.0
-        #: What takes long, and is done when nothing else can be refused.
+        #: Time-consuming functions to call after the whole file was validated.
         self.later: list[Callable[[], None]] = []
 
     @contextlib.contextmanager
     def behind(self, apply: bool = True) -> Iterator[None]:
-        """Note that the parts in the block get what others have computed, and no paths."""
+        """Mark the parts in a ``with`` block as having the output of other parts as input.
+
+        Front ends, which read files, are not allowed in such a block.
+        """
         self.inside += apply
         try:
             yield
@@ -182,46 +196,47 @@ class Loading(ABC):
             self.inside -= apply
 
     def spend(self, work: float) -> None:
-        """Count what a part takes of a prediction.
+        """Add the computational cost of a part to that of the model.
 
         Parameters
         ----------
         work : float
-            Multiplications, or what takes as long, for a segment, a row or a second of audio.
+            Number of multiplications, or of operations that take as long, per segment, sample or
+            second of audio.
 
         Raises
         ------
         Refused
-            If all parts together take too much.
+            If the total cost is too high.
         """
         self._work += work
         if self._work > _MOST_WORK:
-            raise Refused(f"the parts of the model take more than {_MOST_WORK} multiplications")
+            raise Refused(f"requires more than {_MOST_WORK} multiplications for all of its parts")
 
     @abstractmethod
     def unpack(self, node: Any) -> Any:
-        """Turn JSON into an estimator."""
+        """Convert JSON to an estimator."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(ABC):
-    """A kind of fitted attribute.
+    """Base class of the kinds of fitted attributes.
 
     Parameters
     ----------
     optional : bool, default=False
-        The attribute may be None, or not be there.
+        Whether the attribute may be None or missing.
     """
 
     optional: bool = False
 
     @abstractmethod
     def pack(self, value: Any, saving: Saving) -> Any:
-        """Turn a value into JSON."""
+        """Convert a value to JSON."""
 
     @abstractmethod
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
-        """Turn JSON back into a value, or raise Refused."""
+        """Convert JSON to a value, or raise Refused if it is not valid."""
 
 
 @dataclass(frozen=True)
@@ -231,15 +246,15 @@ class Array(Kind):
     Parameters
     ----------
     shape : tuple of int or str
-        Sizes.
+        Expected sizes, or their names.
     dtype : {"f", "f8", "i8", "i4", "u1"}, default="f"
-        In the file. "f" is f8 or f4, whichever the array has.
+        Data type in the file. "f" is f4 for float32 arrays and f8 for others.
     low, high : float or str, default=None
-        Bounds of the values; a name stands for one less than the size of that name.
+        Bounds of the values. For `high`, the name of a size stands for this size minus one.
     finite : bool, default=True
-        Refuse NaN and infinity.
+        Whether to reject NaN and infinity.
     increasing : bool, default=False
-        Refuse values that are below the one before, along the first axis.
+        Whether to reject values that decrease along the first axis.
     """
 
     shape: tuple[int | str, ...]
@@ -259,7 +274,7 @@ class Array(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, dict) or value.keys() != {"array"}:
-            raise Refused("is no array")
+            raise Refused("is not an array")
         array = loading.arrays.take(value["array"], FLOATS if self.dtype == "f" else (self.dtype,))
         if array.ndim != len(self.shape):
             raise Refused(f"has {array.ndim} axes, expected {len(self.shape)}")
@@ -273,13 +288,23 @@ class Array(Kind):
         ):
             raise Refused(f"has values that are not between {self.low} and {high}")
         if self.increasing and (array[1:] < array[:-1]).any():
-            raise Refused("has values that do not increase")
+            raise Refused("has values that are not in increasing order")
         return array
 
 
 @dataclass(frozen=True)
 class Number(Kind):
-    """A number between bounds; its size is noted under `name`."""
+    """A number.
+
+    Parameters
+    ----------
+    low, high : float
+        Bounds of the number.
+    integer : bool, default=False
+        Whether the number must be an integer.
+    name : str, default=None
+        Name of a size that the number specifies.
+    """
 
     low: float = 0
     high: float = _LARGEST_INTEGER
@@ -291,20 +316,21 @@ class Number(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if type(value) is not int and (self.integer or type(value) is not float):
-            raise Refused(f"{value!r:.50} is no {'integer' if self.integer else 'number'}")
+            kind = "an integer" if self.integer else "a number"
+            raise Refused(f"{value!r:.50} is not {kind}")
         check_range(value, (self.low, self.high))
         if self.name is not None:
             fit_size(self.name, int(value), sizes)
         return value
 
 
-#: Number of features, the ``n`` of shapes.
+#: Number of features, which is the size ``"n"``.
 FEATURES = Number(1, 1 << 20, integer=True, name="n")
 
 
 @dataclass(frozen=True)
 class Labels(Kind):
-    """Class labels: text, integers, floats or booleans, sorted; their number is ``k``."""
+    """Sorted class labels: strings, integers, floats or booleans. Their number is the size "k"."""
 
     _TYPES: ClassVar = {"U": str, "O": str, "i": int, "u": int, "f": float, "b": bool}
 
@@ -314,32 +340,32 @@ class Labels(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, dict) or value.keys() != {"dtype", "labels"}:
-            raise Refused("are no labels")
+            raise Refused("does not contain labels")
         labels, dtype = value["labels"], value["dtype"]
         found = re.fullmatch("O|([Uiufb])([1-9][0-9]{0,4})", dtype) if type(dtype) is str else None
         if found is None:
-            raise Refused(f"has the dtype {dtype!r:.50}")
+            raise Refused(f"has an invalid dtype {dtype!r:.50}")
         kind = self._TYPES[dtype[0]]
         if not isinstance(labels, list) or not all(type(label) is kind for label in labels):
-            raise Refused(f"has labels of other types than {kind.__name__}")
+            raise Refused(f"has labels that are not of type {kind.__name__}")
         if not 2 <= len(labels) <= _MOST_CLASSES:
             raise Refused(f"has {len(labels)} labels, expected 2 to {_MOST_CLASSES}")
         width = int(found[2] or 1)
         if kind is str:
             longest = max(map(len, labels))
             if dtype != "O" and not longest <= width <= _MOST_CHARACTERS // len(labels):
-                raise Refused(f"has the dtype {dtype!r} for labels of {longest} characters")
+                raise Refused(f"has dtype {dtype!r} for labels of up to {longest} characters")
         if kind is float and not all(map(math.isfinite, labels)):
             raise Refused("has labels that are not finite")
         if any(a >= b for a, b in pairwise(labels)):
-            raise Refused("has labels that are not sorted, or occur twice")
+            raise Refused("has labels that are not sorted or not unique")
         fit_size("k", len(labels), sizes)
         return np.array(labels, dtype)
 
 
 @dataclass(frozen=True)
 class Names(Kind):
-    """Names of the features, or whatever else there are `size` of."""
+    """Names, by default of the features. Their number is `size`."""
 
     size: int | str = "n"
 
@@ -348,14 +374,14 @@ class Names(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, list) or not all(type(name) is str for name in value):
-            raise Refused("are no names")
+            raise Refused("is not a list of strings")
         fit_size(self.size, len(value), sizes)
         return np.array(value, dtype=object)
 
 
 @dataclass(frozen=True)
 class Words(Kind):
-    """A list of words, each one of some."""
+    """A list of strings, each of which is one of `options`. Its length is `size`."""
 
     size: str
     options: tuple[str, ...]
@@ -365,7 +391,7 @@ class Words(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, list) or not all(word in self.options for word in value):
-            raise Refused(f"{value!r:.100} are not all among {list(self.options)}")
+            raise Refused(f"must be a list of strings in {list(self.options)}; got {value!r:.100}")
         fit_size(self.size, len(value), sizes)
         return value
 
@@ -377,11 +403,11 @@ class Part(Kind):
     Parameters
     ----------
     same_classes : bool, default=False
-        Refuse one that is fitted to another number of classes.
+        Whether it must have the same number of classes.
     types : tuple of type, default=(object,)
-        Refuse one that is none of these.
+        Allowed types.
     behind : bool, default=False
-        It gets what other parts have computed.
+        Whether its input is the output of other parts.
     """
 
     same_classes: bool = False
@@ -395,17 +421,17 @@ class Part(Kind):
         with loading.behind(self.behind):
             estimator = loading.unpack(value)
         if not isinstance(estimator, self.types):
-            raise Refused(f"{type(estimator).__name__} has no place here")
+            raise Refused(f"{type(estimator).__name__} is not allowed here")
         if self.same_classes:
             classes = getattr(estimator, "classes_", None)
             if classes is None or len(classes) != sizes["k"]:
-                raise Refused(f"{type(estimator).__name__} is not fitted to {sizes['k']} classes")
+                raise Refused(f"{type(estimator).__name__} must be fitted to {sizes['k']} classes")
         return estimator
 
 
 @dataclass(frozen=True)
 class Parts(Kind):
-    """A list of fitted estimators."""
+    """A list of fitted estimators, see `Part`. Its length is `size`."""
 
     size: str
     same_classes: bool = False
@@ -416,7 +442,7 @@ class Parts(Kind):
 
     def unpack(self, value: Any, loading: Loading, sizes: dict[str, int]) -> Any:
         if not isinstance(value, list) or not value:
-            raise Refused("is no list of estimators")
+            raise Refused("is not a non-empty list of estimators")
         fit_size(self.size, len(value), sizes)
         part = Part(self.same_classes, self.types)
         return [part.unpack(each, loading, sizes) for each in value]

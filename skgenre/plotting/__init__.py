@@ -1,4 +1,4 @@
-"""Displays in scikit-learn's idiom; they need matplotlib (``pip install skgenre[plot]``)."""
+"""Displays for plotting, which require matplotlib (``pip install skgenre[plot]``)."""
 
 from .evaluation import (
     CoverageDisplay,

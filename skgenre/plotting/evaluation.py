@@ -12,33 +12,48 @@ from .._display import Display
 from ..evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
 from ..evaluation.confidence import top_probability
 
-#: Blue and vermilion of Okabe and Ito, which readers with any colour vision can tell apart.
+#: Colors of the colorblind-safe palette of Okabe and Ito.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 class ReliabilityDisplay(Display):
-    """Share of right predictions by their probability, and the expected calibration error.
+    """Reliability diagram of the predicted genres, with the expected calibration error.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to create a
+    display.
 
     Parameters
     ----------
     confidence : ndarray of shape (n_tracks,)
-        Probabilities of the most probable genres.
+        Probability of the most probable genre of each track.
     correct : bool ndarray of shape (n_tracks,)
-        Whether these are right.
+        Whether the most probable genre is the true genre.
     error : float
-        As :func:`skgenre.calibration_error` gives it.
+        Expected calibration error, see :func:`skgenre.calibration_error`.
     n_bins : int, default=10
-        Bins of equal width between 0 and 1.
+        Number of bins of equal width between 0 and 1.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the diagram.
     figure_ : matplotlib Figure
+        Figure containing the diagram.
+
+    See Also
+    --------
+    skgenre.calibration_error : Compute the expected calibration error.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> from skgenre.plotting import ReliabilityDisplay
-    >>> ReliabilityDisplay.from_estimator(pipe, paths, genres)  # doctest: +SKIP
+    >>> y_true = ["blues", "blues", "jazz", "blues"]
+    >>> proba = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]]
+    >>> display = ReliabilityDisplay.from_predictions(y_true, proba, ["blues", "jazz"])
+    >>> round(display.error, 3)
+    0.15
+    >>> plt.close(display.figure_)
     """
 
     _size = (4.6, 4.2)
@@ -53,24 +68,25 @@ class ReliabilityDisplay(Display):
     def from_predictions(
         cls, y_true, proba, classes, *, n_bins: int = 10, ax=None
     ) -> ReliabilityDisplay:
-        """Draw the reliability of probabilities.
+        """Plot a reliability diagram of predicted probabilities.
 
         Parameters
         ----------
         y_true : array-like of shape (n_tracks,)
-            Genres.
+            True genres.
         proba : array-like of shape (n_tracks, n_classes)
-            Class probabilities.
+            Predicted class probabilities.
         classes : array-like of shape (n_classes,)
-            Genres of the columns.
+            Genres of the columns of `proba`.
         n_bins : int, default=10
-            Bins of equal width between 0 and 1.
+            Number of bins of equal width between 0 and 1.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : ReliabilityDisplay
+            Object that stores the computed values.
         """
         confidence, correct = top_probability(y_true, proba, classes)
         error = calibration_error(y_true, proba, classes, n_bins=n_bins)
@@ -78,24 +94,25 @@ class ReliabilityDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, n_bins: int = 10, ax=None) -> ReliabilityDisplay:
-        """Predict tracks, and draw the reliability.
+        """Plot a reliability diagram of a classifier.
 
         Parameters
         ----------
         estimator : classifier or pipeline
-            Fitted, to other tracks, with ``predict_proba``.
-        X : paths, table or tensor
-            What it takes.
+            Classifier with ``predict_proba``, fitted on other tracks.
+        X : list of paths, table or tensor
+            Input of the classifier.
         y : array-like of shape (n_tracks,)
-            Genres.
+            True genres.
         n_bins : int, default=10
-            Bins of equal width between 0 and 1.
+            Number of bins of equal width between 0 and 1.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : ReliabilityDisplay
+            Object that stores the computed values.
         """
         proba = estimator.predict_proba(X)
         return cls.from_predictions(y, proba, estimator.classes_, n_bins=n_bins, ax=ax)
@@ -105,7 +122,7 @@ class ReliabilityDisplay(Display):
         edges = np.linspace(0, 1, self.n_bins + 1)
         counts, _ = np.histogram(self.confidence, edges)
         ax.plot([0, 1], [0, 1], ":", color="0.5", label="calibrated")
-        # As a histogram at the foot: a point of two tracks says little.
+        # The histogram shows which points are reliable.
         ax.bar(
             edges[:-1],
             0.2 * counts / max(1, counts.max()),
@@ -126,29 +143,41 @@ class ReliabilityDisplay(Display):
             xlim=(0, 1),
             ylim=(0, 1.03),
             xlabel="probability of the predicted genre",
-            ylabel="share of right predictions",
+            ylabel="accuracy",
         )
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="upper left")
 
 
 class CoverageDisplay(Display):
-    """Accuracy of the surest predictions, by the share of tracks that they are.
+    """Accuracy of the most confident predictions as a function of coverage.
+
+    It is recommended to use :meth:`from_estimator` or :meth:`from_predictions` to create a
+    display.
 
     Parameters
     ----------
     curve : DataFrame
-        As :func:`skgenre.coverage_curve` gives it.
+        Result of :func:`skgenre.coverage_curve`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the curve.
     figure_ : matplotlib Figure
+        Figure containing the curve.
+
+    See Also
+    --------
+    skgenre.coverage_curve : Compute the curve.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> from skgenre.plotting import CoverageDisplay
-    >>> CoverageDisplay.from_estimator(pipe, paths, genres)  # doctest: +SKIP
+    >>> proba = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]
+    >>> display = CoverageDisplay.from_predictions(["a", "a", "b"], proba, ["a", "b"])
+    >>> plt.close(display.figure_)
     """
 
     _size = (4.6, 4.2)
@@ -158,43 +187,45 @@ class CoverageDisplay(Display):
 
     @classmethod
     def from_predictions(cls, y_true, proba, classes, *, ax=None) -> CoverageDisplay:
-        """Draw the curve of probabilities.
+        """Plot the coverage curve of predicted probabilities.
 
         Parameters
         ----------
         y_true : array-like of shape (n_tracks,)
-            Genres.
+            True genres.
         proba : array-like of shape (n_tracks, n_classes)
-            Class probabilities.
+            Predicted class probabilities.
         classes : array-like of shape (n_classes,)
-            Genres of the columns.
+            Genres of the columns of `proba`.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : CoverageDisplay
+            Object that stores the computed values.
         """
         return cls(coverage_curve(y_true, proba, classes)).plot(ax=ax)
 
     @classmethod
     def from_estimator(cls, estimator, X, y, *, ax=None) -> CoverageDisplay:
-        """Predict tracks, and draw the curve.
+        """Plot the coverage curve of a classifier.
 
         Parameters
         ----------
         estimator : classifier or pipeline
-            Fitted, to other tracks, with ``predict_proba``.
-        X : paths, table or tensor
-            What it takes.
+            Classifier with ``predict_proba``, fitted on other tracks.
+        X : list of paths, table or tensor
+            Input of the classifier.
         y : array-like of shape (n_tracks,)
-            Genres.
+            True genres.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : CoverageDisplay
+            Object that stores the computed values.
         """
         return cls.from_predictions(y, estimator.predict_proba(X), estimator.classes_, ax=ax)
 
@@ -205,29 +236,52 @@ class CoverageDisplay(Display):
         ax.set(
             xlim=(0, 100),
             ylim=(0, 1.03),
-            xlabel="surest predictions (% of tracks)",
-            ylabel="accuracy of these",
+            xlabel="coverage (% of tracks)",
+            ylabel="accuracy",
         )
         ax.spines[["top", "right"]].set_visible(False)
 
 
 class RobustnessDisplay(Display):
-    """Share of predictions that stay, and accuracy, under changes of the music.
+    """Fraction of unchanged predictions and accuracy for modified audio.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     report : DataFrame
-        As :func:`skgenre.robustness_report` gives it.
+        Result of :func:`skgenre.robustness_report`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure containing the plot.
+
+    See Also
+    --------
+    skgenre.robustness_report : Compute the robustness of a model.
 
     Examples
     --------
-    >>> from skgenre import starter_model
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
     >>> from skgenre.plotting import RobustnessDisplay
+    >>> report = pd.DataFrame(
+    ...     {
+    ...         "condition": ["unchanged", "MP3 at 64 kbit/s"],
+    ...         "n_tracks": [20, 20],
+    ...         "kept": [1.0, 0.9],
+    ...         "accuracy": [0.8, 0.75],
+    ...     }
+    ... )
+    >>> display = RobustnessDisplay(report).plot()
+    >>> plt.close(display.figure_)
+
+    The report can be computed from audio files:
+
+    >>> from skgenre import starter_model
     >>> RobustnessDisplay.from_estimator(starter_model(), paths, genres)  # doctest: +SKIP
     """
 
@@ -237,24 +291,25 @@ class RobustnessDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, paths, y=None, *, ax=None, **kwargs) -> RobustnessDisplay:
-        """Predict changed tracks, and draw what stays.
+        """Compute and plot the robustness of a model.
 
         Parameters
         ----------
         estimator : Pipeline or VotingClassifier of pipelines
-            Fitted, and beginning with a front end.
-        paths : list of paths or file objects
+            Fitted model that begins with a front end.
+        paths : list of str, path-like or binary file object
             Tracks.
         y : array-like of shape (n_tracks,), default=None
-            Genres.
+            True genres, which are required for the accuracy.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs
-            For :func:`skgenre.robustness_report`.
+            Axes to plot on. If None, a new figure is created.
+        **kwargs : dict
+            Additional arguments of :func:`skgenre.robustness_report`.
 
         Returns
         -------
         display : RobustnessDisplay
+            Object that stores the computed values.
         """
         return cls(robustness_report(estimator, paths, y, **kwargs)).plot(ax=ax)
 
@@ -273,34 +328,46 @@ class RobustnessDisplay(Display):
             ax.plot(report["accuracy"], rows, "D", color=_COLOURS[1], ms=5, label="accuracy")
         ax.set_yticks(rows, report["condition"])
         ax.invert_yaxis()
-        ax.set(xlim=(0, 1.04), xlabel="share of tracks")
+        ax.set(xlim=(0, 1.04), xlabel="fraction of tracks")
         ax.set_xticks(np.linspace(0, 1, 6))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 
 class ScoreIntervalDisplay(Display):
-    """Scores of models with their intervals.
+    """Scores of models with their confidence intervals.
+
+    It is recommended to use :meth:`from_predictions` to create a display.
 
     Parameters
     ----------
     scores : DataFrame
-        With the columns ``model``, ``score``, ``low`` and ``high``.
+        Scores with the columns ``model``, ``score``, ``low`` and ``high``.
     chance : float, default=None
-        Where to draw a line.
+        Chance level, which is plotted as a dotted line.
     label : str, default="score"
-        Of the axis.
+        Label of the axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the plot.
     figure_ : matplotlib Figure
+        Figure containing the plot.
+
+    See Also
+    --------
+    skgenre.bootstrap_score : Compute a score with its confidence interval.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> from skgenre.plotting import ScoreIntervalDisplay
     >>> y_true, y_pred = ["jazz", "rock", "rock"], ["jazz", "rock", "jazz"]
-    >>> ScoreIntervalDisplay.from_predictions(y_true, {"knn": y_pred})  # doctest: +SKIP
+    >>> display = ScoreIntervalDisplay.from_predictions(y_true, {"knn": y_pred}, chance=0.5)
+    >>> display.scores["model"].tolist()
+    ['knn']
+    >>> plt.close(display.figure_)
     """
 
     def __init__(self, scores: pd.DataFrame, chance: float | None = None, label: str = "score"):
@@ -321,28 +388,29 @@ class ScoreIntervalDisplay(Display):
         ax=None,
         **kwargs,
     ) -> ScoreIntervalDisplay:
-        """Score the predictions of models, and draw the intervals.
+        """Compute and plot scores of models with confidence intervals.
 
         Parameters
         ----------
         y_true : array-like of shape (n_tracks,)
-            Genres.
+            True genres.
         y_pred : mapping of str to array-like of shape (n_tracks,)
-            Predictions by the names of models.
+            Predicted genres of each model by its name.
         groups : array-like of shape (n_tracks,), default=None
-            Artists.
+            Group labels, usually artists. If None, each track is a group.
         scoring : {"accuracy", "balanced_accuracy", "f1_macro"}, default="accuracy"
-            Which score.
+            Score to compute.
         chance : float, default=None
-            Where to draw a line.
+            Chance level, which is plotted as a dotted line.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs
-            For :func:`skgenre.bootstrap_score`.
+            Axes to plot on. If None, a new figure is created.
+        **kwargs : dict
+            Additional arguments of :func:`skgenre.bootstrap_score`.
 
         Returns
         -------
         display : ScoreIntervalDisplay
+            Object that stores the computed values.
         """
         rows = [
             {

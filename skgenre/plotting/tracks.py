@@ -1,4 +1,4 @@
-"""Displays in scikit-learn's idiom; they need matplotlib (``pip install skgenre[plot]``)."""
+"""Displays of leakage, training histories, timelines and spectral features."""
 
 from __future__ import annotations
 
@@ -14,29 +14,52 @@ from ..evaluation import leakage_report
 from ..features import MFCCSegmenter
 from ..timeline import genre_timeline
 
-#: Colours of Okabe and Ito that readers with any colour vision can tell apart.
+#: Colors of the colorblind-safe palette of Okabe and Ito.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73")
 _LINES = ("#0072B2", "#D55E00")
 
 
 class LeakageDisplay(Display):
-    """Scores of models under several ways to draw the folds, side by side.
+    """Scores of models for several splitting strategies.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     report : DataFrame
-        As :func:`skgenre.leakage_report` or :func:`skgenre.compare_models` give it.
+        Result of :func:`skgenre.leakage_report` or :func:`skgenre.compare_models`.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the bar chart.
     figure_ : matplotlib Figure
+        Figure containing the bar chart.
+
+    See Also
+    --------
+    skgenre.leakage_report : Compute the scores.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> from skgenre.plotting import LeakageDisplay
+    >>> report = pd.DataFrame(
+    ...     {
+    ...         "model": ["SVC", "SVC"],
+    ...         "splitting": ["random pieces", "by artist"],
+    ...         "accuracy": [0.9, 0.6],
+    ...         "accuracy_std": [0.01, 0.03],
+    ...     }
+    ... )
+    >>> display = LeakageDisplay(report).plot()
+    >>> plt.close(display.figure_)
+
+    The report can be computed from a table of features:
+
     >>> from skgenre import make_baseline
     >>> from skgenre.datasets import load_gtzan_features
-    >>> from skgenre.plotting import LeakageDisplay
     >>> table = load_gtzan_features("features_10_sec.csv")  # doctest: +SKIP
     >>> LeakageDisplay.from_estimator(make_baseline("svm"), table)  # doctest: +SKIP
     """
@@ -46,44 +69,47 @@ class LeakageDisplay(Display):
 
     @classmethod
     def from_estimator(cls, models, table, *, ax=None, **kwargs) -> LeakageDisplay:
-        """Score models on a table, and draw it.
+        """Compute and plot scores for splitting strategies with and without leakage.
 
         Parameters
         ----------
         models : estimator, or mapping of str to estimator
+            Models to evaluate.
         table : Bunch or mapping
-            See :func:`skgenre.leakage_report`.
+            Table of features, see :func:`skgenre.leakage_report`.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
-        **kwargs
-            For :func:`skgenre.leakage_report`.
+            Axes to plot on. If None, a new figure is created.
+        **kwargs : dict
+            Additional arguments of :func:`skgenre.leakage_report`.
 
         Returns
         -------
         display : LeakageDisplay
+            Object that stores the computed values.
         """
         return cls(leakage_report(models, table, **kwargs)).plot(ax=ax)
 
     _size = (6.4, 3.6)
 
     def plot(self, ax=None, *, scorer: str | None = None) -> Self:
-        """Draw the scores as bars, with one standard deviation over the folds.
+        """Plot the scores as bars, with the standard deviation over the folds.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
         scorer : str, default=None
-            Which column of the report; None takes its first scorer.
+            Column of the report to plot. If None, the first score is plotted.
 
         Returns
         -------
         display : LeakageDisplay
+            The display itself, with ``ax_`` and ``figure_`` set.
         """
         return self._plot(ax, scorer=scorer)
 
     def _draw(self, ax, *, scorer: str | None = None) -> None:
-        if scorer is None:  # the column behind the names of model and scheme
+        if scorer is None:  # first column after "model" and "splitting"
             scorer = self.report.columns[2]
         models = self.report["model"].unique()
         schemes = self.report["splitting"].unique()
@@ -105,32 +131,39 @@ class LeakageDisplay(Display):
         ax.set_xticks(np.arange(len(models)), models)
         ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
         ax.spines[["top", "right"]].set_visible(False)
-        ax.legend(title="folds drawn", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        ax.legend(title="folds", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def _last_step(model):
-    """Find the classifier in a pipeline or a search."""
+    """Return the last step of a pipeline or of the best pipeline of a search."""
     model = getattr(model, "best_estimator_", model)
     return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 class HistoryDisplay(Display):
-    """Loss and accuracy of a network over the epochs, in training and on held-out tracks.
+    """Loss and accuracy of a network as a function of the epoch.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     history : dict of str to list of float
-        ``history_`` of a fitted network.
+        Attribute ``history_`` of a fitted network.
 
     Attributes
     ----------
     ax_ : array of two matplotlib Axes
+        Axes with loss and accuracy.
     figure_ : matplotlib Figure
+        Figure containing the curves.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
     >>> from skgenre.plotting import HistoryDisplay
-    >>> HistoryDisplay.from_estimator(pipe)  # doctest: +SKIP
+    >>> history = {"loss": [1.1, 0.8, 0.7], "accuracy": [0.4, 0.6, 0.7]}
+    >>> display = HistoryDisplay(history).plot()
+    >>> plt.close(display.figure_)
     """
 
     _n_axes = 2
@@ -140,21 +173,31 @@ class HistoryDisplay(Display):
 
     @classmethod
     def from_estimator(cls, estimator, *, ax=None) -> HistoryDisplay:
-        """Draw the history of a fitted network.
+        """Plot the training history of a network.
 
         Parameters
         ----------
-        estimator : network, or a pipeline or search that ends in one
+        estimator : SegmentClassifier, Pipeline or search
+            Fitted network, or fitted pipeline or search that ends with a network.
         ax : array of two matplotlib Axes, default=None
-            Where to draw loss and accuracy; None makes a figure.
+            Axes for loss and accuracy. If None, a new figure is created.
 
         Returns
         -------
         display : HistoryDisplay
+            Object that stores the history.
+
+        Raises
+        ------
+        TypeError
+            If the estimator does not end with a fitted network.
         """
         network = _last_step(estimator)
         if not hasattr(network, "history_"):
-            raise TypeError(f"{network} has no history_: it is no network, or not fitted")
+            raise TypeError(
+                f"estimator must be a fitted network, or end with one; got {network}, which has no "
+                "attribute history_."
+            )
         return cls(network.history_).plot(ax=ax)
 
     def _draw(self, ax) -> None:
@@ -175,24 +218,49 @@ class HistoryDisplay(Display):
 
 
 class GenreTimelineDisplay(Display):
-    """Genre probabilities of a song over its time, and the answer for the whole.
+    """Genre probabilities of a track over time.
+
+    The title contains the prediction for the whole track. It is recommended to use
+    :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     timeline : Bunch
-        As :func:`skgenre.genre_timeline` gives it.
+        Result of :func:`skgenre.genre_timeline`.
     name : str, default=""
-        What to call the song in the title.
+        Name of the track in the title.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the timeline.
     figure_ : matplotlib Figure
+        Figure containing the timeline.
+
+    See Also
+    --------
+    skgenre.genre_timeline : Compute the timeline.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
+    >>> from sklearn.utils import Bunch
     >>> from skgenre.plotting import GenreTimelineDisplay
-    >>> GenreTimelineDisplay.from_estimator(pipe, "song.mp3")  # doctest: +SKIP
+    >>> timeline = Bunch(
+    ...     start=np.array([0.0, 3.0]),
+    ...     stop=np.array([3.0, 6.0]),
+    ...     proba=np.array([[0.8, 0.2], [0.4, 0.6]]),
+    ...     track_proba=np.array([0.6, 0.4]),
+    ...     classes=np.array(["blues", "jazz"]),
+    ... )
+    >>> display = GenreTimelineDisplay(timeline, "song.mp3").plot()
+    >>> plt.close(display.figure_)
+
+    The timeline can be computed from an audio file:
+
+    >>> from skgenre import starter_model
+    >>> GenreTimelineDisplay.from_estimator(starter_model(), "song.mp3")  # doctest: +SKIP
     """
 
     def __init__(self, timeline, name: str = ""):
@@ -202,20 +270,21 @@ class GenreTimelineDisplay(Display):
 
     @classmethod
     def from_estimator(cls, pipeline, path, *, ax=None) -> GenreTimelineDisplay:
-        """Ask a pipeline about each part of a song, and draw the answers.
+        """Compute and plot the timeline of a track.
 
         Parameters
         ----------
         pipeline : Pipeline
-            See :func:`skgenre.genre_timeline`.
+            Fitted pipeline, see :func:`skgenre.genre_timeline`.
         path : str or path-like
-            The song.
+            Track.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : GenreTimelineDisplay
+            Object that stores the timeline.
         """
         return cls(genre_timeline(pipeline, path), os.path.basename(name_of(path))).plot(ax=ax)
 
@@ -239,26 +308,38 @@ class GenreTimelineDisplay(Display):
 
 
 class MFCCDisplay(Display):
-    """The segments of a track as a network sees them: coefficients over time.
+    """MFCCs of the segments of a track.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
     segments : ndarray of shape (n_segments, n_frames, n_mfcc)
-        Those that exist.
+        MFCCs of the segments, without missing segments.
     segment_duration : float, default=3.0
-        Seconds from one to the next, if they lie one after the other.
+        Duration of the segments in seconds.
     name : str, default=""
-        What to call the track in the title.
+        Name of the track in the title.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the MFCCs.
     figure_ : matplotlib Figure
+        Figure containing the MFCCs.
 
     Examples
     --------
-    >>> from skgenre import MFCCSegmenter
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
     >>> from skgenre.plotting import MFCCDisplay
+    >>> segments = np.random.default_rng(0).normal(scale=50, size=(2, 130, 13))
+    >>> display = MFCCDisplay(segments).plot()
+    >>> plt.close(display.figure_)
+
+    The MFCCs can be computed from an audio file:
+
+    >>> from skgenre import MFCCSegmenter
     >>> MFCCDisplay.from_estimator(MFCCSegmenter(), "song.mp3")  # doctest: +SKIP
     """
 
@@ -269,23 +350,33 @@ class MFCCDisplay(Display):
 
     @classmethod
     def from_estimator(cls, segmenter, path, *, ax=None) -> MFCCDisplay:
-        """Compute the segments of a track, and draw them.
+        """Compute and plot the MFCCs of the segments of a track.
 
         Parameters
         ----------
-        segmenter : MFCCSegmenter, or a pipeline that begins with one
+        segmenter : MFCCSegmenter or Pipeline
+            Segmenter, or pipeline that begins with one.
         path : str or path-like
-            The track.
+            Track.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : MFCCDisplay
+            Object that stores the MFCCs.
+
+        Raises
+        ------
+        TypeError
+            If `segmenter` is not an MFCCSegmenter and does not begin with one.
         """
         segmenter = segmenter[0] if hasattr(segmenter, "steps") else segmenter
         if not isinstance(segmenter, MFCCSegmenter):
-            raise TypeError(f"Expected an MFCCSegmenter, got {segmenter}")
+            raise TypeError(
+                f"segmenter must be an MFCCSegmenter, or a pipeline that begins with one; got "
+                f"{segmenter}."
+            )
         [segments] = segmenter.transform([path])
         exists = ~np.isnan(segments[:, 0, 0])
         name = os.path.basename(name_of(path))
@@ -295,7 +386,7 @@ class MFCCDisplay(Display):
         from librosa.display import specshow
 
         n_segments, n_frames, n_mfcc = self.segments.shape
-        # The level alone is tens of times the rest, and would leave one colour for that.
+        # A fixed range, since the first coefficient is much larger than the others.
         image = specshow(
             self.segments.reshape(-1, n_mfcc).T,
             x_coords=np.arange(n_segments * n_frames) * (self.segment_duration / n_frames),
@@ -313,25 +404,35 @@ class MFCCDisplay(Display):
 
 
 class MelSpectrogramDisplay(Display):
-    """The mel spectrogram of a track in decibels: the pictures of GTZAN's image folder.
+    """Mel spectrogram of a track in decibels, similar to the images distributed with GTZAN.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Mono samples.
     sample_rate : int, default=22050
-        Their rate, in Hz.
+        Sample rate in Hz.
     name : str, default=""
-        What to call the track in the title.
+        Name of the track in the title.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes with the spectrogram.
     figure_ : matplotlib Figure
+        Figure containing the spectrogram.
 
     Examples
     --------
+    >>> import matplotlib.pyplot as plt
+    >>> import numpy as np
     >>> from skgenre.plotting import MelSpectrogramDisplay
+    >>> y = np.sin(2 * np.pi * 440 * np.arange(22050) / 22050)
+    >>> display = MelSpectrogramDisplay(y).plot()
+    >>> plt.close(display.figure_)
+
+    The samples can be read from an audio file:
+
     >>> MelSpectrogramDisplay.from_path("song.mp3")  # doctest: +SKIP
     """
 
@@ -342,20 +443,21 @@ class MelSpectrogramDisplay(Display):
 
     @classmethod
     def from_path(cls, path, *, duration: float | None = 30.0, ax=None) -> MelSpectrogramDisplay:
-        """Read a track, and draw it.
+        """Read a track and plot its mel spectrogram.
 
         Parameters
         ----------
         path : str or path-like
-            The track.
+            Track.
         duration : float or None, default=30.0
-            Seconds to draw; None draws all.
+            Duration in seconds from the start of the track. None plots the whole track.
         ax : matplotlib Axes, default=None
-            Where to draw; None makes a figure.
+            Axes to plot on. If None, a new figure is created.
 
         Returns
         -------
         display : MelSpectrogramDisplay
+            Object that stores the samples.
         """
         y = load_audio(path, duration=duration)
         return cls(y, name=os.path.basename(name_of(path))).plot(ax=ax)

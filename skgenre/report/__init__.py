@@ -1,4 +1,4 @@
-"""A whole evaluation in one call, and as one page."""
+"""Evaluation reports as tables and HTML."""
 
 from .evaluation import evaluation_report
 from .result import EvaluationReport

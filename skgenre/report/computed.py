@@ -1,4 +1,4 @@
-"""Features that are computed once for all folds and models, and models on them."""
+"""Features that are computed once and shared by all folds and models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from ..features.front import path_pipelines
 
 
 class Computed(TrackExtractor):
-    """A front end whose features are computed already: looks tracks up by their paths."""
+    """Front end that returns precomputed features.
+
+    Parameters
+    ----------
+    extractor : TrackExtractor
+        Front end that computed the features.
+    features : array-like
+        Features of all tracks.
+    index : dict of str to int
+        Index of each path in `features`.
+    """
 
     def __init__(self, extractor: TrackExtractor, features: Any, index: dict[str, int]):
         self.extractor = extractor
@@ -26,11 +36,11 @@ class Computed(TrackExtractor):
 
     @property
     def track_shape(self):
-        """Shape of a track's array."""
+        """Shape of the features of a track."""
         return self.extractor.track_shape
 
     def extract_track(self, audio):
-        """Compute the array of one track."""
+        """Compute the features of a track with the original front end."""
         return self.extractor.extract_track(audio)
 
     def fit(self, X, y=None):
@@ -38,17 +48,17 @@ class Computed(TrackExtractor):
         return self
 
     def transform(self, X):
-        """Look up the features of paths."""
+        """Return the precomputed features of paths."""
         return _safe_indexing(self.features, [self.index[path] for path in X])
 
     def __sklearn_clone__(self):
-        return self  # it does not change, and the features are many
+        return self  # immutable, and the features are large
 
 
 def fit_with_groups(model, tracks: Bunch) -> None:
-    """Fit a model, and hand the tracks' groups to those of its parts that take them.
+    """Fit a model and pass the groups of the tracks to its parts that request them.
 
-    Where every track is a group of its own no artists are known, and nothing is handed on.
+    If each track is a separate group, artists are unknown and no groups are passed.
     """
     with sklearn.config_context(enable_metadata_routing=True):
         taken = len(set(tracks.groups)) < len(tracks.groups) and get_routing_for_object(
@@ -58,34 +68,36 @@ def fit_with_groups(model, tracks: Bunch) -> None:
 
 
 def compute_features(models: list, tracks: Bunch) -> Bunch:
-    """Replace the front ends of models by what they compute, and leave out unusable tracks.
+    """Replace the front ends of models by precomputed features and drop unusable tracks.
 
     Parameters
     ----------
     models : list of Pipeline or VotingClassifier
-        Changed in place. Equal front ends compute once.
+        Models, which are modified in place. Features of equal front ends are computed once.
     tracks : Bunch
+        Tracks with ``data``, ``target``, ``target_names`` and ``groups``.
 
     Returns
     -------
     tracks : Bunch
-        Those that all front ends can use; ``left_out`` lists the others with the reasons.
+        Tracks that all front ends can use. ``left_out`` is a list of the paths of the other
+        tracks and the reasons.
 
     Raises
     ------
     ValueError
-        If a genre has no such track.
+        If no track of a genre can be used.
     """
     computed: dict[str | None, Computed] = {}
     used = np.ones(len(tracks.data), bool)
     reasons: dict[str, str] = {}
     for pipeline in [pipeline for model in models for pipeline in path_pipelines(model)]:
         name, extractor = pipeline.steps[0]
-        # Not its repr, which cuts long lists short.
+        # The repr is not unique, since it abbreviates long lists.
         key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:
             X = extractor.transform(tracks.data)
-            # A track that cannot be used has no first segment, or no first feature.
+            # The first value of unusable tracks is NaN.
             missing = np.isnan(np.asarray(X).reshape(len(X), -1)[:, 0])
             used &= ~missing
             for i in np.flatnonzero(missing):
@@ -102,16 +114,16 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
     )
     if lost := sorted(set(tracks.target_names) - set(left.target.tolist())):
         raise ValueError(
-            f"no track of {', '.join(map(str, lost))} can be used; add some that can, or remove "
-            "the folder"
+            f"no track of {', '.join(map(str, lost))} can be used; add usable tracks, or remove "
+            "the genre"
         )
     return left
 
 
 def _reason(extractor, path) -> str:
-    """Why a front end cannot use a file."""
+    """Return the reason why a front end cannot use a file."""
     try:
         clone(extractor).set_params(on_error="raise", verbose=0).transform([path])
     except UnreadableTracksError as error:
         return error.failures[0].reason
-    return "gives no features"
+    return "no features"

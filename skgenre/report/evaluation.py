@@ -1,4 +1,4 @@
-"""The evaluation of models on tracks: all tables of the report."""
+"""Computation of all tables of an evaluation report."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from .computed import compute_features
 from .folds import as_it_is, chance, draw_folds, out_of_fold, shared_artists
 from .result import EvaluationReport
 
-#: Scores in the report, by scikit-learn's names.
+#: Scores in the report, by their names in scikit-learn.
 SCORES = ("accuracy", "balanced_accuracy", "f1_macro")
 
-#: Folds by which leakage is shown: it takes three times as many fits.
+#: Number of folds for measuring leakage, which requires three times as many fits.
 _LEAKAGE_FOLDS = 3
 
 
@@ -49,60 +49,70 @@ def evaluation_report(
     verbose: int = 0,
     random_state: int = 0,
 ) -> EvaluationReport:
-    """Evaluate models on tracks: scores with intervals, mistakes, leakage and robustness.
+    """Evaluate models on tracks and create a report.
 
-    Every figure is of tracks that the model was not trained on, unless ``cv="prefit"``: models
-    are trained on folds that keep artists together. Features are computed once.
+    The report contains scores with confidence intervals, misclassified tracks, calibration,
+    leakage and robustness. The models are cross-validated on folds that keep groups together,
+    unless ``cv="prefit"``. Features are computed only once.
 
     Parameters
     ----------
     models : estimator, or mapping of str to estimator
-        Pipelines that begin with a front end, or votes of such. They are cloned. Differences
-        are to the first.
+        Models to evaluate: pipelines that begin with a front end, or a ``VotingClassifier`` of
+        such pipelines. They are cloned. The scores of further models are compared with those of
+        the first model.
     paths : list of str or path-like
         Tracks.
-    y : sequence of n_tracks labels
+    y : array-like of shape (n_tracks,)
         Genres.
-    groups : sequence of n_tracks labels, default=None
-        Artists, by which folds and intervals are drawn. None takes every track for a group of
-        its own.
+    groups : array-like of shape (n_tracks,), default=None
+        Group labels, usually artists, which are used for the folds and the confidence intervals.
+        If None, each track is a group.
     cv : int, splitter, iterable of splits, or "prefit", default=5
-        How to draw the folds, each track being tested on once; of a number, at most as many as
-        the genre of the fewest groups has. ``"prefit"`` takes fitted models as they are: on tracks
-        that they were trained on, the figures say nothing about unseen ones.
+        Cross-validation splitting strategy, in which each track must be in exactly one test set.
+        The number of folds is reduced if a genre has fewer groups. With ``"prefit"``, fitted
+        models are evaluated on all tracks. If they were trained on these tracks, the scores are
+        not valid for unseen tracks.
     leakage : bool, default=True
-        Whether to score the models on folds that leak, too, which takes up to nine more fits
-        each.
+        Whether to also score the models on folds with leakage. This takes up to nine more fits
+        per model.
     robustness : int or None, default=150
-        Tracks to change, at most, evenly by genre, for :func:`skgenre.robustness_report`; each
-        is changed and predicted twelve times by the model that was not trained on it. None
-        leaves it out.
+        Maximum number of tracks for :func:`skgenre.robustness_report`, balanced by genre. Each
+        track is modified in twelve ways and predicted by the model that was not trained on it.
+        None omits this part.
     n_mistakes : int, default=20
-        Mistakes to list of each model, from the surest.
+        Number of misclassified tracks to list per model, beginning with those of the highest
+        probability.
     n_resamples : int, default=9999
-        Draws for the intervals.
+        Number of bootstrap resamples for the confidence intervals.
     title : str, default="Genre evaluation"
-        Of the page.
+        Title of the report.
     n_jobs : int, default=None
-        Files to read, and tracks to change, at once.
+        Number of files to process in parallel.
     verbose : int, default=0
-        Show progress bars if not 0.
+        Whether to show progress bars.
     random_state : int, default=0
-        Seed of the intervals, of noise, and of which tracks are changed. The folds are always
-        drawn from the same seed.
+        Controls the confidence intervals, the noise, and the selection of tracks for the
+        robustness. It does not affect the folds, which always use the same seed.
 
     Returns
     -------
     report : EvaluationReport
-        ``report.save("report.html")`` writes it as a page.
+        Report. ``report.save("report.html")`` writes it to an HTML file.
 
     Raises
     ------
     TypeError
         If a model does not begin with a front end.
     ValueError
-        If there are no models, lengths differ, a genre has no usable track or only one group,
-        folds do not test on each track once, or a fitted model does not know a genre.
+        If there are no models, the lengths of the arguments differ, a genre has no usable tracks
+        or only one group, a track is not tested exactly once, or a genre is not among the
+        classes of a fitted model.
+
+    See Also
+    --------
+    compare_models : Cross-validate several models on the same folds.
+    robustness_report : Measure the robustness of a model.
 
     Examples
     --------
@@ -121,7 +131,7 @@ def evaluation_report(
     used = compute_features(list(models.values()), tracks)
     everything = np.arange(len(used.data))
     if prefit:
-        folds, how = [(everything, everything)], "fitted models, taken as they are"
+        folds, how = [(everything, everything)], "none (fitted models)"
         predicted = {name: as_it_is(model, used) for name, model in models.items()}
     else:
         folds, how = draw_folds(used, cv)
@@ -173,15 +183,15 @@ def _tracks(paths, y, groups) -> Bunch:
 
 
 def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
-    """Copy the models, with front ends that warn of files that cannot be used."""
+    """Copy the models and configure their front ends to warn about unusable files."""
     if not isinstance(models, Mapping):
         models = {_name(models): models}
     if not models:
-        raise ValueError("There are no models to evaluate.")
+        raise ValueError("models must contain at least one model.")
     if prefit:
         for name, model in models.items():
             if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
-                raise ValueError(f"The model {name} does not know the genres {unknown}.")
+                raise ValueError(f"The genres {unknown} are not among the classes of {name}.")
         return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
@@ -205,7 +215,7 @@ def _table_of_tracks(used, fold, predicted) -> pd.DataFrame:
 
 
 def _probability(bunch) -> np.ndarray:
-    """Probability of the predicted genre; NaN without any."""
+    """Return the probability of the predicted genres, NaN if the model has none."""
     if bunch.proba is None:
         return np.full(len(bunch.labels), np.nan)
     columns = np.searchsorted(bunch.classes, bunch.labels)
@@ -266,12 +276,15 @@ def _probabilities(used, predicted) -> dict[str, dict]:
 
 
 def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
-    """Scores by random pieces, by track and by artist; of whole tracks where no pieces are."""
-    # As many folds as the folds by artist can be.
+    """Compute scores for random pieces, by track and by artist.
+
+    Models without segments, or with one segment per track, are scored only by track and by artist.
+    """
+    # All splitting strategies use the same number of folds.
     fewest = min(len(set(used.groups[used.target == name])) for name in np.unique(used.target))
     n_splits = min(_LEAKAGE_FOLDS, fewest)
     tables = []
-    with sklearn.config_context(enable_metadata_routing=True):  # artists reach the models
+    with sklearn.config_context(enable_metadata_routing=True):  # pass artists to the models
         for name, model in models.items():
             pieces = _pieces(model, used)
             if pieces is not None:
@@ -298,7 +311,10 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
 
 
 def _pieces(model, used: Bunch) -> dict | None:
-    """Segments as tracks of one each; None of tables, of votes, and if each track has one."""
+    """Return the segments as separate samples, or None if there are no tracks with several.
+
+    This is the case for tables, votes, and front ends with one segment per track.
+    """
     if not hasattr(model, "steps"):
         return None
     front = model[0]
@@ -318,14 +334,17 @@ def _pieces(model, used: Bunch) -> dict | None:
 
 
 def _evenly(y, most: int, random_state) -> np.ndarray:
-    """At most so many tracks, as evenly by genre as they come."""
+    """Select at most `most` tracks, with similar numbers for each genre."""
     order = np.random.RandomState(random_state).permutation(len(y))
     turn = pd.Series(y[order]).groupby(y[order]).cumcount().to_numpy()
     return np.sort(order[np.argsort(turn, kind="stable")[:most]])
 
 
 def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
-    """Each track is changed once, and predicted by the models of the fold that tests on it."""
+    """Compute the robustness on the chosen tracks.
+
+    Each track is predicted by the models of the fold in whose test set it is.
+    """
     parts: list[list[pd.DataFrame]] = []
     indices = []
     for i, (_, test) in enumerate(folds):
@@ -345,7 +364,7 @@ def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
 
 
 def _mistakes(real, used, fold, predicted, most: int) -> dict[str, Any]:
-    """List the surest mistakes of each model, and the timeline of each."""
+    """Return the misclassified tracks with the highest probabilities and their timelines."""
     rows, timelines = [], []
     for name, bunch in predicted.items():
         probability = _probability(bunch)
@@ -362,5 +381,5 @@ def _timeline(model, path) -> Bunch | None:
     try:
         start, stop, proba = parts(model, path)
     except (TypeError, ValueError, AudioError, UnreadableTracksError):
-        return None  # no windows, no probabilities, or members that differ
+        return None  # no segments, no probabilities, or members with different segments
     return Bunch(start=start, stop=stop, proba=proba, classes=np.asarray(model.classes_))

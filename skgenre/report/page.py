@@ -1,4 +1,4 @@
-"""The report as a page: every text in it is escaped."""
+"""HTML page of a report, in which all text is escaped."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 def page(report: EvaluationReport) -> str:
-    """Write the page of a report."""
+    """Return the HTML page of a report."""
     parts = [
         f"<h1>{h(report.title)}</h1>",
         paragraph(_lead(report), "lead"),
         cards(_figures(report)),
     ]
     for heading, section in [
-        ("What was evaluated", sections.what_was_evaluated),
+        ("Data", sections.what_was_evaluated),
         ("Scores", sections.scores),
-        ("Which genres are confused", sections.confusion),
-        ("What the probabilities are worth", sections.confidence),
+        ("Confusions", sections.confusion),
+        ("Probabilities", sections.confidence),
         ("Leakage", sections.leakage),
-        ("What changes the predictions", sections.robustness),
-        ("The surest mistakes", sections.mistakes),
+        ("Robustness", sections.robustness),
+        ("Most confident mistakes", sections.mistakes),
     ]:
         if content := section(report):
             parts.append(f"<section><h2>{heading}</h2>{content}</section>")
@@ -50,7 +50,7 @@ def _lead(report: EvaluationReport) -> str:
 
 
 def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
-    """Figures of the first model that say most."""
+    """Return the main results of the first model and their captions."""
     first, *others = report.confusion
     of = f" of {first}" if others else ""
     accuracy = report.scores[report.scores["metric"] == "accuracy"].set_index("model")
@@ -58,14 +58,14 @@ def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
     found = [
         (
             percent(row["score"]),
-            f"accuracy{of}, {100 * row['low']:.0f} to {100 * row['high']:.0f} % in 95 % of draws",
+            f"accuracy{of} (95 % CI {100 * row['low']:.0f} to {100 * row['high']:.0f} %)",
         ),
-        (percent(chance["score"]), "chance: always the most frequent genre"),
+        (percent(chance["score"]), "chance level: always the most frequent genre"),
     ]
     if first in report.calibration_error:
         found.append((f"{report.calibration_error[first]:.3f}", f"expected calibration error{of}"))
     if report.robustness is not None and (low := sections.worst(report, first)) is not None:
-        found.append((percent(low["kept"]), f"predictions{of} kept under {low['condition']}"))
+        found.append((percent(low["kept"]), f"unchanged predictions{of} for {low['condition']}"))
     return found
 
 
@@ -75,6 +75,6 @@ def _footer(report: EvaluationReport) -> str:
     )
     return h(
         f"Computed in {report.about['seconds']:.0f} s with {versions} and Python "
-        f"{platform.python_version()}. Accuracy is the share of tracks that are right; balanced "
-        "accuracy the mean of the genres' recalls; macro F1 the mean of the genres' F1."
+        f"{platform.python_version()}. Accuracy is the fraction of correctly classified tracks, "
+        "balanced accuracy the mean recall of the genres, and macro F1 their mean F1 score."
     )

@@ -1,4 +1,4 @@
-"""Pictures as SVG that is part of a page and takes its colours."""
+"""SVG figures that are embedded in a page and use its colors."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ import numpy as np
 from .._display import _pyplot
 from .._printable import printable
 
-#: Colour that stands for the page's text; no display draws in it.
+#: Placeholder for the text color of the page. No display uses this color.
 _INK = "#012345"
 
-#: The blue of displays, which the page has in two shades.
+#: Blue of the displays, which is replaced by the accent color of the page.
 _BLUE = "#0072b2"
 
-#: Columns of a timeline; a longer one shows means.
+#: Maximum number of columns of a timeline. Parts of longer timelines are averaged.
 _MOST_PARTS = 60
 
-#: Genres in a timeline, the most probable ones and those of the mistake.
+#: Maximum number of genres in a timeline.
 _MOST_GENRES = 10
 
-#: Longest name of a genre in a picture, in characters.
+#: Maximum number of characters of a name in a figure.
 _MOST_CHARACTERS = 24
 
-#: What matplotlib draws in the page's colours, on nothing. Names with dollar signs are no formulas,
-#: and text stays text.
+#: Settings of matplotlib for transparent figures in the colors of the page. Text is not converted
+#: to paths, and dollar signs in names do not start formulas.
 _STYLE = {
     "axes.edgecolor": _INK,
     "axes.facecolor": "none",
@@ -44,38 +44,39 @@ _STYLE = {
     "ytick.color": _INK,
 }
 
-#: What an identifier in a matplotlib SVG is in, or is referred to by.
+#: Start of definitions and references of identifiers in SVG files of matplotlib.
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def short(text) -> str:
-    """Name of a genre or model for a picture, on one line."""
+    """Shorten the name of a genre or model for a figure."""
     text = printable(str(text))
     return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
 
 
 def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> str:
-    """Draw with matplotlib, as SVG inside HTML.
+    """Draw a matplotlib figure and return it as SVG for HTML.
 
     Parameters
     ----------
     draw : callable
-        It is given Axes.
+        Function ``draw(ax)`` that plots on matplotlib Axes.
     size : tuple of float
         Width and height in inches.
     name : str
-        A prefix, which no other picture of the page has, for the identifiers in it.
+        Prefix of the identifiers in the SVG, which must be unique in the page.
     label : str
-        What the picture shows, for readers who do not see it.
+        Description for screen readers.
 
     Returns
     -------
     svg : str
+        SVG element.
     """
     pyplot = _pyplot()
     file = io.StringIO()
     with pyplot.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # The browser has the characters that matplotlib's font lacks.
+        # The text is rendered by the browser, so glyphs missing in matplotlib's font do not matter.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph .* missing from")
         drawn, ax = pyplot.subplots(figsize=size, layout="constrained")
         try:
@@ -89,7 +90,7 @@ def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> 
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
     svg = _ID.sub(lambda found: found[1] + name + "-", svg)
     svg = svg.replace(_INK, "var(--ink)").replace(_BLUE, "var(--accent)")
-    # Its width and height in points become a largest width.
+    # Replace the width and height in points by a maximum width.
     head, rest = svg.split(">", 1)
     box = re.search(r'viewBox="([^"]+)"', head)
     assert box is not None  # matplotlib always writes one
@@ -102,20 +103,23 @@ def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> 
 
 
 def timeline(found, genre, predicted, name: str) -> str:
-    """Draw the probabilities of a track's parts: genres as rows, darker is more probable.
+    """Draw the genre probabilities of the parts of a track.
+
+    Rows are genres, and darker cells are more probable.
 
     Parameters
     ----------
     found : Bunch
-        ``start``, ``stop``, ``proba``, ``classes``.
+        Timeline with ``start``, ``stop``, ``proba`` and ``classes``.
     genre, predicted : label
-        The true genre, which is marked, and the predicted one.
+        True genre, which is marked, and predicted genre.
     name : str
-        Of the track, for readers who do not see the picture.
+        Name of the track for screen readers.
 
     Returns
     -------
     svg : str
+        SVG element.
     """
     start, stop, proba = _fewer_parts(found.start, found.stop, np.asarray(found.proba))
     rows = _rows(proba.mean(axis=0), list(found.classes), (genre, predicted))
@@ -159,7 +163,7 @@ def _fitting(text: str, most: int) -> str:
 
 
 def _fewer_parts(start, stop, proba) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Means of neighbours, where there are more parts than a small picture shows."""
+    """Average adjacent parts if there are more than `_MOST_PARTS`."""
     if len(start) <= _MOST_PARTS:
         return start, stop, proba
     edges = np.linspace(0, len(start), _MOST_PARTS + 1).astype(int)[:-1]
@@ -169,7 +173,7 @@ def _fewer_parts(start, stop, proba) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def _rows(proba: np.ndarray, classes: list, wanted: Sequence) -> list[int]:
-    """Which genres to show, in the order of the classes."""
+    """Return the indices of the genres to show: those in `wanted` and the most probable ones."""
     most_probable = np.argsort(-proba, kind="stable").tolist()
     first = [i for i, label in enumerate(classes) if label in wanted]
     return sorted([*first, *(i for i in most_probable if i not in first)][:_MOST_GENRES])

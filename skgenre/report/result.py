@@ -1,4 +1,4 @@
-"""What an evaluation found: tables, and a page of them."""
+"""Result of an evaluation."""
 
 from __future__ import annotations
 
@@ -9,50 +9,61 @@ from .._files import replace_file
 
 
 class EvaluationReport:
-    """What :func:`skgenre.evaluation_report` found: tables, and a page of them.
+    """Result of :func:`skgenre.evaluation_report`.
 
     Parameters
     ----------
     found : dict
-        The attributes.
+        Values of the attributes.
 
     Attributes
     ----------
     title : str
-    about : dict of str to str
-        How it was done: folds, leakage, robustness, versions, seconds.
+        Title of the report.
+    about : dict
+        Information about the evaluation, such as the folds, the number of groups and the
+        computation time.
     tracks : DataFrame
-        A row for each track: ``path``, ``genre``, ``group``, ``fold``, and for each model
-        ``predicted: <name>`` and ``probability: <name>``, that of the predicted genre.
+        One row per track with the columns ``path``, ``genre``, ``group`` and ``fold``, and for
+        each model ``predicted: <name>`` and ``probability: <name>`` (probability of the predicted
+        genre).
     left_out : DataFrame
-        ``path`` and ``reason`` of files that cannot be used.
+        Files that cannot be used, with the columns ``path`` and ``reason``.
     scores : DataFrame
-        ``model``, ``metric``, ``score``, ``low``, ``high``; the last model is ``"chance"``, which
-        predicts the most frequent genre.
+        Scores with confidence intervals, with the columns ``model``, ``metric``, ``score``,
+        ``low`` and ``high``. The last model is ``"chance"``, which predicts the most frequent
+        genre.
     differences : DataFrame
-        ``model``, ``metric``, ``score``, ``low``, ``high``: each further model less the first.
+        Differences between the scores of further models and of the first model, with the same
+        columns as `scores`.
     confusion : dict of str to DataFrame
-        For each model the numbers of tracks, by true (rows) and predicted genre.
+        Confusion matrix of each model. Rows are true and columns predicted genres.
     genres : DataFrame
-        ``model``, ``genre``, ``precision``, ``recall``, ``f1``, ``tracks``.
-    classes, proba : dict of str to ndarray
-        For each model with probabilities its genres, and those of all tracks.
+        Scores of each genre, with the columns ``model``, ``genre``, ``precision``, ``recall``,
+        ``f1`` and ``tracks``.
+    classes : dict of str to ndarray of shape (n_classes,)
+        Genres of each model that predicts probabilities.
+    proba : dict of str to ndarray of shape (n_tracks, n_classes)
+        Class probabilities of the tracks for each model that predicts probabilities.
     calibration_error : dict of str to float
+        Expected calibration error of each model that predicts probabilities.
     leakage : DataFrame or None
-        As :func:`skgenre.leakage_report` gives it.
+        Scores of folds with leakage, see :func:`skgenre.leakage_report`.
     robustness : DataFrame or None
-        As :func:`skgenre.robustness_report` gives it, after the column ``model``.
+        Robustness of each model, see :func:`skgenre.robustness_report`. The first column is
+        ``model``.
     mistakes : DataFrame
-        ``model``, ``path``, ``genre``, ``predicted``, ``probability``, from the surest.
+        Misclassified tracks of each model with the highest probabilities, with the columns
+        ``model``, ``path``, ``genre``, ``predicted`` and ``probability``.
     timelines : list of Bunch or None
-        For each row of `mistakes`: ``start``, ``stop``, ``proba``, ``classes``; None where the
-        front end has no timeline.
+        Timeline with ``start``, ``stop``, ``proba`` and ``classes`` for each row of `mistakes`,
+        None if the model has no timeline.
     """
 
     def __init__(self, found: dict[str, Any]):
         vars(self).update(found)
 
-    def __getattr__(self, name: str) -> Any:  # for type checkers: attributes are in __dict__
+    def __getattr__(self, name: str) -> Any:  # declares the attributes for type checkers
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __repr__(self) -> str:
@@ -61,32 +72,38 @@ class EvaluationReport:
         return f"<EvaluationReport of {len(self.tracks)} tracks: accuracy {models}>"
 
     def to_html(self) -> str:
-        """Write the page: HTML with pictures inside, without scripts and without addresses.
+        """Return the report as a self-contained HTML page.
+
+        Figures are embedded. The page contains no scripts and does not load any other files.
 
         Returns
         -------
         page : str
+            HTML page.
 
         Raises
         ------
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         """
         from .page import page
 
         return page(self)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the page to a file, whole or not at all.
+        """Write the report to an HTML file.
+
+        The file is replaced atomically.
 
         Parameters
         ----------
         path : str or path-like
+            Path of the file.
 
         Raises
         ------
         ImportError
-            If matplotlib is missing.
+            If matplotlib is not installed.
         OSError
             If the file cannot be written.
         """

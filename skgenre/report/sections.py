@@ -1,4 +1,4 @@
-"""The sections of the page."""
+"""Sections of the HTML page."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from .text import h, interval, number, pair, paragraph, percent, picture, table
 if TYPE_CHECKING:
     from .result import EvaluationReport
 
-#: Names of the scores.
+#: Names of the scores in the report.
 _METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "f1_macro": "macro F1",
 }
 
-#: Shares of tracks for which the accuracy of the surest is given.
+#: Coverages in the table of the most confident predictions.
 _COVERAGES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
-#: Genres beyond which a confusion matrix has no room for numbers.
+#: Maximum number of genres for which a confusion matrix contains numbers.
 _MOST_NUMBERS = 12
 
 
 def _models(report: EvaluationReport) -> list[tuple[str, str, str]]:
-    """Name, heading (none for a single model) and prefix of each model."""
+    """Return name, heading (empty for a single model) and identifier prefix of each model."""
     names = list(report.confusion)
     several = len(names) > 1
     return [
@@ -47,7 +47,7 @@ def _models(report: EvaluationReport) -> list[tuple[str, str, str]]:
 
 
 def what_was_evaluated(report: EvaluationReport) -> str:
-    """Tracks, genres, artists, files left out, folds."""
+    """Return the section about tracks, genres, artists, unusable files and folds."""
     about, tracks = report.about, report.tracks
     by_genre = tracks.groupby("genre", sort=True)
     known = about["artists_known"]
@@ -61,9 +61,8 @@ def what_was_evaluated(report: EvaluationReport) -> str:
     if about["prefit"]:
         parts.append(
             paragraph(
-                "The models were fitted before, and are evaluated as they are. If these tracks, or "
-                "others by their artists, were in training, the figures say nothing about unseen "
-                "ones.",
+                "The models were already fitted. If they were trained on these tracks, or on other "
+                "tracks of the same artists, the scores are not valid for unseen tracks.",
                 "warning",
             )
         )
@@ -77,16 +76,17 @@ def what_was_evaluated(report: EvaluationReport) -> str:
     if not known:
         parts.append(
             paragraph(
-                "No artists are known: tracks of one artist may be on both sides of a fold, and "
-                "intervals are over tracks. On unseen artists accuracy is probably lower.",
+                "The artists are unknown. Tracks of an artist may be in both the training and the "
+                "test set of a fold, and confidence intervals are computed over tracks. The "
+                "accuracy on unseen artists is probably lower.",
                 "warning",
             )
         )
     elif about["shared"]:
         parts.append(
             paragraph(
-                f"{about['shared']} tracks are by an artist who is also in the training part of "
-                "their fold. On unseen artists accuracy is probably lower.",
+                f"For {about['shared']} tracks, the training set of their fold contains other "
+                "tracks of the same artist. The accuracy on unseen artists is probably lower.",
                 "warning",
             )
         )
@@ -94,14 +94,14 @@ def what_was_evaluated(report: EvaluationReport) -> str:
         listing = table(["file", "reason"], report.left_out.itertuples(index=False), long=(0, 1))
         n = len(report.left_out)
         what = "file cannot be used and is" if n == 1 else "files cannot be used and are"
-        parts.append(f"<details open><summary>{n} {what} in no figure</summary>{listing}</details>")
+        parts.append(f"<details open><summary>{n} {what} excluded</summary>{listing}</details>")
     else:
-        parts.append(paragraph("No file was left out."))
+        parts.append(paragraph("All files could be used."))
     return "".join(parts)
 
 
 def scores(report: EvaluationReport) -> str:
-    """Scores with intervals, chance, differences."""
+    """Return the section about scores, chance level and differences between models."""
     wide = {
         model: [interval(row) for row in rows.itertuples()]
         for model, rows in report.scores.groupby("model", sort=False)
@@ -112,13 +112,15 @@ def scores(report: EvaluationReport) -> str:
     chance = float(accuracy["score"].iloc[-1])
     display = ScoreIntervalDisplay(drawn, chance, "accuracy")
     svg = figure(display.plot, (4.6, 1.2 + 0.36 * len(drawn)), "scores", "Accuracy of the models")
-    parts.append(pair(picture(svg, "Accuracy with its 95 % interval; dotted, chance.")))
+    parts.append(
+        pair(picture(svg, "Accuracy with 95 % confidence intervals. Dotted line: chance level."))
+    )
     over = "artists" if report.about["artists_known"] else "tracks"
     parts.append(
         paragraph(
-            "In parentheses are 95 % intervals by bootstrap over "
-            f"{report.about['n_groups']} {over} ({report.about['draws']:,} draws). Chance always "
-            "predicts the most frequent genre of what it was trained on.",
+            "The 95 % confidence intervals in parentheses are computed by bootstrap over "
+            f"{report.about['n_groups']} {over} ({report.about['draws']:,} resamples). The chance "
+            "level is the score of predicting the most frequent genre of the training set.",
             "note",
         )
     )
@@ -128,14 +130,14 @@ def scores(report: EvaluationReport) -> str:
             model: [interval(row, signed=True) for row in rows.itertuples()]
             for model, rows in report.differences.groupby("model", sort=False)
         }
-        parts.append(f"<h3>Difference to {h(first)}</h3>")
+        parts.append(f"<h3>Differences to {h(first)}</h3>")
         parts.append(
             table(["model", *_METRICS.values()], ([m, *cells] for m, cells in wide.items()))
         )
         parts.append(
             paragraph(
-                "Paired: both models predict the same tracks of the same folds and draws. An "
-                "interval that contains 0 does not tell which is better.",
+                "Differences are paired: both models predict the same tracks of the same folds and "
+                "resamples. A model is not significantly better if the interval contains 0.",
                 "note",
             )
         )
@@ -143,7 +145,7 @@ def scores(report: EvaluationReport) -> str:
 
 
 def confusion(report: EvaluationReport) -> str:
-    """Confusion matrices, precision and recall."""
+    """Return the section about confusion matrices, precision and recall."""
     parts = []
     for name, heading, prefix in _models(report):
         counts = report.confusion[name]
@@ -180,7 +182,7 @@ def confusion(report: EvaluationReport) -> str:
         parts.append(heading)
         parts.append(
             pair(
-                picture(svg, "Numbers of tracks, by true and predicted genre."),
+                picture(svg, "Confusion matrix (number of tracks)."),
                 table(["genre", "precision", "recall", "F1", "tracks"], cells),
             )
         )
@@ -188,12 +190,12 @@ def confusion(report: EvaluationReport) -> str:
 
 
 def confidence(report: EvaluationReport) -> str:
-    """Reliability and coverage."""
+    """Return the section about reliability and coverage."""
     parts = []
     for name, heading, prefix in _models(report):
         parts.append(heading)
         if name not in report.proba:
-            parts.append(paragraph("The model gives no probabilities."))
+            parts.append(paragraph("The model does not predict probabilities."))
             continue
         y, proba, classes = report.tracks["genre"], report.proba[name], report.classes[name]
         curve = coverage_curve(y, proba, classes)
@@ -208,17 +210,20 @@ def confidence(report: EvaluationReport) -> str:
             lambda ax, curve=curve: CoverageDisplay(curve).plot(ax),
             (4.6, 4.0),
             f"{prefix}-coverage",
-            f"Accuracy of the surest predictions of {short(name)}",
+            f"Accuracy of the most confident predictions of {short(name)}",
         )
         parts.append(
             pair(
-                picture(reliable, f"Reliability. Expected calibration error {error:.3f}, 10 bins."),
-                picture(covered, "Accuracy if only the surest predictions are taken."),
+                picture(
+                    reliable,
+                    f"Reliability diagram. Expected calibration error {error:.3f} with 10 bins.",
+                ),
+                picture(covered, "Accuracy of the most confident predictions by coverage."),
             )
         )
         parts.append(
             table(
-                ["surest predictions", "probability from", "accuracy"],
+                ["coverage", "minimum probability", "accuracy"],
                 [
                     [percent(row.coverage), number(row.threshold, 2), percent(row.accuracy)]
                     for row in _at_coverages(curve).itertuples()
@@ -229,13 +234,13 @@ def confidence(report: EvaluationReport) -> str:
 
 
 def _at_coverages(curve: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the curve with at least the listed coverages."""
+    """Return the first rows of the curve with at least the coverages in `_COVERAGES`."""
     rows = [int(np.argmax(curve["coverage"] >= share - 1e-9)) for share in _COVERAGES]
     return curve.iloc[sorted(set(rows))]
 
 
 def leakage(report: EvaluationReport) -> str:
-    """Scores by folds that leak."""
+    """Return the section about folds with leakage."""
     if report.leakage is None:
         return ""
     found = report.leakage
@@ -243,7 +248,7 @@ def leakage(report: EvaluationReport) -> str:
         LeakageDisplay(found.assign(model=[short(name) for name in found["model"]])).plot,
         (4.6, 3.2),
         "leakage",
-        "Accuracy by three ways to draw folds",
+        "Accuracy by splitting strategy",
     )
     rows = (
         [row.model, row.splitting, percent(row.accuracy), percent(row.accuracy_std)]
@@ -252,16 +257,17 @@ def leakage(report: EvaluationReport) -> str:
     return "".join(
         [
             paragraph(
-                "The same models and features, by how the folds are drawn. With random pieces, "
-                "parts of one track are in training and test; by track, other tracks of its artist "
-                "are. Only folds by artist are about unseen artists. A model whose tracks are one "
-                "piece each has no random pieces."
+                "Scores of the same models and features with different folds. With random pieces, "
+                "the training and the test set contain pieces of the same tracks. By track, they "
+                "contain different tracks of the same artists. Only the scores by artist are valid "
+                "for unseen artists. Random pieces are not available for models with one piece per "
+                "track."
             ),
             pair(
                 picture(
                     svg,
-                    "Means and standard deviations over the folds; of pieces where tracks have "
-                    "several, else of tracks.",
+                    "Mean and standard deviation over the folds. Samples are pieces if tracks have "
+                    "several of them, and tracks otherwise.",
                 ),
                 table(["model", "folds", "accuracy", "std. over folds"], rows, text=(0, 1)),
             ),
@@ -270,7 +276,7 @@ def leakage(report: EvaluationReport) -> str:
 
 
 def worst(report: EvaluationReport, model: str) -> pd.Series | None:
-    """Row of the condition that changes most predictions, if any does."""
+    """Return the row of the condition that changes most predictions, or None."""
     rows = report.robustness[report.robustness["model"] == model]
     rows = rows[(rows["condition"] != UNCHANGED) & (rows["n_tracks"] > 0)]
     if rows.empty or rows["kept"].min() == 1:
@@ -279,14 +285,15 @@ def worst(report: EvaluationReport, model: str) -> pd.Series | None:
 
 
 def robustness(report: EvaluationReport) -> str:
-    """Say what changes the predictions."""
+    """Return the section about robustness."""
     if report.robustness is None:
         return ""
     by = "the model" if report.about["prefit"] else "the model that was not trained on it"
     parts = [
         paragraph(
-            f"{report.about['n_changed']} tracks are changed as music is on its way to a listener, "
-            f"and each is predicted by {by}. Kept is the share of predictions that stay."
+            f"{report.about['n_changed']} tracks are modified under the following conditions, and "
+            f"each is predicted by {by}. The column kept contains the fraction of predictions that "
+            "do not change."
         )
     ]
     for name, heading, prefix in _models(report):
@@ -307,22 +314,23 @@ def robustness(report: EvaluationReport) -> str:
         if low is not None:
             parts.append(
                 paragraph(
-                    f"Worst: <strong>{h(low['condition'])}</strong>, which keeps "
-                    f"{percent(low['kept'])} of the predictions."
+                    f"Worst condition: <strong>{h(low['condition'])}</strong>, for which "
+                    f"{percent(low['kept'])} of the predictions do not change."
                 )
             )
         parts.append(
             pair(
-                picture(svg, "Predictions kept, and accuracy."),
+                picture(svg, "Predictions kept and accuracy."),
                 table(["condition", "tracks", "kept", "accuracy"], cells, worst=marked),
             )
         )
     parts.append(
         paragraph(
-            "Louder tracks are clipped at full scale. MP3 is libsndfile's, one channel. The "
-            "low-pass is a Butterworth filter of order 8; the noise is pink, and so far below the "
-            "mean power of the music. 3 % faster changes tempo and pitch. The last 30 s are "
-            "compared with the first; of tracks shorter than a minute they are the halves.",
+            "Louder tracks are clipped at full scale. MP3 files are mono and encoded by "
+            "libsndfile. The low-pass filter is a Butterworth filter of order 8. Noise is pink, "
+            "with the given signal-to-noise ratio. 3 % faster changes both tempo and pitch. The "
+            "prediction for the last 30 s is compared with that for the first 30 s; tracks "
+            "shorter than a minute are split into halves.",
             "note",
         )
     )
@@ -330,7 +338,7 @@ def robustness(report: EvaluationReport) -> str:
 
 
 def mistakes(report: EvaluationReport) -> str:
-    """List the surest mistakes, each with its timeline."""
+    """Return the section about the most confident mistakes, with their timelines."""
     parts = []
     for name, heading, _ in _models(report):
         parts.append(heading)
@@ -344,8 +352,8 @@ def mistakes(report: EvaluationReport) -> str:
             parts.append(paragraph("None."))
     parts.append(
         paragraph(
-            "Rows are genres, time goes to the right, and more colour is more probable; each part "
-            "is predicted alone.",
+            "Timelines show the genre probabilities (rows) over time. Each part of a track is "
+            "predicted separately. Darker colors correspond to higher probabilities.",
             "note",
         )
     )
@@ -355,7 +363,8 @@ def mistakes(report: EvaluationReport) -> str:
 def _mistake(row, found) -> str:
     surely = "" if np.isnan(row.probability) else f" ({row.probability:.2f})"
     words = (
-        f"<p><strong>{h(row.predicted)}</strong>{surely}, but it is <strong>{h(row.genre)}</strong>"
+        f"<p>Predicted <strong>{h(row.predicted)}</strong>{surely}, true genre "
+        f"<strong>{h(row.genre)}</strong>"
         f'<br><span class="path">{h(row.path)}</span></p>'
     )
     picture = "" if found is None else timeline(found, row.genre, row.predicted, short(row.path))

@@ -1,6 +1,6 @@
-"""How the page looks: in light and dark, on paper, and at any width from 320 pixels."""
+"""Style sheet of the page for light and dark mode, printing, and widths from 320 pixels."""
 
-#: Nothing is fetched and no script runs, whatever the names of files and genres contain.
+#: Content security policy that prevents scripts and requests, even if escaping failed.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 STYLE = """

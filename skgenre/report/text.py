@@ -1,4 +1,4 @@
-"""Pieces of HTML, escaped."""
+"""Escaped HTML elements."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from .._printable import printable
 
 
 def h(text: Any) -> str:
-    """Escape anybody's text, control characters and broken encodings included."""
+    """Escape text for HTML, including control characters and surrogates."""
     return html.escape(printable(str(text)))
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a figure, or a dash where there is none."""
+    """Format a number, or a dash for NaN."""
     return "\u2013" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def percent(value: float) -> str:
-    """Write a share."""
+    """Format a fraction as a percentage, or a dash for NaN."""
     return "\u2013" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
 def interval(row: Any, signed: bool = False) -> str:
-    """Write a score with its interval."""
+    """Format a score with its confidence interval."""
     sign = "+" if signed else ""
     return f"{row.score:{sign}.3f} ({row.low:{sign}.3f} to {row.high:{sign}.3f})"
 
 
-#: Between a number and its unit, where no line should break.
+#: Space between a number and its unit, at which lines should not break.
 _UNIT = re.compile(r"(?<=\d) (?=(%|s|dB|kHz|kbit/s)(?!\w))")
 
 
 def together(text: str) -> str:
-    """Keep numbers and their units on one line."""
+    """Insert non-breaking spaces between numbers and their units."""
     return _UNIT.sub("\u00a0", text)
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    """Put HTML into a paragraph."""
+    """Return a paragraph with the given HTML and class."""
     text = together(text)
     return f'<p class="{kind}">{text}</p>' if kind else f"<p>{text}</p>"
 
@@ -55,7 +55,7 @@ def table(
     long: Sequence[int] = (),
     worst: Sequence[int] = (),
 ) -> str:
-    """Make a table that scrolls in its own box.
+    """Return a table in a scrollable box.
 
     Parameters
     ----------
@@ -63,14 +63,17 @@ def table(
         Names of the columns.
     rows : iterable of sequences
         Cells, which are escaped.
-    text, long : sequence of int
-        Columns of text, to the left, and of text that may be broken.
-    worst : sequence of int
-        Rows to stand out.
+    text : sequence of int, default=(0,)
+        Indices of left-aligned text columns.
+    long : sequence of int, default=()
+        Indices of text columns with line breaks.
+    worst : sequence of int, default=()
+        Indices of highlighted rows.
 
     Returns
     -------
     table : str
+        HTML element.
     """
 
     def kind(column: int) -> str:
@@ -92,7 +95,7 @@ def table(
 
 
 def cards(figures: Iterable[tuple[str, str]]) -> str:
-    """Put figures with their names side by side."""
+    """Return a row of cards with values and captions."""
     boxes = (
         f'<div class="card"><b>{h(together(value))}</b><span>{h(together(name))}</span></div>'
         for value, name in figures
@@ -101,10 +104,10 @@ def cards(figures: Iterable[tuple[str, str]]) -> str:
 
 
 def pair(*parts: str) -> str:
-    """Put a picture and its table side by side, where there is room."""
+    """Return elements side by side, if there is enough space."""
     return f'<div class="figures">{"".join(parts)}</div>'
 
 
 def picture(svg: str, caption: str) -> str:
-    """Put a caption under a picture."""
+    """Return a figure with a caption."""
     return f"<figure>{svg}<figcaption>{h(caption)}</figcaption></figure>"
