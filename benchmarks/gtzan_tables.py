@@ -196,8 +196,8 @@ of 1,000 tracks), with five folds drawn in three ways. It was computed with
 {leakage}
 
 The difference between the first and the last column shows how much a model gains from recognizing
-tracks and artists of the training data. :doc:`auto_examples/evaluate/plot_common_pitfalls` repeats this
-experiment on synthetic tracks.
+tracks and artists of the training data. :doc:`auto_examples/evaluate/plot_common_pitfalls` repeats
+this experiment on synthetic tracks.
 
 Fault-filtered partition
 ------------------------

@@ -108,7 +108,7 @@ def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
 
     Notes
     -----
-    See the page "Figures measured on GTZAN" of the documentation for accuracies.
+    See the page "Leakage-free evaluation on GTZAN" of the documentation for accuracies.
 
     Examples
     --------
@@ -264,7 +264,7 @@ def genre_pipeline(
 
     Notes
     -----
-    See the page "Figures measured on GTZAN" of the documentation for accuracies on unseen artists.
+    See the page "Accuracy of the presets" of the documentation for accuracies on unseen artists.
 
     ``"descriptors"`` and ``"musicnn"`` are calibrated on out-of-fold probabilities. Pass the
     artists to keep them together in these folds: ``pipeline.fit(paths, genres,

@@ -128,7 +128,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         classes = np.unique(y[tracks])
         if len(classes) < 2:
             raise ValueError(
-                f"y holds only one class, {classes.tolist()}: a classifier needs at least two"
+                f"y contains only one class, {classes.tolist()[0]!r}; at least two are required."
             )
         track, segment, shared = spread(mask, tracks, weight)
         # Scale so that a track of weight 2 is equivalent to the same track twice.
@@ -157,7 +157,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             )
         if len(missing):
             warn(
-                f"{len(missing)} of {len(mask)} tracks have no segment and are left out of fit: "
+                f"{len(missing)} of {len(mask)} tracks have no segment and are ignored in fit: "
                 f"{list_tracks(missing)}"
             )
         return tracks
