@@ -58,7 +58,7 @@ def script(code, *args):
 
 
 def many_fits():
-    """Memory, and the median time of five fits, at the 200th and the 10th; aims: 100 MB, 1."""
+    """Memory, and the median time of five fits, at the 200th and the 10th."""
     figures["n_fits"], figures["fits"] = N_FITS, {}
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
         out = script(FITS.format(name=name, n=N_FITS))
@@ -66,7 +66,7 @@ def many_fits():
         figures["fits"][name] = {"s": first, "mb": before, "last_s": last, "last_mb": after}
         say(
             f"{name}: fit 10 {first:.2f} s, {before:.0f} MB; fit {N_FITS} {last:.2f} s, "
-            f"{after:.0f} MB, {after - before:+.0f} MB (aim: 100)"
+            f"{after:.0f} MB, {after - before:+.0f} MB"
         )
 
 
@@ -186,7 +186,7 @@ print(peaks[0], max(peaks), joblib.hash(model.weights_))
 
 
 def fit_from_a_store():
-    """A CNN on a store of 2 GB: memory over a tiny fit, and weights; aims: 200 MB, equal."""
+    """A CNN on a store of 2 GB: memory over a tiny fit, and weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tensor.npy")
         n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
@@ -246,7 +246,7 @@ if __name__ == "__main__":
 
 
 def parallel_search():
-    """A 24-fit search on two workers, of loky and of Dask; aims: 0.65 of the time, equal."""
+    """A 24-fit search on two workers, of loky and of Dask."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(SEARCH)
