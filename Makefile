@@ -11,7 +11,7 @@ TESTS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PROCE
 
 .PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures robustness reproduce starter pictures bench scale coverage build clean
 
-# Installed anew where the dependencies have changed.
+# Installed again if the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
@@ -32,7 +32,7 @@ test-minimum:
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
 	.venv-minimum/bin/python -m pytest $(PROCESSES)
 
-# Tests of what needs a package beside the extras: the weights of musicnn, under the ISC licence.
+# Tests that need the package musicnn (ISC license), which is not part of any extra.
 # It asks for a NumPy below 1.17, which only its code needs.
 test-extras: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
@@ -88,11 +88,11 @@ starter: $(VENV)/installed
 pictures: $(VENV)/installed
 	$(BIN)/python docs/pictures.py $(GTZAN)
 
-# Times skgenre beside named alternatives, on GTZAN=<folder> or on synthetic tracks.
+# Compares the run times of skgenre and alternatives, on GTZAN=<folder> or on synthetic tracks.
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/speed.py $(GTZAN)
 
-# Prints what holds past memory, one process and one run; takes a while.
+# Measures scalability; takes a while.
 scale: $(VENV)/installed
 	$(BIN)/python benchmarks/scale.py
 

@@ -1,10 +1,10 @@
-"""Measure the presets on artists that they have not seen, and write ``docs/accuracy.rst``.
+"""Evaluate the presets on unseen artists and write ``docs/accuracy.rst``.
 
-``make figures GTZAN=<folder> TRACKS=<folder>`` runs it on TRACKS, genre folders of GTZAN's tracks,
-whose artists are known by their names. What is computed is kept in ``build/accuracy``, so that a
-run that was interrupted goes on; delete it after a change of the code. ``--test FOLDER`` trains on
-all tracks of the first folder and tests on those of another by other artists; it prints, and writes
-no page.
+``make figures GTZAN=<folder> TRACKS=<folder>`` runs this script on TRACKS, a folder of GTZAN tracks
+with one folder per genre. The artists are derived from the file names. Results are stored in
+``build/accuracy``, so that an interrupted run resumes; delete that folder after changing the code.
+With ``--test FOLDER``, models are trained on all tracks of the first folder and tested on the
+tracks of FOLDER by other artists. The results are printed, and no page is written.
 """
 
 import argparse
@@ -36,12 +36,12 @@ from skgenre.pipelines import PRESETS
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "accuracy.rst"
-#: Seeds of the folds, and of the models that draw random numbers.
+#: Seeds of the folds and of the randomized models.
 FOLD_SEEDS, MODEL_SEEDS = (0, 1, 2), (0, 1, 2)
 REFERENCES = ("logistic", "lda")
-#: Those that draw random numbers.
+#: Randomized models.
 RANDOM = ("mel", "ann", "cnn", "lstm", "forest")
-#: Draws of artists for an interval.
+#: Number of bootstrap resamples of the artists.
 N_DRAWS = 10_000
 
 
@@ -54,7 +54,7 @@ def quantiles():
 
 
 def variants():
-    """What was tried beside the presets: name, preset of the front end, steps behind it."""
+    """Yield the other models: name, preset of the front end, function of a seed."""
     shrunken = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     yield (
         "descriptors, logistic",
@@ -86,7 +86,7 @@ def variants():
 
 
 def models(only):
-    """All that is measured, or `only` some: name, front end, function of a seed, seeds."""
+    """Yield all models, or those in `only`: name, front end, function of a seed, seeds."""
     for model in _models():
         if not only or model[0] in only:
             yield model
@@ -95,7 +95,7 @@ def models(only):
 def _models():
     for name in PRESETS:
         if name == "blend":
-            continue  # the mean of two others' probabilities
+            continue  # computed from the probabilities of two other presets
         seeds = MODEL_SEEDS if name in RANDOM else (0,)
         yield (
             name,
@@ -116,7 +116,7 @@ def load(folder):
 
 
 def features(extractor, tracks, cache):
-    """Features of all tracks, kept in a file."""
+    """Compute the features of all tracks, or load them from the cache."""
     path = (
         cache
         / f"{type(extractor).__name__}-{joblib.hash((extractor.get_params(), tracks.data))}.npy"
@@ -129,7 +129,7 @@ def features(extractor, tracks, cache):
 
 
 def predict(make, seed, X, y, groups, train, test):
-    """Probabilities of the tracks to test on, and seconds to train."""
+    """Return the probabilities of the test tracks and the training time in seconds."""
     model = make(seed)
     start = time.perf_counter()
     with sklearn.config_context(enable_metadata_routing=True):
@@ -142,7 +142,7 @@ def predict(make, seed, X, y, groups, train, test):
 
 
 def splits(tracks, y, inverted=False):
-    """Name, training and test tracks of each fold; inverted, one third is trained on."""
+    """Yield name, training and test tracks of each fold, exchanged if `inverted`."""
     for seed in FOLD_SEEDS:
         folds = StratifiedGroupKFold(3, shuffle=True, random_state=seed)
         for fold, (train, test) in enumerate(folds.split(y, y, tracks.groups)):
@@ -150,7 +150,7 @@ def splits(tracks, y, inverted=False):
 
 
 def measure(tasks, cache, jobs):
-    """Probabilities and seconds of each task, from the cache if they are there."""
+    """Return the probabilities and training time of each task, from the cache if available."""
     found, left = {}, []
     for key, task in tasks:
         path = cache / f"{key.replace(', ', '-').replace(' ', '_')}.npz"
@@ -169,7 +169,7 @@ def measure(tasks, cache, jobs):
 
 
 def out_of_fold(tracks, cache, jobs, only):
-    """For each model an array (seeds, repeats, tracks, classes), and its mean seconds to train."""
+    """Return probabilities (seeds, repeats, tracks, classes) and mean training time per model."""
     y = np.asarray(tracks.target)
     tasks = []
     for name, extractor, make, seeds in models(only):
@@ -196,13 +196,13 @@ def out_of_fold(tracks, cache, jobs, only):
 
 
 def right(proba, y):
-    """Share of the predictions for each track that are right, over seeds and repeats."""
+    """Compute the accuracy for each track over seeds and repeats."""
     labels = np.searchsorted(np.unique(y), y)
     return (proba.argmax(axis=-1) == labels).mean(axis=(0, 1))
 
 
 def fold_accuracy(proba, tracks, y):
-    """Mean over the folds of the share of tracks that are right, and its spread over seeds."""
+    """Compute the mean accuracy over the folds, and its range over the seeds."""
     labels = np.searchsorted(np.unique(y), y)
     hit = proba.argmax(axis=-1) == labels
     per_seed = [
@@ -215,7 +215,7 @@ def fold_accuracy(proba, tracks, y):
 
 
 def interval(values, groups):
-    """95 % interval of a mean over tracks, by drawing artists with replacement."""
+    """Compute the 95 % bootstrap interval of a mean over tracks by resampling artists."""
     _, group = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(group, values), np.bincount(group)
     draws = np.random.default_rng(0).integers(len(sums), size=(N_DRAWS, len(sums)))
@@ -224,7 +224,7 @@ def interval(values, groups):
 
 
 def milliseconds(name, tracks):
-    """Time from a file to its genre, of a fitted pipeline on one thread."""
+    """Measure the time in which a fitted pipeline predicts a file on one thread."""
     paths = tracks.data[:: max(1, len(tracks.data) // 24)]
     y = np.asarray(tracks.target)[:: max(1, len(tracks.data) // 24)]
     model = genre_pipeline(name, random_state=0)
@@ -239,7 +239,7 @@ def milliseconds(name, tracks):
 
 
 def few_artists(tracks, cache, only):
-    """Accuracy of the models without a network, trained on one third of the artists."""
+    """Compute the accuracy of models without random numbers, trained on a third of the artists."""
     y = np.asarray(tracks.target)
     for name, extractor, make, seeds in models(only):
         if len(seeds) == 1:
@@ -255,7 +255,7 @@ def few_artists(tracks, cache, only):
 
 
 def rows(tracks, out, seconds, times=None):
-    """A row of figures for each model."""
+    """Yield the table row of each model."""
     y = np.asarray(tracks.target)
     labels = np.searchsorted(np.unique(y), y)
     for name, proba in out.items():
@@ -272,7 +272,7 @@ def rows(tracks, out, seconds, times=None):
                 row[f"above {reference}"] = f"{above:+.3f} ({low:+.2f} to {high:+.2f})"
         row["seeds"] = f"{len(proba)}, {spread:.3f} apart" if len(proba) > 1 else "1"
         chosen = np.take_along_axis(proba, labels[None, None, :, None], axis=-1)
-        votes = set(np.unique(proba)) == {0, 1}  # of models without probabilities
+        votes = set(np.unique(proba)) == {0, 1}  # models without predict_proba
         row["log loss"] = "" if votes else f"{-np.log(np.maximum(chosen, 1e-15)).mean():.2f}"
         row["s to train"] = f"{seconds[name]:.1f}"
         if times:
@@ -281,7 +281,7 @@ def rows(tracks, out, seconds, times=None):
 
 
 def transfer(train, test, cache, only):
-    """Accuracy on the tracks of another folder, whose artists are others."""
+    """Print the accuracy on the tracks of another folder by other artists."""
     known = set(train.groups)
     keep = np.array([group not in known for group in test.groups])
     y, y_test = np.asarray(train.target), np.asarray(test.target)[keep]
@@ -303,7 +303,7 @@ def transfer(train, test, cache, only):
 
 
 def widened(X, n):
-    """Tensor of `n` segments a track, the last missing."""
+    """Pad a tensor with missing segments to `n` segments per track."""
     return np.pad(
         X, [(0, 0), (0, n - X.shape[1]), *[(0, 0)] * (X.ndim - 2)], constant_values=np.nan
     )
@@ -319,15 +319,16 @@ scikit-learn {sklearn} and Keras {keras}. The data are {n} tracks of GTZAN (Tzan
 2002) by {artists} artists: {counts}.
 
 Accuracies are computed over tracks and averaged over nine folds:
-``StratifiedGroupKFold(3, shuffle=True, random_state=s)`` by artist, with *s* = 0, 1, 2. All nine
-folds draw on the same tracks, so differences of two percentage points are not meaningful.
+``StratifiedGroupKFold(3, shuffle=True, random_state=s)`` by artist, with *s* = 0, 1, 2. The nine
+folds are not independent, since they use the same tracks. Differences of two percentage points are
+therefore not meaningful.
 
 - *95 %* is a bootstrap confidence interval over artists with {draws:,} resamples. It shows how
   the accuracy would vary with other artists.
-- *above logistic* and *above lda* are differences to these two presets, paired over the same
-  folds.
-- *seeds* is the number of random seeds over which a model is averaged, with the range of the
-  accuracies.
+- *above logistic* and *above lda* are the differences from the accuracies of these two presets,
+  paired over the same folds, with 95 % confidence intervals.
+- *seeds* is the number of random seeds over which the results of a model are averaged. *apart*
+  denotes the difference between the highest and the lowest accuracy of these seeds.
 - *s to train* is the training time of one fold without feature extraction, on one thread of a
   machine that was also running other processes. *ms a track* is the time to predict a 30-second
   file.
@@ -370,15 +371,16 @@ Selection bias
 
 The accuracies of some presets are slightly optimistic, because these folds were also used for
 model selection. For ``descriptors``, thirteen combinations of scaling and classifier were
-compared on these folds. For ``musicnn``, voting over the patches of a track was chosen on them.
-The architecture and training parameters of ``mel`` were chosen on these and other tracks. A
-second network, which pools the covariance of its filters over time, had a lower accuracy alone
-and did not improve the average with ``mel``.
+compared on these folds. For ``musicnn``, averaging the predictions for the patches of a track was
+chosen on them. The architecture and training parameters of ``mel`` were chosen on these and other
+tracks. A second network, which pools the covariance of its filters over time, was also evaluated.
+It was less accurate than ``mel``, and averaging the predictions of both networks did not increase
+the accuracy of ``mel``.
 """
 
 
 def grid(table):
-    """Table as a list-table."""
+    """Format a table as a list-table."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for cells in [list(table[0]), *([row[name] for name in table[0]] for row in table)]:
         lines += [f"   {'*' if i == 0 else ' '} - {cell}".rstrip() for i, cell in enumerate(cells)]
@@ -386,7 +388,7 @@ def grid(table):
 
 
 def page(tracks, presets, variants, few):
-    """Text of the page."""
+    """Return the text of the page."""
     counts = pd.Series(tracks.target).value_counts().sort_index()
     return TEXT.format(
         sklearn=sklearn.__version__,
@@ -410,7 +412,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="names of models")
     arguments = parser.parse_args()
     tracks = load(arguments.folder)
-    # Of these tracks alone: others have other folds.
+    # Each set of tracks has its own folds and therefore its own cache.
     arguments.cache /= joblib.hash((tracks.data, list(tracks.target)))[:12]
     arguments.cache.mkdir(parents=True, exist_ok=True)
     if arguments.test:

@@ -1,6 +1,7 @@
-"""Time the MFCCs of other packages beside skgenre's: ``python benchmarks/comparison.py TRACK``.
+"""Compare the run times of MFCCs: ``python benchmarks/comparison.py TRACK``.
 
-It takes the packages that are installed. All on one thread, in turns, medians after warming up.
+Only packages that are installed are compared with skgenre. All run alternately on one thread. The
+times are medians after a warm-up.
 """
 
 import os

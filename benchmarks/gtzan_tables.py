@@ -1,8 +1,8 @@
-"""Measure on GTZAN's feature tables and recordings, and write ``docs/gtzan.rst``.
+"""Evaluate models on GTZAN's feature tables and recordings, and write ``docs/gtzan.rst``.
 
-``make figures GTZAN=<folder>`` runs it. The folder holds ``features_10_sec.csv``,
-``features_30_sec.csv`` and full-length tracks in ``genres_original/`` or other folders of genre
-folders; only numbers leave it.
+``make figures GTZAN=<folder>`` runs this script. The folder contains ``features_10_sec.csv``,
+``features_30_sec.csv`` and full-length tracks in ``genres_original/`` or another folder with one
+folder per genre.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from skgenre.features import GTZAN_FEATURES
 ROOT = Path(__file__).parent.parent
 BASELINES = ("knn", "svm", "logistic", "lda", "forest", "boosting")
 
-#: Columns that change with the volume at which a track was transferred.
+#: Columns that depend on the playback level of a track.
 LEVELS = [
     *("rms_mean", "rms_var", "mfcc1_mean"),
     *("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var"),
@@ -47,7 +47,7 @@ LEVELS = [
 
 
 def leakage(folder):
-    """Three models of the 10-second pieces, by three ways to draw the folds."""
+    """Compute the accuracy of three models on 10-second pieces for three kinds of splits."""
     models = {name: make_baseline(name, random_state=0) for name in ("knn", "svm", "forest")}
     report = leakage_report(models, load_gtzan_features(folder / "features_10_sec.csv"))
     return report.pivot(index="model", columns="splitting", values="accuracy").loc[
@@ -56,7 +56,7 @@ def leakage(folder):
 
 
 def ratios(levels):
-    """What of the levels does not change with the volume, as logarithms."""
+    """Compute logarithmic ratios of levels, which do not depend on the playback level."""
     tiny = 1e-12  # of silence
     harmonic, percussive = levels["harmony_var"] + tiny, levels["perceptr_var"] + tiny
     mean = levels["rms_mean"] + tiny**0.5
@@ -73,13 +73,13 @@ def ratios(levels):
 
 
 def ensemble(*names):
-    """Mean of the probabilities of several baselines."""
+    """Create a classifier that averages the probabilities of several baselines."""
     votes = [(name, make_baseline(name, random_state=0)) for name in names]
     return VotingClassifier(votes, voting="soft")
 
 
 def filtered(table):
-    """Every model that was tried on the fault-filtered partition."""
+    """Compute the accuracies of all models on the fault-filtered partition."""
     candidates = {name: make_baseline(name, random_state=0) for name in BASELINES}
     candidates["lda, logistic, forest"] = ensemble("lda", "logistic", "forest")
     candidates["lda, logistic, boosting"] = ensemble("lda", "logistic", "boosting")
@@ -118,7 +118,7 @@ def filtered(table):
 
 
 def parity(folder, table):
-    """Features of the full-length tracks from audio, beside their rows of the table."""
+    """Compare the features of full-length tracks with their rows of the table."""
     paths = [
         path
         for path in sorted([*folder.rglob("*.wav"), *folder.rglob("*.flac")])
@@ -152,7 +152,7 @@ def seconds(function, *args):
 
 
 def speed(paths):
-    """Median seconds a track, taken in turns in one process after warming up."""
+    """Measure the median time per track, alternately in one process after a warm-up."""
     sounds = [load_audio(path) for path in paths[:10]]
     features_with_librosa(sounds[0])
     track_features(sounds[0])

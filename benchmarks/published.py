@@ -1,11 +1,11 @@
-"""What skgenre is measured against: the calls that notebooks and scripts make."""
+"""Reference implementations for the benchmarks, as used in published notebooks and scripts."""
 
 import librosa
 import numpy as np
 
 
 def features_with_librosa(y):
-    """The 57 columns of GTZAN's tables by plain calls, one after the other."""
+    """Compute the 57 columns of GTZAN's tables with separate calls of librosa."""
     sr = 22050
     librosa.feature.chroma_stft(y=y, sr=sr)
     librosa.feature.rms(y=y)
@@ -19,7 +19,7 @@ def features_with_librosa(y):
 
 
 def log_mel_with_librosa(path):
-    """64 mel bands of a track in dB, two frames averaged into one."""
+    """Compute 64 mel bands of a track in dB, and average pairs of frames."""
     y, sr = librosa.load(path, sr=22050)
     power = librosa.feature.melspectrogram(y=y, sr=sr, n_mels=64)
     n = power.shape[1] // 2
@@ -27,10 +27,10 @@ def log_mel_with_librosa(path):
 
 
 def descriptors_with_librosa(path):
-    """What the descriptors of timbre, rhythm and harmony describe, by plain calls.
+    """Compute the features underlying the descriptors with separate calls of librosa.
 
-    Most of their statistics are left out, and chroma is that of 440 Hz, which saves librosa its
-    search for the tuning.
+    Most of the statistics are omitted. Chroma is computed for a tuning of 440 Hz, so that librosa
+    does not have to estimate the tuning.
     """
     y, sr = librosa.load(path, sr=22050)
     mfcc = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=20)
@@ -44,7 +44,7 @@ def descriptors_with_librosa(path):
 
 
 def build_scikeras(layers, dropout):
-    """Build a network as scikeras asks for it, from a function of the dropout."""
+    """Return a function of the dropout rate that builds a network, as scikeras requires."""
     import keras
 
     output = keras.layers.Dense(10, "softmax")

@@ -1,8 +1,9 @@
 """Train the published networks as published, and write ``docs/published_system.rst``.
 
-``make reproduce GTZAN=<folder>`` runs it on any copy of GTZAN, whole or in part. Each result is
-saved in ``build/reproduce`` as soon as it is computed, so that an interrupted run resumes;
-delete that folder after a change of the code. The page and its pictures are written at the end.
+``make reproduce GTZAN=<folder>`` runs this script on a complete or partial copy of GTZAN. Each
+result is saved in ``build/reproduce`` as soon as it is computed, so that an interrupted run
+resumes; delete that folder after changing the code. The page and its pictures are written at the
+end.
 """
 
 import argparse
@@ -44,18 +45,18 @@ from skgenre.datasets import find_duplicates, load_gtzan, load_gtzan_features
 ROOT = Path(__file__).parent.parent
 NETWORKS = {"ann": ANNClassifier, "cnn": CNNClassifier, "lstm": LSTMClassifier}
 BASELINES = ("svm", "lda")
-#: The default, and the network. The others are on the page on accuracy.
+#: The default preset and the network on mel spectrograms. ``accuracy.py`` evaluates all presets.
 PRESETS = ("descriptors", "mel")
-#: Models of the table of ten genres, and its file.
+#: Models for the table of ten genres, and its file name.
 TABLE_MODELS = ("knn", "svm", "lda", "forest")
 TABLE = "features_10_sec.csv"
-#: Share of the training side that is held out for the curves: that of the published scripts.
+#: Fraction of the training set that is held out for validation, as in the published scripts.
 HELD_OUT = 0.2
-#: Of the grid: four candidates. The recurrent network takes as long as both.
+#: Candidates of the grid search, without the LSTM, which takes as long as the other networks.
 SEARCHED, DROPOUTS = ("ann", "cnn"), (0.1, 0.3)
 GRID_EPOCHS = 10
 
-#: Run in a process of its own.
+#: Script that is run in a separate process.
 PREDICT = """\
 import sys
 import joblib
@@ -70,7 +71,7 @@ def network(name, seed):
 
 
 def splittings(segments, n_folds, seed):
-    """Name, folds and groups of the three ways to split segments."""
+    """Yield name, folds and groups of the three kinds of splits."""
     n = len(segments["target"])
     by_group = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     random = KFold(n_folds, shuffle=True, random_state=seed)
@@ -83,10 +84,10 @@ def splittings(segments, n_folds, seed):
 
 
 def fit_segments(name, seed, data, target, groups, train, test):
-    """Train on segments; probabilities of the test segments, the curves, and seconds."""
+    """Train on segments and return test probabilities, training curves and run time."""
     start = time.perf_counter()
     if name in NETWORKS:
-        # The held-out segments are drawn as the test segments are.
+        # The validation segments are selected in the same way as the test segments.
         inner = None if groups is None else groups[train]
         model = network(name, seed).fit(data[train], target[train], groups=inner)
         proba, history = model.predict_proba(data[test]), model.history_
@@ -98,7 +99,7 @@ def fit_segments(name, seed, data, target, groups, train, test):
 
 
 def fit_tracks(name, seed, data, target, groups, train, test):
-    """Train a preset on tracks; probabilities of the test tracks, and seconds."""
+    """Train a preset on tracks and return test probabilities and run time."""
     start = time.perf_counter()
     model = genre_pipeline(name, random_state=seed)[1:]
     with sklearn.config_context(enable_metadata_routing=True):
@@ -112,14 +113,14 @@ def named(key, function, task):
 
 
 def votes(model, data):
-    """Probabilities, or ones for the predicted genres of a model without."""
+    """Return probabilities, or one-hot predictions of a model without ``predict_proba``."""
     if hasattr(model, "predict_proba"):
         return model.predict_proba(data)
     return (model.predict(data)[:, None] == model.classes_).astype(float)
 
 
 def search(tracks, n_folds, seed, folder, jobs):
-    """Search dropout and architecture by artist, save the best, predict in a new process."""
+    """Run a grid search, save the best model, and load it in a new process to predict."""
     start = time.perf_counter()
     pipe = Pipeline(
         [
@@ -136,7 +137,7 @@ def search(tracks, n_folds, seed, folder, jobs):
     found.fit(tracks.data, tracks.target, groups=tracks.groups)
     model = folder / "best.joblib"
     joblib.dump(found.best_estimator_, model)
-    # One track of each genre, the first.
+    # The first track of each genre.
     paths = [tracks.data[list(tracks.target).index(genre)] for genre in tracks.target_names]
     done = subprocess.run(
         [sys.executable, "-c", PREDICT, model, *paths], capture_output=True, text=True, check=True
@@ -166,7 +167,7 @@ def search(tracks, n_folds, seed, folder, jobs):
 
 
 def table_scores(path):
-    """Accuracy of classical models on the table of ten genres, by splitting; its counts."""
+    """Compute the accuracy of classical models on the table of ten genres, for each split."""
     table = load_gtzan_features(path)
     models = {name: make_baseline(name, random_state=0) for name in TABLE_MODELS}
     report = leakage_report(models, table)
@@ -180,7 +181,7 @@ def table_scores(path):
 
 
 def duplicates(tracks, jobs):
-    """Pairs of one recording, each with the correlation of the samples."""
+    """Return pairs of duplicate recordings with the correlation of their samples."""
     names = dict(zip(tracks.data, tracks.track_ids, strict=True))
     pairs = find_duplicates(tracks.data, n_jobs=jobs)
     found = []
@@ -200,7 +201,7 @@ def duplicates(tracks, jobs):
 
 
 class Kept:
-    """Results in files, and the time that all runs took together."""
+    """Results that are stored in files, with the total time of all runs."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -219,7 +220,7 @@ class Kept:
         return joblib.load(self.path(key))
 
     def keep(self, key, result):
-        # Renamed into place, so that a run that is killed leaves no half of a file.
+        # Write to a temporary file first, so that a killed run does not leave an incomplete file.
         part = self.path(key).with_suffix(".part")
         joblib.dump(result, part)
         part.replace(self.path(key))
@@ -227,7 +228,7 @@ class Kept:
         print(f"{self.seconds() / 60:5.1f} min  {key}", flush=True)
 
     def seconds_kept(self):
-        """Until the last result; the page itself is not counted."""
+        """Return the total time until the last result, without writing the page."""
         return json.loads(self._clock.read_text())
 
     def seconds(self):
@@ -235,7 +236,7 @@ class Kept:
 
 
 def features(kept, name, tracks, jobs):
-    """Front end's output for all tracks, from the cache if it is there."""
+    """Return the features of all tracks, from the cache if available."""
     key = f"features {name}"
     if not kept.has(key):
         front = MFCCSegmenter() if name == "mfcc" else genre_pipeline(name)[0]
@@ -244,7 +245,7 @@ def features(kept, name, tracks, jobs):
 
 
 def spread(tracks, X):
-    """Segments that exist, with the genre, track and artist of each."""
+    """Return the segments that are not missing, with their genres, tracks and artists."""
     track, segment = np.nonzero(~np.isnan(X[:, :, 0, 0]))
     return {
         "data": X[track, segment],
@@ -255,7 +256,7 @@ def spread(tracks, X):
 
 
 def check(tracks, n_folds):
-    """Refuse collections that the folds cannot be drawn from."""
+    """Exit with an error if there are too few genres or artists for the folds."""
     by_genre = {
         genre: len(set(tracks.groups[tracks.target == genre])) for genre in tracks.target_names
     }
@@ -269,12 +270,12 @@ def check(tracks, n_folds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="a copy of GTZAN, or a part of one")
+    parser.add_argument("folder", type=Path, help="a complete or partial copy of GTZAN")
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "reproduce")
-    parser.add_argument("--note", default="", help="of the machine, to be put beside the minutes")
+    parser.add_argument("--note", default="", help="note on the machine, added to the run time")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "published_system.rst")
     args = parser.parse_args()
 

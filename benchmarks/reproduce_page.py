@@ -1,4 +1,4 @@
-"""The page and the pictures of ``reproduce.py``, from its results."""
+"""Write the page and the pictures from the results of ``reproduce.py``."""
 
 import os
 import textwrap
@@ -21,10 +21,10 @@ ROWS = (*NETWORKS, "svm", "lda")
 
 OPENING = (
     "On {n} tracks of GTZAN, the three published networks reach {random} % accuracy on test "
-    "segments when segments are split at random, as the original scripts split them, but only "
-    "{artist} % when no artist is in both the training and the test set: {gap}. The difference is "
-    "leakage: the networks recognize the tracks and artists that they were trained on. Only the "
-    "second figure estimates the accuracy on unseen artists."
+    "segments when segments are split at random, as in the original scripts. When no artist is in "
+    "both the training and the test set, they only reach {artist} %. By network, the two "
+    "accuracies are {gap}. The difference is leakage: the networks recognize the tracks and "
+    "artists that they were trained on. Only the second accuracy is an estimate for unseen artists."
 )
 
 TEXT = """\
@@ -56,7 +56,7 @@ validate on 20 % of the rest (LSTM: 30 %); the ANN is validated on the test segm
 The networks
 ------------
 
-For ten genres, in the format of the published README.
+These are the layers for ten genres, in the format of the published README.
 
 {layers}
 
@@ -105,16 +105,16 @@ Test segments of all folds. Rows are normalized to sum to 1.
 Grid search over dropout and architecture
 -----------------------------------------
 
-:class:`sklearn.model_selection.GridSearchCV` over a pipeline from paths to genres. To keep the
-search short, the networks are trained for only {grid_epochs} epochs. Folds are split by artist;
-accuracy is computed on tracks.
+This search applies :class:`sklearn.model_selection.GridSearchCV` to a pipeline from paths to
+genres. To keep it short, the networks are trained for only {grid_epochs} epochs. The folds are
+split by artist, and the accuracy is computed on tracks.
 
 {grid}
 
 The best candidate was selected on these folds, so its score is slightly optimistic. It was saved
-with ``joblib.dump`` ({megabytes:.1f} MB), and loaded in a new process, which made these predictions
-without TensorFlow. The tracks are from the training set: they show that persistence works, not how
-accurate the model is.
+with ``joblib.dump`` ({megabytes:.1f} MB) and loaded in a new process, which predicted the following
+tracks without TensorFlow. These tracks are part of the training set, so the predictions demonstrate
+persistence and not accuracy.
 
 {predicted}
 
@@ -126,7 +126,7 @@ Duplicate recordings
 Repeating this evaluation
 -------------------------
 
-:download:`published_system_folds.json` contains the folds by artist, as names of tracks.
+:download:`published_system_folds.json` contains the folds by artist, as lists of track names.
 :func:`skgenre.read_splits` applies them to any copy of GTZAN that contains these tracks:
 
 .. code-block:: python
@@ -165,7 +165,7 @@ among these tracks. Each pair is confirmed by the maximum of the cross-correlati
 
 
 def layers(name, n_genres=10):
-    """Lines of a network's table, for the published number of genres."""
+    """Return the lines of the table of layers of a network for ten genres."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2 * n_genres, 130, 13)).astype(np.float32)
     model = NETWORKS[name](epochs=1, random_state=0).fit(X, np.arange(2 * n_genres) % n_genres)
@@ -179,7 +179,7 @@ def indent(lines):
 
 
 def per_segment(kept, name, splitting, segments, folds):
-    """Accuracy over the test segments of each fold, and all predictions."""
+    """Compute the accuracy on the test segments of each fold, and all predictions."""
     classes = np.unique(segments["target"])
     scores, predictions = [], np.empty(len(segments["target"]), dtype=classes.dtype)
     for fold, (_, test) in enumerate(folds):
@@ -190,7 +190,7 @@ def per_segment(kept, name, splitting, segments, folds):
 
 
 def per_track(kept, name, splitting, tracks, segments, folds):
-    """Accuracy over the test tracks of each fold, segments averaged."""
+    """Compute the accuracy on the test tracks of each fold by averaging over segments."""
     classes = np.unique(segments["target"])
     scores = []
     for fold, (_, test) in enumerate(folds):
@@ -203,7 +203,7 @@ def per_track(kept, name, splitting, tracks, segments, folds):
 
 
 def preset_scores(kept, name, splitting, tracks, track_folds):
-    """Accuracy over the test tracks of each fold."""
+    """Compute the accuracy of a preset on the test tracks of each fold."""
     y = np.asarray(tracks.target)
     found = []
     for fold, (_, test) in enumerate(track_folds[splitting]):
@@ -229,7 +229,7 @@ def draw_curves(kept, splitting, path):
 
 
 def draw_confusion(predictions, target, path):
-    """Matrices of the networks: a row for each splitting."""
+    """Draw the confusion matrices of the networks, with one row per kind of split."""
     n = len(np.unique(target))
     size = 2.4 + 0.25 * n
     names = [name for name in ("random segments", "by artist") if name in predictions]
@@ -281,7 +281,7 @@ def duplicates_text(pairs, tracks):
 
 
 def ten_genres(kept, tracks):
-    """Section on the published table, or nothing where the folder has none."""
+    """Return the section on the published table, or an empty string without the table."""
     if not kept.has("table"):
         return ""
     found = kept.load("table")
@@ -297,13 +297,13 @@ def ten_genres(kept, tracks):
 
 
 def percent(*values):
-    """Range of shares, in percent."""
+    """Format the range of fractions as percentages."""
     low, high = (f"{100 * value:.0f}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
 def opening(tracks, means):
-    """First paragraph: the gap."""
+    """Return the first paragraph."""
     pairs = {name: (means[name, "random segments"], means[name, "by artist"]) for name in NETWORKS}
     random, artist = zip(*pairs.values(), strict=True)
     text = OPENING.format(
@@ -311,7 +311,7 @@ def opening(tracks, means):
         random=percent(*random),
         artist=percent(*artist),
         gap=", ".join(
-            f"{name.upper()} {percent(first)} and {percent(last)} %"
+            f"{percent(first)} and {percent(last)} % ({name.upper()})"
             for name, (first, last) in pairs.items()
         ),
     )

@@ -1,10 +1,11 @@
-"""Measure how predictions change when the music does, and write ``docs/robustness.rst``.
+"""Measure how predictions change with modified audio, and write ``docs/robustness.rst``.
 
-``make robustness TRACKS=<folder>`` runs it on genre folders of GTZAN's tracks, whose artists are
-known by their names. The presets are trained on three folds by artist, and each track is predicted
-by the model that was not trained on it. The starter model is taken as it is, on those tracks that
-are in the test part of the fault-filtered partition, none of whose artists it was trained on. What
-is computed is kept in ``build/robustness``; delete it after a change of the code.
+``make robustness TRACKS=<folder>`` runs this script on a folder of GTZAN tracks with one folder per
+genre. The artists are derived from the file names. The presets are trained on three folds by
+artist, and each track is predicted by the model that was not trained on it. The starter model
+predicts the tracks in the test part of the fault-filtered partition, which contains none of the
+artists in its training data. Results are stored in ``build/robustness``; delete that folder after
+changing the code.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-    os.environ.setdefault(name, "1")  # as many threads as tracks at once
+    os.environ.setdefault(name, "1")  # tracks are processed in parallel
 
 import numpy as np
 import pandas as pd
@@ -54,8 +55,9 @@ predicted label does not change. The models are:
 """
 
 TAIL = """
-``last 30 s`` is compared with ``first 30 s``. The tracks are 30 seconds long, so these are the
-two halves of 15 seconds. One track of {n} corresponds to {one:.1f} %, so differences of a few
+The predictions for ``last 30 s`` are compared with those for ``first 30 s``, and not with those for
+the unchanged track. Tracks shorter than a minute are split into halves, so on these tracks the two
+conditions use 15 seconds each. One track of {n} corresponds to {one:.1f} %, so differences of a few
 percentage points are not meaningful.
 """
 
@@ -94,7 +96,7 @@ def starter(tracks, jobs):
 
 
 def kept(name, compute, folder):
-    """Compute a table, or read the one that is kept."""
+    """Compute a table, or read it from the cache."""
     path = folder / f"{name}.csv"
     if not path.exists():
         began = time.perf_counter()
@@ -131,8 +133,8 @@ def worst(found):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tracks", help="genre folders of GTZAN's tracks")
-    parser.add_argument("--jobs", type=int, default=2, help="tracks at once")
+    parser.add_argument("tracks", help="folder of GTZAN tracks, with one folder per genre")
+    parser.add_argument("--jobs", type=int, default=2, help="tracks to process in parallel")
     args = parser.parse_args()
     folder = ROOT / "build" / "robustness"
     folder.mkdir(parents=True, exist_ok=True)

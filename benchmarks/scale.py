@@ -1,7 +1,7 @@
-"""Grow skgenre past memory, one process and one run: what holds, measured.
+"""Measure skgenre with data larger than memory, many processes and interrupted runs.
 
-``make scale`` prints the figures, stores them in ``docs/scale.json`` and writes the page on scale.
-Each part is a function that stores and prints its figures. ``scale_page.py`` draws the charts.
+``make scale`` prints the results, stores them in ``docs/scale.json`` and writes the page on scale.
+Each part is a function that stores and prints its results. ``scale_page.py`` draws the charts.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def script(code, *args):
 
 
 def many_fits():
-    """Memory, and the median time of five fits, at the 200th and the 10th."""
+    """Memory and median time of five fits after 10 and after 200 fits."""
     figures["n_fits"], figures["fits"] = N_FITS, {}
     for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier"):
         out = script(FITS.format(name=name, n=N_FITS))
@@ -120,7 +120,7 @@ print(psutil.Process().memory_full_info().uss / 2**20)
 
 
 def killed_extraction():
-    """20,000 files, killed twice and resumed: the same bytes, no file read without need."""
+    """Extraction of 20,000 files that is killed twice and resumed."""
     import soundfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -186,7 +186,7 @@ print(peaks[0], max(peaks), joblib.hash(model.weights_))
 
 
 def fit_from_a_store():
-    """A CNN on a store of 2 GB: memory over a tiny fit, and weights."""
+    """Memory of a CNN fit on a store of 2 GB, compared with a tiny fit."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tensor.npy")
         n = int(STORE_GB * 2**30 / (10 * 130 * 13 * 4))
@@ -246,7 +246,7 @@ if __name__ == "__main__":
 
 
 def parallel_search():
-    """A 24-fit search on two workers, of loky and of Dask."""
+    """A search with 24 fits on two workers of loky and of Dask."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "search.py")
         path.write_text(SEARCH)
@@ -318,7 +318,7 @@ print(json.dumps([cost, size]))
 
 
 def growth():
-    """Time and size per track at each stage on one thread, and those of many tracks."""
+    """Time and size per track of each stage on one thread, and estimates for many tracks."""
     with tempfile.TemporaryDirectory() as folder:
         cost, size = json.loads(script(GROWTH, folder))
     figures["ms_per_track"], figures["bytes_per_track"] = cost, size

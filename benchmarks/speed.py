@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-#: One thread, unless a row says otherwise.
+#: One thread, except in rows that set another number.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
     os.environ.setdefault(name, "1")
 
@@ -59,7 +59,7 @@ from skgenre.mfcc import segment_mfcc
 
 ROOT = Path(__file__).parent.parent
 SEGMENT = 66150
-#: How often a folder's rows take each track: a dozen files are a tenth of a second.
+#: Number of repetitions of each track in rows that process a folder, for longer run times.
 COPIES = 4
 NETWORKS = {"ANN": ANNClassifier, "CNN": CNNClassifier, "LSTM": LSTMClassifier}
 
@@ -71,7 +71,7 @@ def seconds(function):
 
 
 def compare(ours, theirs, n=7):
-    """Median seconds of both, taken in turns after one of each to warm up."""
+    """Measure the median times of two functions, called alternately after a warm-up."""
     ours(), theirs()
     times = [(seconds(ours), seconds(theirs)) for _ in range(n)]
     return tuple(np.median(times, axis=0))
@@ -89,7 +89,7 @@ class Row(NamedTuple):
 
 
 def librosa_segments(y):
-    """MFCCs of ten segments, as the published system computes them."""
+    """Compute the MFCCs of ten segments in the same way as the published system."""
     return [
         librosa.feature.mfcc(y=y[i * SEGMENT : (i + 1) * SEGMENT], sr=22050, n_mfcc=13).T
         for i in range(10)
@@ -104,7 +104,7 @@ def mfcc_of_a_track(transform):
         mfcc_module._rfft.cache_clear()
         with mock.patch.dict(sys.modules, {"ducc0": None} if transform == "scipy" else {}):
             assert np.abs(segment_mfcc(segments) - librosa_segments(y)).max() < 1e-3
-        # The choice is made once; it stays until it is cleared.
+        # The choice of the Fourier transform is cached.
         times = compare(lambda: segment_mfcc(segments), lambda: librosa_segments(y), 21)
         mfcc_module._rfft.cache_clear()
         return times
@@ -116,7 +116,7 @@ def mel_of_a_track(paths, folder):
     [path, *_] = paths
     [[found]] = MelSegmenter().transform([path])
     expected = log_mel_with_librosa(path)[: len(found)]
-    # The last frames reach into what a track of more than 30 s has behind its window.
+    # In tracks longer than 30 s, the last frames include samples after the end of the window.
     assert np.abs(found[:-1] - expected[: len(found) - 1]).max() < 1e-3
     return compare(lambda: MelSegmenter().transform([path]), lambda: log_mel_with_librosa(path), 21)
 
@@ -134,7 +134,7 @@ def features_of_a_track(paths, folder):
 
 
 def folder_to_tensor(paths, folder):
-    """Two workers against one, as published: lists, JSON, arrays."""
+    """Compare two workers with the published script, which uses one process and a JSON file."""
     paths = paths * COPIES
 
     def published():
@@ -186,7 +186,7 @@ def cached_transform(paths, folder):
 
 
 def files_read_by_a_search(paths, folder):
-    """Decoded files of 6 candidates on 3 folds with and without the cache: counted."""
+    """Count the files decoded by a search over 6 candidates and 3 folds, with and without cache."""
     counts = []
     opened = []
     open_file = AudioFile.__init__
@@ -218,7 +218,7 @@ def random_tracks(n_tracks, n_segments, n_classes=10):
 
 
 def keras_model(kind):
-    """The same layers, compiled by hand."""
+    """Build the same layers in Keras."""
     import keras
 
     model = keras.models.clone_model(fitted(kind).to_keras())
@@ -247,7 +247,7 @@ def fit(kind):
 
 
 def scikeras_classifier(kind, **kwargs):
-    """As scikeras' users write it: a function that builds the network anew for each fit."""
+    """Create a scikeras classifier, which calls a function to build the network in each fit."""
     import keras
     from scikeras.wrappers import KerasClassifier
 
@@ -343,7 +343,7 @@ def random_spectra(n_tracks):
 
 
 def fit_on_spectra(paths, folder):
-    """Crops of 10 seconds, drawn anew in each epoch or the same in all."""
+    """Compare training on random 10-second crops with training on fixed crops."""
     import keras
 
     X, y = random_spectra(100)
@@ -374,7 +374,7 @@ def answer_for_spectra(n_tracks):
 
 # ---------------------------------------------------------------- new processes
 
-#: Of the process itself; the resource module's figure begins with that of the parent.
+#: Peak memory of the process. In the resource module, it starts from that of the parent.
 PEAK = """
 status = open("/proc/self/status").read()
 print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
@@ -396,7 +396,7 @@ print(model.predict_proba(X).mean(axis=0).argmax())
 
 
 def process(code, *args):
-    """Seconds and peak memory in MB of a new process."""
+    """Measure the run time in seconds and the peak memory in MB of a new process."""
     code += PEAK
     start = time.perf_counter()
     done = subprocess.run(
@@ -438,7 +438,7 @@ print(X.nbytes / 2**20)
 
 
 def peak_memory(paths):
-    """Peak of a process that extracts a thousand tracks, and its output, in MB."""
+    """Measure the peak memory of a process that extracts a thousand tracks, and the output size."""
     done = subprocess.run(
         [sys.executable, "-c", MEMORY + PEAK, "1000", *paths],
         capture_output=True,
@@ -453,7 +453,7 @@ def peak_memory(paths):
 
 
 def machine():
-    """Rates of this machine on one thread: sgemm in Gflop/s, copying in GB/s."""
+    """Measure the rates of this machine on one thread: sgemm in Gflop/s, copying in GB/s."""
     a = np.ones((1024, 1024), np.float32)
     b = np.ones(1 << 26, np.float32)
     c = np.empty_like(b)
@@ -463,7 +463,7 @@ def machine():
 
 
 def flops(kind):
-    """Multiplications and additions of one segment through a network."""
+    """Count the multiplications and additions of a network for one segment."""
     architecture = fitted(kind).architecture_
     total, shapes = 0, architecture.shapes
     for layer, weights, shape, after in zip(
@@ -475,9 +475,9 @@ def flops(kind):
     return total
 
 
-# What a row computes and reads, as (floating-point operations, bytes), where that bounds it.
-# A real transform of N values is 2.5 N log2 N operations; a training step is taken as three times
-# the forward one.
+# Floating-point operations and bytes per row, for rows whose run time they limit. A real Fourier
+# transform of N values takes 2.5 N log2 N operations. A training step is assumed to take three
+# times as many operations as a forward pass.
 
 FFT_FLOP = 1300 * 2.5 * 2048 * 11
 TRACK_BYTES = 2 * 30 * 22050
@@ -596,7 +596,7 @@ ROWS = [
 
 
 def rates(row, paths, time, gemm, copy):
-    """Rates that a row reaches, and their shares of the machine's."""
+    """Compute the rates of a row, and their fractions of the rates of the machine."""
     flop, n_bytes = row.work(paths) if row.work else (0, 0)
     flop_rate, byte_rate = flop / time / 1e9, n_bytes / time / 1e9
     return {

@@ -1,11 +1,12 @@
-"""Train the model that comes with the package, and write it into ``skgenre/data``.
+"""Train the model that comes with the package, and write it to ``skgenre/data``.
 
-``make starter GTZAN=<folder>`` runs it on ``features_30_sec.csv``. Its columns are those that need
-neither the harmonic-percussive separation nor the tempo, so that a song takes a fraction of a
-second. Of the baselines that make a file of a few kilobytes it is the one with the lowest log loss
-in folds by artist of the training and validation parts of the fault-filtered partition: it is the
-probabilities that are averaged over a song's windows, and shown. It is calibrated on such folds.
-The test part chooses nothing; the accuracy on it is written into the file.
+``make starter GTZAN=<folder>`` runs this script on ``features_30_sec.csv``. The model uses the
+columns that require neither harmonic-percussive separation nor the tempo, so that predicting a song
+takes a fraction of a second. Among the baselines with small model files, the one with the lowest
+log loss is selected, by cross-validation with folds by artist on the training and validation parts
+of the fault-filtered partition. The log loss is used because the probabilities are averaged over
+windows and shown to the user. The model is calibrated on the same kind of folds. The test part is
+used only to compute the accuracy that is stored in the file.
 """
 
 import argparse
@@ -30,11 +31,11 @@ from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.pipelines import STARTER
 
-#: Columns that cost most of the time.
+#: Columns with the longest run times.
 COSTLY = ("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var", "tempo")
-#: Columns that change with the volume at which a track was transferred.
+#: Columns that depend on the playback level of a track.
 LEVELS = ("rms_mean", "rms_var", "mfcc1_mean")
-#: What a file may have.
+#: Maximum size of the model file.
 MOST_BYTES = 32_000
 
 
@@ -52,7 +53,7 @@ def candidates():
 
 
 def by_artist(model, X, y, artists):
-    """Log loss and accuracy in ten folds by artist, means of three draws."""
+    """Compute log loss and accuracy over ten folds by artist, averaged over three repetitions."""
     figures = []
     for seed in range(3):
         folds = StratifiedGroupKFold(10, shuffle=True, random_state=seed)
@@ -90,12 +91,12 @@ def main():
         sure = model.predict_proba(X_test).max(axis=1) >= model.threshold_
         right = model.score(X_test[sure], y[test][sure])
         share = f"{sure.mean():.0%} have a probability from {model.threshold_:.2f}"
-        print(f"{share}, of which {right:.0%} are right")
+        print(f"{share}, with an accuracy of {right:.0%}")
     description = (
         f"The model that comes with skgenre: {name} of GTZAN's 30-second table, trained on "
-        f"{len(train)} tracks of ten genres; a song's probabilities are the means of those of its "
-        f"30-second windows. Right for {accuracy:.0%} of {len(test)} tracks by unseen artists "
-        "(GTZAN's fault-filtered test part; guessing: 10%)."
+        f"{len(train)} tracks of ten genres. The probabilities of a song are averaged over its "
+        f"30-second windows. Accuracy of {accuracy:.0%} on {len(test)} tracks by unseen artists "
+        "(test part of GTZAN's fault-filtered partition; chance level: 10%)."
     )
     save(pipeline, STARTER, description=description)
     print(description)

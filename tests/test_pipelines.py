@@ -224,7 +224,7 @@ def test_the_starter_model(gtzan):
     model = starter_model()
     score = model[1:].score(rows_of_the_table(table, model)[test], table.target[test])
     assert score > 0.52
-    assert f"Right for {score:.0%} of 290 tracks" in describe(STARTER)["description"]
+    assert f"Accuracy of {score:.0%} on 290 tracks" in describe(STARTER)["description"]
     assert STARTER.stat().st_size < 32_000
 
 

@@ -43,8 +43,8 @@ def segment_starts(
 ) -> np.ndarray:
     """Compute the first sample of each segment of a track.
 
-    The last segment may be incomplete if it still has all of its frames. Up to ``segment_length %
-    hop_length`` samples may be missing (102 for 66,150 and 512).
+    The last ``segment_length % hop_length`` samples of a segment (102 for 66,150 and 512) are not
+    required, since the segment has all of its frames without them.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def segment_starts(
 def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
     """Return start and stop of consecutive windows of a track.
 
-    Tracks shorter than a window are a single window of their own length. The last window is used
-    if it is at least half as long.
+    A track shorter than a window has a single window with the length of the track. The last window
+    is used if it has at least half the length of the others.
     """
     n = max(1, (n_samples + window_length // 2) // window_length)
     return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]

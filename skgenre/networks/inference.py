@@ -22,7 +22,7 @@ from . import layers as L
 #: Maximum number of segments that are processed at once.
 BLOCK_SEGMENTS = 128
 
-#: Maximum number of values in memory per layer, for blocks of more than one segment.
+#: Maximum number of values in memory per layer and block. A block of one segment may exceed it.
 _BLOCK_HELD = 1 << 24
 
 #: Maximum number of output values of a layer per block, such that they fit into the CPU cache.
@@ -65,8 +65,8 @@ def _fuse(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> list[_
     - Dropout layers are removed.
     - A batch normalization directly before or after a kernel is merged into the kernel.
     - A kernel, its bias and its activation become three operations. Max pooling is moved before
-      bias and ReLU. This does not change the result, since both are monotonic, and they are
-      applied only to the maxima (a quarter of the values).
+      bias and ReLU, which are then applied only to the maxima (a quarter of the values). This
+      does not change the result, since bias and ReLU are monotonic.
     """
     remaining = iter(weights)
     layers = [
@@ -245,7 +245,7 @@ def _max_pool(x: np.ndarray, axis: int, size: int, stride: int, out, values) -> 
     starts = stride * np.arange(n_out) - before
     np.take(x, starts, axis, out, mode="clip")
     for k in range(1, size):
-        # Copying first is faster than comparing strided views, whose rows have few values.
+        # Copying first is faster than comparing strided views, which have short contiguous runs.
         np.take(x, starts + k, axis, values, mode="clip")
         np.maximum(out, values, out=out)
     return out

@@ -66,7 +66,7 @@ def table(
     text : sequence of int, default=(0,)
         Indices of left-aligned text columns.
     long : sequence of int, default=()
-        Indices of text columns with line breaks.
+        Indices of text columns in which lines may be wrapped.
     worst : sequence of int, default=()
         Indices of highlighted rows.
 
