@@ -65,7 +65,7 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     tracks = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
     ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
-    ['jazz/jazz.00000.wav']
+    ['jazz/jazz_artist_0/jazz.00000.wav']
     """
     folder = expand(folder)
     if not os.path.isdir(folder):

@@ -104,8 +104,8 @@ def load_table(
     >>> import pandas as pd
     >>> from skgenre.datasets import load_table, make_tracks
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     _ = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
-    ...     table = pd.DataFrame({"file": ["jazz/jazz.00000.wav"], "label": ["jazz"]})
+    ...     made = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
+    ...     table = pd.DataFrame({"file": made.data, "label": made.target})
     ...     table.to_csv(folder + "/tracks.csv", index=False)
     ...     tracks = load_table(folder + "/tracks.csv", path="file", target="label")
     >>> tracks.target.tolist()
