@@ -9,7 +9,7 @@ PROCESSES ?= -n 2 --dist worksteal
 # Processes that share the cores would wait for each other's threads.
 TESTS = OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PROCESSES)
 
-.PHONY: demo test test-quick test-minimum test-extras fuzz kill lint format docs checks figures robustness reproduce starter pictures bench scale coverage build clean
+.PHONY: demo test test-minimum test-extras fuzz kill lint format docs checks figures robustness reproduce starter pictures bench scale coverage build clean
 
 # Installed again if the dependencies have changed.
 $(VENV)/installed: setup.cfg pyproject.toml
@@ -21,21 +21,19 @@ demo: $(VENV)/installed
 	$(BIN)/python examples/demo.py $(if $(GTZAN),--gtzan $(GTZAN))
 
 test: $(VENV)/installed
-	$(TESTS)
-
-test-quick: $(VENV)/installed
 	$(TESTS) -m "not slow"
 
 # The tests on the lowest versions that setup.cfg allows.
 test-minimum:
 	test -x .venv-minimum/bin/python || $(PYTHON) -m venv .venv-minimum
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
-	.venv-minimum/bin/python -m pytest $(PROCESSES)
+	.venv-minimum/bin/python -m pytest $(PROCESSES) -m "not slow"
 
-# Tests that need the package musicnn (ISC license), which is not part of any extra.
-# It asks for a NumPy below 1.17, which only its code needs.
+# The slow tests, and those that need the package musicnn (ISC license), which is not part of any
+# extra. It asks for a NumPy below 1.17, which only its code needs.
 test-extras: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
+	$(TESTS) -m slow
 	$(BIN)/python -m pytest tests/test_musicnn.py
 
 # 20,000 mutated files and 9,000 model files, most of them within the schema, and 100 kills at random points; minutes each.

@@ -26,7 +26,7 @@ settings.load_profile("tests")
 
 
 def slow_but(first, names):
-    """Parameters of which `make test-quick` takes only the first."""
+    """Parameters of which `make test` takes only the first, and `make test-extras` the others."""
     return [first, *(pytest.param(n, marks=pytest.mark.slow) for n in names if n != first)]
 
 

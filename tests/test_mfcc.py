@@ -1,11 +1,9 @@
 import re
-import sys
 
 import librosa
 import numpy as np
 import pytest
 
-import skgenre.features.spectra as mfcc_module
 from skgenre.mfcc import (
     mel_filters,
     mfcc,
@@ -90,20 +88,6 @@ def test_bands_without_a_bin_are_named_and_silent():
     with pytest.warns(UserWarning, match="Empty filters"):
         expected = librosa_mfcc(y, n_fft=256, n_mfcc=128)
     np.testing.assert_allclose(coefficients, expected, atol=1e-3)
-
-
-@pytest.mark.parametrize("installed", [False, True])
-def test_the_faster_transform_gives_the_same(monkeypatch, installed):
-    if installed:
-        pytest.importorskip("ducc0")
-    else:
-        monkeypatch.setitem(sys.modules, "ducc0", None)
-    mfcc_module._rfft.cache_clear()
-    y = make_sound(3).astype(np.float32)
-    try:
-        np.testing.assert_allclose(mfcc(y), librosa_mfcc(y, n_mfcc=13), atol=1e-3)
-    finally:
-        mfcc_module._rfft.cache_clear()
 
 
 def test_segments_are_computed_each_on_its_own():

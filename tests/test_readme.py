@@ -47,7 +47,6 @@ def run(command, folder):
     return done.stdout
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("page", "files"),
     [
@@ -66,7 +65,6 @@ def test_what_is_pasted_runs(page, files, tmp_path):
         assert (tmp_path / name).stat().st_size > 1000
 
 
-@pytest.mark.slow
 def test_the_scripts_run(tmp_path):
     make_music(tmp_path)
     scripts = {

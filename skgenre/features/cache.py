@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .extractor import TrackExtractor
 
 #: Libraries whose version may affect features. Some are optional.
-_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av", "ducc0")
+_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av")
 
 #: Packages whose code computes features.
 _PACKAGES = ("skgenre.audio", "skgenre.features")

@@ -8,8 +8,8 @@ decibels clipped 80 dB below the maximum of the segment, and an orthonormal DCT-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, lru_cache, partial
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from numbers import Integral
 
 import numpy as np
@@ -252,7 +252,6 @@ def band_powers(
     widths = [bank[-1][1].stop for bank in banks]
     windowed = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
     padded, powers = np.empty(0, np.float32), [np.empty((0, 0), np.float32)]
-    rfft = _rfft()
     for y in signals:
         n_frames = n_segment_frames(len(y), hop_length)
         if len(powers[0]) != n_frames:
@@ -265,7 +264,7 @@ def band_powers(
         for start in range(0, n_frames, _BLOCK_FRAMES):
             n = min(_BLOCK_FRAMES, n_frames - start)
             np.multiply(frames[start : start + n], window, out=windowed[:n])
-            squares = rfft(windowed[:n]).view(np.float32)
+            squares = scipy.fft.rfft(windowed[:n], overwrite_x=True).view(np.float32)
             np.square(squares, out=squares)
             for bank, power in zip(banks, powers, strict=True):
                 sum_bands(squares, bank, power[start : start + n])
@@ -301,16 +300,6 @@ def stft_blocks(
     for start in range(0, n_frames, _STFT_FRAMES):
         rows = slice(start, min(n_frames, start + _STFT_FRAMES))
         yield rows, scipy.fft.rfft(frames[rows] * window).astype(np.complex64)
-
-
-@cache
-def _rfft() -> Callable[[np.ndarray], np.ndarray]:
-    """Return the FFT of ducc0 (extra ``fast``) if installed, else SciPy's; they agree to 1e-6."""
-    try:
-        import ducc0
-    except ImportError:
-        return partial(scipy.fft.rfft, overwrite_x=True)
-    return partial(ducc0.fft.r2c, axes=(1,))
 
 
 def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
