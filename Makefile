@@ -1,4 +1,4 @@
-# The two commands of the README are `make demo` and `make test`; each makes its own .venv.
+# The first command that is run, such as `make demo` or `make test`, creates the environment .venv.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -36,7 +36,7 @@ test-extras: $(VENV)/installed
 	$(TESTS) -m slow
 	$(BIN)/python -m pytest tests/test_musicnn.py
 
-# 20,000 mutated files and 9,000 model files, most of them within the schema, and 100 kills at random points; minutes each.
+# 20,000 mutated files, then 9,000 model files, most of them within the schema; takes minutes.
 fuzz: $(VENV)/installed
 	$(BIN)/python -m tests.fuzz
 	$(BIN)/python -m tests.fuzz --models --cases 36000
@@ -74,7 +74,7 @@ robustness: $(VENV)/installed
 	$(BIN)/python benchmarks/robustness.py $(TRACKS)
 
 # Trains the published networks on GTZAN=<folder>, whole or in part, and writes the page "The
-# published system"; goes on where it was interrupted.
+# published system"; resumes an interrupted run.
 reproduce: $(VENV)/installed
 	$(BIN)/python benchmarks/reproduce.py $(GTZAN)
 

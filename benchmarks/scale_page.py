@@ -55,9 +55,9 @@ With loky and with Dask, the scores {scores} those of one worker.
 Interrupted extraction
 ----------------------
 
-The extraction of {extraction[n_files]:,} files takes {extraction[seconds]:.0f} s and
-{extraction[mb]:.0f} MB. After two kills and two resumptions, the store
-{bytes} that of an uninterrupted run.
+The extraction of {extraction[n_files]:,} files of half a second takes
+{extraction[seconds]:.0f} s and {extraction[mb]:.0f} MB. After two kills and two resumptions, the
+store {bytes} that of an uninterrupted run.
 {extraction[twice]} files were opened twice, and {extraction[never]} were never opened.
 
 Training from a store
@@ -136,7 +136,7 @@ def page(figures):
         search=figures["search"],
         scores=equal[figures["search"]["equal"]],
         extraction=figures["extraction"],
-        bytes="is equal to the byte to" if figures["extraction"]["equal"] else "differs from",
+        bytes="is byte-identical to" if figures["extraction"]["equal"] else "differs from",
         store=figures["store"],
         weights="are equal" if figures["store"]["equal"] else "differ",
         machine=figures["machine"],

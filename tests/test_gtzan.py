@@ -1,4 +1,4 @@
-"""Real music: what is learnt from it must carry over to artists that were not heard."""
+"""Accuracy on recordings by unseen artists."""
 
 import numpy as np
 import pytest
