@@ -13,4 +13,5 @@ def test_debug_shows_what_was_computed_and_nothing_of_other_libraries(tracks, ca
     assert {record.name for record in caplog.records} == {"skgenre"}
     extraction, training = (record.getMessage() for record in caplog.records)
     assert extraction.startswith(f"MFCCSegmenter: {len(tracks.data)} tracks in ")
-    assert training.startswith("ANNClassifier: 1 epochs on ")
+    assert training.startswith("ANNClassifier: trained on ")
+    assert training.endswith("(epochs: 1)")

@@ -318,7 +318,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
                 report.truncated.append(name_of(path))
             yield track
         logger.debug(
-            "%s: %d tracks in %.2f s, %d of them unreadable",
+            "%s: %d tracks in %.2f s, %d of them unusable",
             type(self).__name__,
             len(paths),
             time.perf_counter() - start,

@@ -426,11 +426,11 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             verbose=self.verbose,
         )
         logger.debug(
-            "%s: %d epochs on %d segments in %.2f s",
+            "%s: trained on %d segments in %.2f s (epochs: %d)",
             type(self).__name__,
-            len(trained.history["loss"]),
             mask[training].sum(),
             time.perf_counter() - start,
+            len(trained.history["loss"]),
         )
         if not all(np.isfinite(weights).all() for weights in trained.weights):
             raise ValueError(
