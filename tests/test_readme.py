@@ -57,8 +57,10 @@ def run(command, folder):
 def test_what_is_pasted_runs(page, files, tmp_path):
     make_music(tmp_path)
     (tmp_path / "song.mp3").symlink_to("song.wav")  # the name does not matter
-    code = [(language, code) for language, code in blocks(page) if "make_tracks" not in code]
-    for language, text in code:
+    for language, text in blocks(page):
+        if "make_tracks" in text:
+            continue
+        text = text.replace("CNNClassifier()", "CNNClassifier(epochs=2)")  # for time
         command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}[language]
         assert run(command, tmp_path)
     for name in files:
