@@ -112,7 +112,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         Number of epochs trained, including those of earlier calls when training was continued.
     n_features_in_ : int
         Number of coefficients per frame, the size of the last axis of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen during `fit`. Defined only when `X` is a table whose column
         names are all strings.
 

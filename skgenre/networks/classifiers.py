@@ -110,7 +110,7 @@ class ANNClassifier(SegmentClassifier):
         Number of epochs trained, including those of earlier calls when training was continued.
     n_features_in_ : int
         Number of coefficients per frame, the size of the last axis of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen during `fit`. Defined only when `X` is a table whose column
         names are all strings.
 
@@ -269,7 +269,7 @@ class CNNClassifier(SegmentClassifier):
         Number of epochs trained, including those of earlier calls when training was continued.
     n_features_in_ : int
         Number of coefficients per frame, the size of the last axis of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen during `fit`. Defined only when `X` is a table whose column
         names are all strings.
 
@@ -428,7 +428,7 @@ class LSTMClassifier(SegmentClassifier):
         Number of epochs trained, including those of earlier calls when training was continued.
     n_features_in_ : int
         Number of coefficients per frame, the size of the last axis of `X`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the features seen during `fit`. Defined only when `X` is a table whose column
         names are all strings.
 
