@@ -25,6 +25,11 @@ settings.register_profile("tests", derandomize=True, deadline=None, max_examples
 settings.load_profile("tests")
 
 
+def pytest_collection_modifyitems(items):
+    """Run the longest tests first, so that no process is left with them at the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 def slow_but(first, names):
     """Parameters of which `make test` takes only the first, and `make test-extras` the others."""
     return [first, *(pytest.param(n, marks=pytest.mark.slow) for n in names if n != first)]
