@@ -62,9 +62,9 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     n_coefficients)``; or a table of shape ``(n_samples, n_features)``.
 
     If `estimator` supports ``sample_weight``, the weight of each track is divided among its
-    segments, as in the networks. Tracks then have the same total weight even if their numbers of
-    segments differ. If `estimator` does not support ``sample_weight``, all segments have the same
-    weight, and passing ``sample_weight`` to `fit` raises an error.
+    segments, as in the networks, so a long track counts as much as a short one. If `estimator`
+    does not support ``sample_weight``, all segments have the same weight, and passing
+    ``sample_weight`` to `fit` raises an error.
 
     Examples
     --------
