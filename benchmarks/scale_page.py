@@ -19,7 +19,7 @@ TEXT = """\
 Time
 ----
 
-Time of 100,000 tracks on one thread:
+Processing time for 100,000 tracks on one thread:
 
 {time_chart}
 .. dropdown:: Table
@@ -39,11 +39,12 @@ Sizes for 100,000 tracks:
 Many fits in one process
 ------------------------
 
-Memory of a process after {n_first} and after {n_last} fits, and the median time of five fits.
+Each network is fitted {n_last} times in one process. The table lists the memory of the process
+after {n_first} and after {n_last} fits, and the median time of the last five fits.
 
 {fits}
 
-In a search over 60 architectures (120 fits), the memory of joblib's workers is between
+In a search over 60 architectures (120 fits), each of joblib's workers uses between
 {architectures[smallest]:.0f} and {architectures[largest]:,.0f} MB.
 
 Parallel searches
@@ -56,16 +57,18 @@ Interrupted extraction
 ----------------------
 
 The extraction of {extraction[n_files]:,} files of half a second takes
-{extraction[seconds]:.0f} s and {extraction[mb]:.0f} MB. After two kills and two resumptions, the
-store {bytes} that of an uninterrupted run.
-{extraction[twice]} files were opened twice, and {extraction[never]} were never opened.
+{extraction[seconds]:.0f} s and uses {extraction[mb]:.0f} MB. In a second run, the
+process was killed twice and the extraction was resumed each time. The resulting store
+{bytes} the store of the uninterrupted run. Number of files opened twice:
+{extraction[twice]}. Number of files never opened: {extraction[never]}.
 
 Training from a store
 ---------------------
 
-The training of a CNN on a store of {store[gb]:g} GB takes {store[added]:.0f} MB more memory than a
-small fit ({store[tiny]:.0f} MB after the small fit, {store[peak]:.0f} MB at the peak). With the
-tensor in memory, the peak is {store[in_memory]:,.0f} MB. The weights {weights}.
+The memory of a process is {store[tiny]:.0f} MB after it has fitted a CNN on a few tracks. While the
+process trains a CNN on a store of {store[gb]:g} GB, the memory peaks at {store[peak]:.0f} MB,
+which is {store[added]:.0f} MB more. If the same tensor is loaded into memory, the peak is
+{store[in_memory]:,.0f} MB. The weights of the two networks {weights}.
 
 These figures are from {machine}, Python {python}.
 """

@@ -19,10 +19,11 @@ HEAD = """\
 Speed
 =====
 
-The charts show how many times as fast skgenre is as an alternative that computes the same.
-``make bench`` (``benchmarks/speed.py``) measures the times. These are from {n_tracks} {tracks}
-({machine}, Python {python}). Unless a row specifies otherwise, one thread is used. Both
-sides of a row are timed in turns in one run, after a warm-up, and the times are medians.
+The charts compare skgenre with alternatives that compute the same results. A value of 2 means
+that skgenre takes half the time. The times are measured by ``make bench``
+(``benchmarks/speed.py``) on {n_tracks} {tracks} ({machine}, Python {python}).
+Unless a row specifies otherwise, one thread is used. For each row, skgenre and the alternative
+are run alternately after a warm-up, and the median times are reported.
 """
 
 TAIL = """
@@ -31,24 +32,26 @@ Processes and memory
 
 {process}
 
-- With scikeras and librosa, a new process that loads a saved CNN pipeline and predicts one song
-  takes {time:.1f} times as much time and {memory:.1f} times as much memory as with skgenre.
-- A search of 6 candidates on 3 folds decodes each file {cached} with ``memory=``, and {uncached}
-  without.
-- The extraction of a thousand tracks peaks at {peak:.0f} MB, of which the resulting tensor takes
-  {output:.0f} MB.
+- The table lists the time and memory of a new process that loads a saved CNN pipeline and predicts
+  one song. With scikeras and librosa, the time is {time:.1f} times as long and the peak memory is
+  {memory:.1f} times as large as with skgenre.
+- In a grid search with 6 candidates and 3 folds, each file is decoded {cached} if the segmenter
+  has a cache (``memory=``), and {uncached} otherwise.
+- The extraction of a thousand tracks has a peak memory of {peak:.0f} MB. The resulting
+  tensor accounts for {output:.0f} MB of it.
 
 Rates
 -----
 
 On one thread, this machine multiplies matrices at {gemm:.0f} Gflop/s (sgemm) and copies memory at
-{copy:.0f} GB/s. The table lists the rates that skgenre reaches and their shares of these. It
-counts the floating-point operations of the Fourier transforms (2.5 N log2 N each) and of the
-networks (three times the forward pass for a training step), and the bytes of 16-bit samples or
-cached arrays that are read. A segment takes {ANN:.1f}, {CNN:.1f} and {LSTM:.1f} Mflop in the
-ANN, CNN and LSTM.
+{copy:.0f} GB/s. The table compares the rates of skgenre with these limits.
 
-.. dropdown:: Rates of all rows
+- Gflop/s: the floating-point operations of Fourier transforms (2.5 N log2 N for length N) and
+  networks, per second. A training step is counted as three forward passes. The forward pass of a
+  segment takes {ANN:.1f} Mflop in the ANN, {CNN:.1f} in the CNN and {LSTM:.1f} in the LSTM.
+- GB/s: the bytes read per second, which are 16-bit samples or cached arrays.
+
+.. dropdown:: Table
 
 {rates}
 """
@@ -117,7 +120,7 @@ def page(figures):
             for row, ratio in zip(chosen, ratios, strict=True)
         ]
         head = ["operation", "alternative", "skgenre (ms)", "alternative (ms)", "times as fast"]
-        alt = f"How many times as fast skgenre is: {group.lower()}"
+        alt = f"Speed of skgenre relative to the alternatives: {group.lower()}"
         text += f"\n{group}\n{'-' * len(group)}\n\n{image(f'speed_{group.lower()}', alt)}\n"
         text += f".. dropdown:: Table\n\n{table(head, cells, '   ')}\n"
     rates = [
@@ -147,7 +150,9 @@ def page(figures):
         gemm=figures["gemm"],
         copy=figures["copy"],
         **figures["mflop"],
-        rates=table(["operation", "Gflop/s", "of sgemm", "GB/s", "of copying"], rates, "   "),
+        rates=table(
+            ["operation", "Gflop/s", "share of sgemm", "GB/s", "share of copying"], rates, "   "
+        ),
     )
 
 

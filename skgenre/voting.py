@@ -1,4 +1,4 @@
-"""Classification of tracks by classifiers of their segments."""
+"""Classification of tracks with a scikit-learn classifier trained on their segments."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ from .tensor import (
 class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Train a classifier on the segments or windows of tracks and aggregate its predictions.
 
-    Each segment is one sample for `estimator`: its frames are concatenated, and its label is that
-    of the track. The prediction for a track is aggregated from the predictions for its segments.
+    Each segment is one sample for `estimator`. The frames of a segment are concatenated, and its
+    label is the label of the track. The prediction for a track is aggregated from the predictions
+    for its segments.
 
     Parameters
     ----------
@@ -38,9 +39,9 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         regression is used.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
         How to aggregate the probabilities of the segments of a track; see
-        :class:`skgenre.SegmentClassifier`. For classifiers without ``predict_proba``, the
-        probability of a segment is 1 for its predicted class, so that ``"mean"`` and ``"vote"``
-        are equivalent.
+        :class:`skgenre.SegmentClassifier`. If `estimator` has no ``predict_proba``, the
+        predicted class of a segment has probability 1 and the others have probability 0. In this
+        case, ``"mean"`` and ``"vote"`` are equivalent.
 
     Attributes
     ----------
@@ -60,10 +61,10 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     which missing segments are all NaN; an array of shape ``(n_samples, n_frames,
     n_coefficients)``; or a table of shape ``(n_samples, n_features)``.
 
-    If tracks differ in their number of segments, the weight of each track is divided among its
-    segments, as in the networks, provided that `estimator` supports ``sample_weight``; otherwise
-    all segments have equal weight. If ``sample_weight`` is passed to `fit`, `estimator` must
-    support it.
+    If `estimator` supports ``sample_weight``, the weight of each track is divided among its
+    segments, as in the networks, so a long track counts as much as a short one. If `estimator`
+    does not support ``sample_weight``, all segments have the same weight, and passing
+    ``sample_weight`` to `fit` raises an error.
 
     Examples
     --------
@@ -131,10 +132,11 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
                 f"y contains only one class, {classes.tolist()[0]!r}; at least two are required."
             )
         track, segment, shared = spread(mask, tracks, weight)
-        # Scale so that a track of weight 2 is equivalent to the same track twice.
+        # Scale the weights so that a weight of 2 is equivalent to passing the track twice.
         shared *= weight[track].sum() / len(track)
         estimator = clone(self._estimator())
-        # Without metadata there is nothing to route, and weights are passed directly.
+        # Routing is only needed if fit was called with metadata. Otherwise, the weights that
+        # result from different numbers of segments are passed to the estimator directly.
         routed = sklearn.get_config()["enable_metadata_routing"] and (
             sample_weight is not None or bool(fit_params)
         )
@@ -193,13 +195,13 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            The number of segments may differ from that in `fit`.
+            The number of segments per track may differ from the training data.
 
         Returns
         -------
         proba : ndarray of shape (n_tracks, n_segments, n_classes)
-            NaN for missing segments. For classifiers without ``predict_proba``, 1 for the
-            predicted class and 0 otherwise.
+            NaN for missing segments. If `estimator` has no ``predict_proba``, the value is 1 for
+            the predicted class and 0 for the others.
         """
         return self._predict_segments_proba(X)[0]
 
@@ -223,7 +225,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            The number of segments may differ from that in `fit`.
+            The number of segments per track may differ from the training data.
 
         Returns
         -------
@@ -244,7 +246,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         Parameters
         ----------
         X : array-like of shape (n_tracks, n_segments, n_frames, n_coefficients)
-            The number of segments may differ from that in `fit`.
+            The number of segments per track may differ from the training data.
 
         Returns
         -------
@@ -282,7 +284,7 @@ def _rows(segments: np.ndarray) -> np.ndarray:
 
 
 def _weight_parameter(estimator) -> str | None:
-    """Return the fit parameter for weights of an estimator or of the last step of a pipeline."""
+    """Return the name of the sample weight parameter of ``fit``, or None if there is none."""
     if hasattr(estimator, "steps"):
         name, last = estimator.steps[-1]
         inner = _weight_parameter(last)

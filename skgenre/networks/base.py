@@ -41,8 +41,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     r"""Base class of the networks.
 
     To define a custom architecture, derive from this class and override :meth:`hidden_layers`.
-    As in any scikit-learn estimator, additional parameters are arguments of ``__init__``, which
-    stores them without changing them. See ``examples/extend/plot_own_network.py`` for an example.
+    To add parameters, define ``__init__`` and store each argument unchanged as an attribute, as in
+    any scikit-learn estimator. See ``examples/extend/plot_own_network.py`` for an example.
 
     Parameters
     ----------
@@ -69,8 +69,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     validation_fraction : float, default=None
         Fraction of the tracks to hold out and to evaluate after each epoch. The split is
         stratified by class; if `fit` is called with ``groups``, whole groups are held out.
-        With ``early_stopping=False`` the held-out tracks are only monitored. None holds out
-        0.1 of the tracks if ``early_stopping=True``, and no tracks otherwise.
+        With ``early_stopping=False``, the results are recorded in ``history_`` and passed to the
+        callbacks, but do not otherwise affect training. If None, the fraction is 0.1 with
+        ``early_stopping=True``; otherwise, no tracks are held out.
     n_iter_no_change : int, default=10
         Number of epochs without a lower validation loss after which early stopping ends the
         training.
@@ -85,9 +86,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         ``warm_start=False``.
     random_state : int, RandomState instance or None, default=None
         Controls weight initialization, dropout, shuffling and the selection of held-out
-        tracks. Pass an int for reproducible results: the fitted model is then the same in any
-        process with the same number of TensorFlow threads, and the global random number
-        generators are not used. None uses NumPy's global generator.
+        tracks. Pass an int for reproducible results across calls and processes, provided that the
+        number of TensorFlow threads is the same. If None, NumPy's global random number generator
+        is used.
     verbose : int, default=0
         Verbosity of Keras during training.
 
@@ -105,11 +106,12 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
-        append to these lists; epochs without held-out tracks are NaN.
+        append to these lists. The validation values are NaN for epochs without held-out tracks.
     callbacks_ : list of keras.callbacks.Callback
         Callbacks used by the last fit, detached from the Keras model. Not pickled.
     n_iter_ : int
-        Number of epochs trained, including those of earlier calls when training was continued.
+        Total number of epochs. Includes the epochs of earlier calls of `partial_fit` and of
+        earlier fits that were continued with ``warm_start=True``.
     n_features_in_ : int
         Number of coefficients per frame, the size of the last axis of `X`.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -154,8 +156,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     _state: list[np.ndarray] | None
     _class_weights_seen: np.ndarray
 
-    # `fit` requests `groups` by default: otherwise a search with groups and metadata routing
-    # would fail in every fit.
+    # Request `groups` by default. Otherwise, a search with groups fails if metadata routing is
+    # enabled.
     __metadata_request__fit: ClassVar = {"groups": True}
 
     _parameter_constraints: ClassVar[dict] = {
@@ -245,8 +247,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             Weights of the tracks. The weight of a track is divided among its segments. Tracks
             with weight zero are ignored.
         groups : array-like of shape (n_tracks,), default=None
-            Group labels, such as artists, for the selection of the held-out tracks. A group is
-            either in the training set or held out as a whole.
+            Group labels, such as artists, for the selection of the held-out tracks. All tracks of
+            a group are either used for training or held out.
 
         Returns
         -------
@@ -263,9 +265,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         Warns
         -----
         UserWarning
-            If tracks without segments are ignored, or if this method is called by a search whose
-            folds are drawn by groups without passing the groups to this method. The latter is
-            detected only if the search runs in the same process.
+            If tracks without segments are ignored. Also if tracks are held out and a search splits
+            the data by groups but does not pass the groups to this method; this is detected only
+            if the search runs in the same process.
         """
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
         fitted = copy.copy(self)
@@ -370,8 +372,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     ) -> None:
         """Train the network, starting from the current weights if `resume` is True.
 
-        With ``epochs=None`` it is trained for one epoch of an unknown total number of epochs, as
-        in `partial_fit`.
+        If `epochs` is None, as in `partial_fit`, the network is trained for one epoch, and the
+        total number of epochs is unknown.
         """
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
@@ -412,8 +414,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             architecture,
             Segments.of(X, mask, training, y, weight, self._augmentation()),
             None if validation is None else Segments.of(X, mask, validation, y, weight),
-            # With an int as random_state, the number of previous epochs makes each call of
-            # partial_fit shuffle differently.
+            # If random_state is an int, its draws are the same in each call. The number of
+            # previous epochs is included so that each call of partial_fit shuffles differently.
             seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],
             epochs=epochs,
             batch_size=self.batch_size,
@@ -441,12 +443,12 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         self.architecture_ = architecture
         self.callbacks_ = callbacks
         self.weights_ = trained.weights
-        # Early stopping has restored earlier weights, to which the optimizer's state does not
-        # correspond.
+        # After early stopping, the state of the optimizer does not match the weights, which were
+        # restored from an earlier epoch.
         self._state = trained.state if keep_state and not early_stopping else None
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        # Not in place, since copies of the estimator share the array.
+        # Do not modify the array in place, since copies of the estimator share it.
         self._class_weights_seen = self._class_weights_seen + np.bincount(
             y[tracks], weight[tracks], len(self.classes_)
         )

@@ -13,21 +13,25 @@ from ..networks.layers import LAYERS, LSTM, Architecture, Layer, MaxPooling2D
 from .archive import Refused
 from .values import Kind, Loading, Saving, fit_size, from_plain, to_plain
 
-#: Limits per segment: output values of a layer, values in memory while a layer is computed, and
-#: multiplications of all layers.
+#: Limits for one segment: the number of output values of a layer, the number of values in memory
+#: while a layer is computed, and the number of multiplications in all layers. The first two are
+#: higher for large segments; see below.
 _MOST_VALUES, _MOST_HELD, _MOST_MULTIPLICATIONS = 1 << 22, 1 << 24, 1 << 32
 
-#: Limits per input value: values in memory and multiplications. The last number is the number of
-#: multiplications that is allowed for segments of any size.
+#: Limits that are proportional to the size of a segment: the number of values in memory and the
+#: number of multiplications, both per input value. For small segments, the limit on multiplications
+#: is `_FEW_MULTIPLICATIONS`.
 _HELD_A_VALUE, _MULTIPLICATIONS_A_VALUE, _FEW_MULTIPLICATIONS = 1 << 8, 1 << 16, 1 << 24
 
-#: Number of additional frames with which networks for any number of frames are checked.
+#: A network that accepts any number of frames is also checked for a segment that is longer by this
+#: number of frames.
 _MORE_FRAMES = 1 << 12
 
-#: Number of multiplications that take as long as an iteration of a loop over frames or windows.
+#: Cost of one iteration of a Python loop over frames or pooling windows, expressed as the number of
+#: multiplications that take as long.
 _A_STEP = 1 << 16
 
-#: Assumed number of segments of a track for the cost of a prediction.
+#: Number of segments per track that is assumed to estimate the cost of a prediction.
 _SEGMENTS = 4
 
 _MOST_LAYERS = 200
@@ -120,15 +124,16 @@ def _integers(values: Any, also: int = 1) -> tuple[int, ...]:
 
 
 def _check_cost(architecture: Architecture) -> float:
-    """Check the computational cost of a segment.
+    """Check the computational cost of the prediction for one segment.
 
-    The size of the file does not limit the cost, since weights of convolutions are used many times.
+    A small file can be expensive to evaluate, since a convolution applies the same weights at many
+    positions.
 
     Returns
     -------
     multiplications : float
-        Number of multiplications per segment, or per long segment if the network accepts any number
-        of frames.
+        Number of multiplications for one segment. If the network accepts any number of frames, a
+        segment with additional frames is used.
     """
     multiplications = _multiplications(architecture)
     if multiplications > _MOST_MULTIPLICATIONS:
@@ -143,7 +148,7 @@ def _check_cost(architecture: Architecture) -> float:
 
 
 def _multiplications(architecture: Architecture) -> float:
-    """Estimate the number of multiplications and check it against the size of the segment."""
+    """Estimate the number of multiplications and check the limits for the size of the segment."""
     n_values = math.prod(architecture.input_shape)
     most_held = max(_MOST_HELD, _HELD_A_VALUE * n_values)
     most = max(_FEW_MULTIPLICATIONS, _MULTIPLICATIONS_A_VALUE * n_values)
