@@ -591,9 +591,7 @@ def write(figures):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, help="GTZAN instead of synthetic tracks")
-    parser.add_argument(
-        "--only", default="", help="replace only rows that contain this"
-    )
+    parser.add_argument("--only", default="", help="replace only rows that contain this")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -23,7 +23,8 @@ The charts compare skgenre with alternatives that compute the same results. A va
 that skgenre takes half the time. The times are measured by ``make bench``
 (``benchmarks/speed.py``) on {n_tracks} {tracks} ({machine}, Python {python}).
 Unless a row specifies otherwise, one thread is used. For each row, skgenre and the alternative
-are run alternately after a warm-up, and the median times are reported.
+are run alternately after a warm-up, and the median times are reported. The
+search is run only once.
 """
 
 TAIL = """
