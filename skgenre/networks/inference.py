@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -303,17 +304,20 @@ def _lstm(operation: _Operation, n: int) -> Step:
     factors = -np.repeat(np.float32([1, 1, 2, 1]), u)[:, None]
     matrix = np.concatenate([kernel, recurrent, bias[None]]).T * factors
 
+    @cache
+    def buffers(n, n_frames):
+        # Inputs of a frame, state, and a constant one, which is multiplied by the bias.
+        inputs = np.ones((n_inputs + u + 1, n), np.float32)
+        cell, gates = np.empty((u, n), np.float32), np.empty((4 * u, n), np.float32)
+        return inputs, cell, gates, np.empty((n_frames, u, n), np.float32)
+
     @np.errstate(over="ignore")  # where exp(-z) is infinite, sigmoid(z) is 0
     def forward(x):
         n, n_frames = x.shape[:2]
-        # Inputs of a frame, state, and a constant one, which is multiplied by the bias.
-        inputs = np.zeros((n_inputs + u + 1, n), np.float32)
-        state = inputs[n_inputs:-1]
-        inputs[-1] = 1
-        cell = np.zeros((u, n), np.float32)
-        gates = np.empty((4 * u, n), np.float32)
+        inputs, cell, gates, sequence = buffers(n, n_frames)
         i, f, g, o = gates.reshape(4, u, n)
-        sequence = np.empty((n_frames, u, n), np.float32)
+        state = inputs[n_inputs:-1]
+        state[:] = cell[:] = 0
         for t in range(n_frames):
             inputs[:n_inputs] = x[:, t].T
             np.matmul(matrix, inputs, out=gates)
