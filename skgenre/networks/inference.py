@@ -301,7 +301,7 @@ def _lstm(operation: _Operation, n: int) -> Step:
     kernel, recurrent, bias = operation.arrays
     n_inputs, u = len(kernel), layer.units
     # The order of the gates is that of Keras: input, forget, cell, output.
-    factors = -np.repeat(np.float32([1, 1, 2, 1]), u)[:, None]
+    factors = np.repeat(np.array([-1, -1, -2, -1], np.float32), u)[:, None]
     matrix = np.concatenate([kernel, recurrent, bias[None]]).T * factors
 
     @cache
