@@ -25,8 +25,8 @@ from sklearn.utils._set_output import _wrap_data_with_container
 # Validate `classes` in `partial_fit`.
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-# Validate `sample_weight`, and `y` when X has more than two dimensions.
-from sklearn.utils.validation import _check_sample_weight, _check_y
+# Select rows of metadata; validate `sample_weight`, and `y` of X with more than two dimensions.
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, _check_y
 
 __all__ = [
     "SIMPLE_METHODS",
@@ -34,6 +34,7 @@ __all__ = [
     "Interval",
     "StrOptions",
     "_VisualBlock",
+    "_check_method_params",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_check_y",

@@ -6,18 +6,27 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import sklearn
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils import get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
-from ._sklearn import HasMethods, Interval, _check_y, _fit_context, _safe_indexing
+from ._sklearn import (
+    HasMethods,
+    Interval,
+    _check_method_params,
+    _check_sample_weight,
+    _check_y,
+    _fit_context,
+    _safe_indexing,
+)
 from ._warnings import warn
-from .networks.holdout import warn_of_forgotten_groups
+from .folds import accepted, check_folds, count_groups, with_metadata
 from .tensor import as_tensor, segment_mask
 from .voting import SegmentVotingClassifier
 
@@ -42,9 +51,10 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     estimator : classifier with ``predict_proba``, default=None
         The classifier to calibrate; it is cloned. If None, a :class:`SegmentVotingClassifier` is
         used.
-    cv : int, cross-validation generator or iterable, default=5
-        Splitting strategy. An int is the number of folds of a stratified (group) k-fold, reduced
-        to the number of groups of the rarest class if that is smaller.
+    cv : int, cross-validation generator, iterable or None, default=5
+        Splitting strategy. An int is the maximum number of stratified folds that keep groups
+        together, reduced to the number of groups of the rarest class; None means 5. Index pairs
+        refer to all tracks passed to `fit`.
     target_accuracy : float, default=0.8
         Out-of-fold accuracy of the predictions whose probability is at least ``threshold_``.
 
@@ -104,7 +114,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.target_accuracy = target_accuracy
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, groups=None) -> Self:
+    def fit(self, X, y, sample_weight=None, *, groups=None, **fit_params) -> Self:
         """Fit clones of `estimator` to folds, the temperature, and a clone to all tracks.
 
         Parameters
@@ -113,10 +123,15 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             Any input that `estimator` accepts.
         y : array-like of shape (n_tracks,)
             Class labels.
+        sample_weight : array-like of shape (n_tracks,), default=None
+            Weights of the tracks, for the fits and for the calibration. Tracks with weight zero
+            are ignored.
         groups : array-like of shape (n_tracks,), default=None
             Group of each track, for example its artist. If None, each track is its own group and
-            no threshold is estimated. Groups are also passed to `estimator` if its ``fit`` accepts
-            them.
+            no threshold is estimated. Groups are also passed to all parts of `estimator` that
+            accept them, such as the networks and the splitter of a search.
+        **fit_params : dict
+            Further metadata requested by `estimator`. Requires metadata routing.
 
         Returns
         -------
@@ -127,89 +142,124 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         ------
         ValueError
             If `cv` yields fewer than two folds.
+        TypeError
+            If there are `fit_params` and metadata routing is disabled.
 
         Warns
         -----
         UserWarning
             If probabilities are not calibrated because a class has only one group or fitting a
-            fold failed, or if an enclosing search has groups that are not passed to this
-            estimator.
+            fold failed, or if `estimator` does not accept `sample_weight`.
+
+        Notes
+        -----
+        If metadata routing is enabled, the groups and weights are passed as `estimator` requests
+        them. Otherwise all parts that accept groups get them, and all classifiers that accept
+        weights.
         """
         X, y, groups = indexable(X, y, groups)
         y = _check_y(y, estimator=self)
         check_classification_targets(y)
-        if groups is None:
-            warn_of_forgotten_groups(type(self).__name__)
-        else:
-            groups = np.asarray(groups)
-        estimator = SegmentVotingClassifier() if self.estimator is None else self.estimator
-        everything = np.arange(len(y))
-        fitted = self._fit_clone(estimator, X, y, groups, everything)
+        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
+        given = {name: value for name, value in given.items() if value is not None}
+        estimator, params = self._route(given, fit_params)
+        weighted = np.flatnonzero(weight > 0)
+        fitted = _fit_clone(estimator, X, y, params, weighted)
         self.estimator_, self.classes_ = fitted, fitted.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted, name):
                 setattr(self, name, getattr(fitted, name))
         self.temperature_, self.threshold_ = 1.0, None
-        used = _with_segments(X, everything)
-        group = everything if groups is None else groups
-        n_groups = min(len(np.unique(group[used][y[used] == label])) for label in self.classes_)
+        used = _with_segments(X, weighted)
+        group = None if groups is None else np.asarray(groups)
+        n_groups = min(count_groups(y[used], None if group is None else group[used]).values())
         if n_groups < 2:
             warn(
                 "Probabilities are not calibrated: a class has tracks of only one group, and "
                 "calibration needs at least two groups per class."
             )
             return self
-        folds = self._folds(y[used], None if groups is None else groups[used], n_groups)
+        # The indices of a splitter or of pairs refer to all tracks.
+        drawn = used if self.cv is None or isinstance(self.cv, Integral) else np.arange(len(y))
+        of_drawn = y[drawn], None if group is None else group[drawn]
+        splits = check_folds(self.cv, *of_drawn).split(np.zeros(len(drawn)), *of_drawn)
+        folds = [(drawn[train], drawn[test]) for train, test in splits]
+        if len(folds) < 2:
+            raise ValueError(f"cv={self.cv} yields {len(folds)} fold; calibration needs at least 2")
         try:
-            log_proba, labels, fold = self._out_of_fold(estimator, X, y, groups, used, folds)
+            found = self._out_of_fold(estimator, X, y, params, used, folds)
         except ValueError as error:
             warn(f"Probabilities are not calibrated because fitting a fold failed. {error}")
             return self
-        self.temperature_ = _temperature(log_proba, labels, fold)
+        log_proba, labels, fold, tracks = found
+        self.temperature_ = _temperature(log_proba, labels, fold, weight[tracks])
         if groups is not None and n_groups >= _FEWEST_GROUPS:
             proba = softmax(log_proba / self.temperature_, axis=1)
-            self.threshold_ = _threshold(proba, labels, self.target_accuracy)
+            self.threshold_ = _threshold(proba, labels, weight[tracks], self.target_accuracy)
         return self
 
-    def _folds(self, y, groups, n_groups: int) -> list:
-        cv = self.cv
-        if isinstance(cv, Integral):
-            cv = (StratifiedKFold if groups is None else StratifiedGroupKFold)(min(cv, n_groups))
-        folds = list(check_cv(cv, y, classifier=True).split(np.zeros(len(y)), y, groups))
-        if len(folds) < 2:
-            raise ValueError(f"cv={self.cv} yields {len(folds)} fold; calibration needs at least 2")
-        return folds
+    def _route(self, given: dict, fit_params: dict) -> tuple[Any, dict]:
+        """Return a clone of the estimator and the metadata to pass to its ``fit``."""
+        estimator = clone(self._estimator())
+        if sklearn.get_config()["enable_metadata_routing"]:
+            return estimator, dict(process_routing(self, "fit", **given).estimator.fit)
+        if fit_params:
+            raise TypeError(
+                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
+                "sklearn.set_config(enable_metadata_routing=True)"
+            )
+        names = accepted(estimator, given)
+        if "sample_weight" in given and "sample_weight" not in names:
+            warn(
+                f"{type(estimator).__name__} does not accept sample_weight; the weights are used "
+                "only for the calibration."
+            )
+        return estimator, {name: given[name] for name in names}
 
-    def _fit_clone(self, estimator, X, y, groups, tracks):
-        params = {}
-        if groups is not None and has_fit_parameter(estimator, "groups"):
-            params["groups"] = groups[tracks]
-        if len(tracks) < len(y):
-            X, y = _safe_indexing(X, tracks), y[tracks]
-        return clone(estimator).fit(X, y, **params)
-
-    def _out_of_fold(self, estimator, X, y, groups, used, folds):
-        """Compute out-of-fold log probabilities.
+    def _out_of_fold(self, estimator, X, y, params, used, folds):
+        """Compute out-of-fold log probabilities of the tracks `used`.
 
         Tracks of a class missing from the training part of their fold are left out.
 
         Returns
         -------
         log_proba : ndarray of shape (n_known_tracks, n_classes)
-        labels, fold : int ndarray of shape (n_known_tracks,)
-            Class index and fold of each track.
+        labels, fold, tracks : int ndarray of shape (n_known_tracks,)
+            Class index, fold and index of each track.
         """
         found = []
         for i, (train, test) in enumerate(folds):
-            model = self._fit_clone(estimator, X, y, groups, used[train])
-            known = used[test][np.isin(y[used[test]], model.classes_)]
+            model = _fit_clone(estimator, X, y, params, np.intersect1d(train, used))
+            test = np.intersect1d(test, used)
+            known = test[np.isin(y[test], model.classes_)]
             proba = np.zeros((len(known), len(self.classes_)))
             if len(known):
                 columns = np.searchsorted(self.classes_, model.classes_)
                 proba[:, columns] = model.predict_proba(_safe_indexing(X, known))
             labels = np.searchsorted(self.classes_, y[known])
-            found.append((_log(proba), labels, np.full(len(known), i)))
+            found.append((_log(proba), labels, np.full(len(known), i), known))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Get the metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Routing information of this estimator and of `estimator`.
+        """
+        return (
+            MetadataRouter(owner=type(self).__name__)
+            .add_self_request(self)
+            .add(
+                estimator=self._estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+        )
+
+    def _estimator(self):
+        return SegmentVotingClassifier() if self.estimator is None else self.estimator
 
     def predict_proba(self, X) -> np.ndarray:
         """Predict calibrated class probabilities.
@@ -265,9 +315,19 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        estimator = SegmentVotingClassifier() if self.estimator is None else self.estimator
-        tags.input_tags.sparse = get_tags(estimator).input_tags.sparse
+        tags.input_tags.sparse = get_tags(self._estimator()).input_tags.sparse
         return tags
+
+
+def _fit_clone(estimator, X, y, params: dict, tracks: np.ndarray):
+    """Fit a clone of an estimator to some of the tracks, passing metadata."""
+    params = _check_method_params(X, params, indices=tracks)
+    if len(tracks) < len(y):
+        X, y = _safe_indexing(X, tracks), y[tracks]
+    if not params:
+        return clone(estimator).fit(X, y)
+    with with_metadata():
+        return clone(estimator).fit(X, y, **params)
 
 
 def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
@@ -288,36 +348,37 @@ def _losses(log_proba: np.ndarray, labels: np.ndarray, temperature: float) -> np
     return -log_softmax(log_proba / temperature, axis=1)[np.arange(len(labels)), labels]
 
 
-def _best_temperature(log_proba: np.ndarray, labels: np.ndarray) -> float:
+def _best_temperature(log_proba: np.ndarray, labels: np.ndarray, weight: np.ndarray) -> float:
     found = minimize_scalar(
-        lambda t: _losses(log_proba, labels, np.exp(t)).mean(),
+        lambda t: np.average(_losses(log_proba, labels, np.exp(t)), weights=weight),
         bounds=_LOG_TEMPERATURE,
         method="bounded",
     )
     return float(np.exp(found.x))
 
 
-def _temperature(log_proba: np.ndarray, labels: np.ndarray, fold: np.ndarray) -> float:
+def _temperature(log_proba, labels, fold, weight) -> float:
     """Estimate the temperature; return 1 if it does not lower the loss of left-out folds."""
     losses = np.empty(len(labels))
     for i in np.unique(fold):
         test = fold == i
-        temperature = _best_temperature(log_proba[~test], labels[~test])
+        temperature = _best_temperature(log_proba[~test], labels[~test], weight[~test])
         losses[test] = _losses(log_proba[test], labels[test], temperature)
-    if losses.mean() < _losses(log_proba, labels, 1.0).mean():
-        return _best_temperature(log_proba, labels)
+    if np.average(losses - _losses(log_proba, labels, 1.0), weights=weight) < 0:
+        return _best_temperature(log_proba, labels, weight)
     return 1.0
 
 
-def _threshold(proba: np.ndarray, labels: np.ndarray, target: float) -> float | None:
+def _threshold(proba, labels, weight, target: float) -> float | None:
     """Find the lowest probability at or above which the accuracy is at least `target`.
 
     Return None if there is no such probability for at least ``_FEWEST_TRACKS`` tracks.
     """
     highest = proba.max(axis=1)
     order = np.argsort(-highest, kind="stable")
+    weight = weight[order]
     right = (proba.argmax(axis=1) == labels)[order]
-    accuracy = right.cumsum() / np.arange(1, len(right) + 1)
+    accuracy = (right * weight).cumsum() / weight.cumsum()
     # A threshold can only lie after the last of several equal probabilities.
     last = np.append(np.diff(highest[order]) != 0, True)
     [enough] = np.nonzero(

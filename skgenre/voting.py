@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
+from .folds import weight_names
 from .tensor import (
     AGGREGATIONS,
     aggregate_or_prior,
@@ -63,8 +64,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 
     If `estimator` supports ``sample_weight``, the weight of each track is divided among its
     segments, as in the networks, so a long track counts as much as a short one. If `estimator`
-    does not support ``sample_weight``, all segments have the same weight, and passing
-    ``sample_weight`` to `fit` raises an error.
+    does not support ``sample_weight``, all segments have the same weight.
 
     Examples
     --------
@@ -113,15 +113,35 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         ValueError
             If there are fewer than two classes, or no track has a segment.
         TypeError
-            If `sample_weight` is passed and `estimator` does not support it.
+            If there are `fit_params` and metadata routing is disabled.
 
         Warns
         -----
         UserWarning
-            If tracks have no segment; they are ignored.
+            If tracks have no segment; they are ignored. Also if `sample_weight` is passed and
+            `estimator` does not support it: the weights then only affect ``class_prior_``.
         """
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
+        given = {"sample_weight": sample_weight, **fit_params}
+        given = {name: values for name, values in given.items() if values is not None}
+        estimator = clone(self._estimator())
+        # Routing is only needed if fit was called with metadata. Otherwise, the weights that
+        # result from different numbers of segments are passed to the estimator directly.
+        routed = sklearn.get_config()["enable_metadata_routing"] and bool(given)
+        if routed:
+            params = dict(process_routing(self, "fit", **given).estimator.fit)
+        elif fit_params:
+            raise TypeError(
+                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
+                "sklearn.set_config(enable_metadata_routing=True)"
+            )
+        else:
+            params = {}
+        # The estimator may request the weights of tracks under other names.
+        of_weights = params.keys() & weight_names(estimator)
+        if sample_weight is None and of_weights:
+            sample_weight = params[min(of_weights)]
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         X = as_tensor(X)
         mask = segment_mask(X)
@@ -131,16 +151,23 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             raise ValueError(
                 f"y contains only one class, {classes.tolist()[0]!r}; at least two are required."
             )
-        track, segment, shared = spread(mask, tracks, weight)
-        # Scale the weights so that a weight of 2 is equivalent to passing the track twice.
-        shared *= weight[track].sum() / len(track)
-        estimator = clone(self._estimator())
-        # Routing is only needed if fit was called with metadata. Otherwise, the weights that
-        # result from different numbers of segments are passed to the estimator directly.
-        routed = sklearn.get_config()["enable_metadata_routing"] and (
-            sample_weight is not None or bool(fit_params)
-        )
-        params = self._fit_params(estimator, sample_weight, track, shared, fit_params, routed)
+        track, segment, shared = _share(mask, tracks, weight)
+        params = {
+            name: _share(mask, tracks, np.asarray(values, float))[2]
+            if name in of_weights
+            else np.asarray(values)[track]
+            for name, values in params.items()
+        }
+        name = _weight_parameter(estimator)
+        if not routed and name is not None and (sample_weight is not None or np.ptp(shared) > 0):
+            params = {name: shared}
+        if sample_weight is not None and name is None and not of_weights:
+            last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+            warn(
+                f"{type(last).__name__} does not accept sample_weight: all segments of tracks with "
+                "a positive weight count equally, and the weights only affect class_prior_. Use "
+                "an estimator that accepts weights, such as LogisticRegression."
+            )
         with sklearn.config_context(enable_metadata_routing=routed):
             estimator.fit(_rows(X[track, segment]), y[track], **params)
         self.estimator_ = estimator
@@ -163,31 +190,6 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
                 f"{list_tracks(missing)}"
             )
         return tracks
-
-    def _fit_params(self, estimator, sample_weight, track, shared, fit_params, routed) -> dict:
-        """Collect the keyword arguments of the estimator's ``fit``, with one value per row."""
-        if routed:
-            if sample_weight is not None:
-                fit_params = {**fit_params, "sample_weight": sample_weight}
-            routed = process_routing(self, "fit", **fit_params).estimator.fit
-            params = {name: np.asarray(values)[track] for name, values in routed.items()}
-            if "sample_weight" in params:
-                params["sample_weight"] = shared
-            return params
-        if fit_params:
-            raise TypeError(
-                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
-                "sklearn.set_config(enable_metadata_routing=True)"
-            )
-        name = _weight_parameter(estimator)
-        if name is not None:
-            return {name: shared} if sample_weight is not None or np.ptp(shared) > 0 else {}
-        if sample_weight is not None:
-            raise TypeError(
-                f"{type(estimator).__name__} does not support sample_weight; omit it, or use "
-                "another estimator"
-            )
-        return {}
 
     def predict_segments_proba(self, X) -> np.ndarray:
         """Predict the class probabilities of each segment.
@@ -264,9 +266,13 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         routing : MetadataRouter
             Routing information of this estimator and of `estimator`.
         """
-        return MetadataRouter(owner=type(self).__name__).add(
-            estimator=self._estimator(),
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        return (
+            MetadataRouter(owner=type(self).__name__)
+            .add_self_request(self)
+            .add(
+                estimator=self._estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
         )
 
     def _estimator(self):
@@ -281,6 +287,15 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 def _rows(segments: np.ndarray) -> np.ndarray:
     """Concatenate the frames of each segment."""
     return segments.reshape(len(segments), -1)
+
+
+def _share(mask: np.ndarray, tracks: np.ndarray, weight: np.ndarray) -> tuple:
+    """Divide weights of tracks among their segments, see :func:`skgenre.tensor.spread`.
+
+    They are scaled so that a weight of 2 is equivalent to passing the track twice.
+    """
+    track, segment, shared = spread(mask, tracks, weight)
+    return track, segment, shared * (weight[track].sum() / len(track))
 
 
 def _weight_parameter(estimator) -> str | None:

@@ -8,7 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from sklearn.model_selection import GridSearchCV, GroupKFold, ShuffleSplit, StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, ShuffleSplit, StratifiedGroupKFold
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skgenre import GroupCalibratedClassifier, SegmentVotingClassifier
@@ -135,14 +135,6 @@ def test_groups_reach_an_estimator_that_takes_them():
     GroupCalibratedClassifier(Grouped(), cv=2).fit(X, y, groups=artists)
     assert [len(groups) for _, groups in seen] == [n for n, _ in seen]
     assert set(seen[1][1]).isdisjoint(seen[2][1])
-
-
-def test_a_grouped_search_whose_groups_do_not_arrive_warns():
-    X, y, artists = albums()
-    clf = GroupCalibratedClassifier(LogisticRegression(C=0.01))
-    search = GridSearchCV(clf, {"cv": [3]}, cv=GroupKFold(2))
-    with pytest.warns(UserWarning, match="are not passed to GroupCalibratedClassifier.fit"):
-        search.fit(X, y, groups=artists)
 
 
 def test_tensors_of_tracks_keep_their_segments_and_one_warning():

@@ -140,7 +140,7 @@ def test_evaluate_keeps_artists_together(music, model, tmp_path, run):
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["logistic", "knn"]
-    assert all("over 3 folds by artist" in line for line in lines)
+    assert all("by artist); mean of 3 folds" in line for line in lines)
     tracks = load_folder(music)
     scores = cross_val_score(
         genre_pipeline("logistic", random_state=0, memory=cache),
@@ -149,10 +149,10 @@ def test_evaluate_keeps_artists_together(music, model, tmp_path, run):
         groups=tracks.groups,
         cv=StratifiedGroupKFold(3, shuffle=True, random_state=0),
     )
-    assert f"{scores.mean():.1%} accuracy on 18 tracks, standard deviation" in lines[0]
+    assert f"mean of 3 folds {scores.mean():.1%}, standard deviation" in lines[0]
     result = run("evaluate", music, "--model", model)
     score = load(model).score(tracks.data, tracks.target)
-    assert result.stdout == f"{model}: {score:.1%} accuracy on 18 tracks\n"
+    assert result.stdout.startswith(f"{model}: {score:.1%} accuracy on 18 tracks (95% confidence")
 
 
 def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
@@ -166,7 +166,7 @@ def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
     assert result.exit_code == 0, result.output
     assert "1 of 13 tracks cannot be used" in result.stderr
     lines = result.stdout.splitlines()
-    assert all("12 of 13 tracks" in line for line in lines)
+    assert all("12 of 13 tracks" in line for line in lines[:2])
 
 
 def test_front_ends_that_differ_late_are_computed_apart(music):
@@ -277,7 +277,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),
         (("evaluate", tmp_path / "one"), "contains only one genre"),
-        (("evaluate", folder), "descriptors cannot be trained on folds of these tracks: "),
+        (("evaluate", folder), "descriptors cannot be evaluated on these tracks: "),
         (
             ("evaluate", folder, "--model", model),
             "cannot predict the genres jazz, rock; its classes are",
@@ -302,7 +302,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
 def test_one_group_a_genre_cannot_be_evaluated(folder, run):
     result = run("evaluate", folder, "--preset", "logistic")
     assert result.exit_code == 0, result.output
-    assert "over 2 folds by track (no artists known)" in result.stdout
+    assert "by file); mean of 2 folds" in result.stdout
     result = run("evaluate", folder / ".." / "music0", "--folds", 1)
     assert result.exit_code == 2  # click's own, with its usage
 

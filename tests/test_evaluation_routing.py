@@ -62,7 +62,8 @@ def test_leakage_reports_are_the_same_with_metadata_routing():
     assert scores(found).equals(scores(expected))
 
 
-def test_with_routing_groups_reach_the_networks(monkeypatch):
+@pytest.mark.parametrize("routing", [False, True])
+def test_groups_reach_the_networks(monkeypatch, routing):
     X, y = make_tensor(36)
     groups = np.arange(36) // 3
     seen = []
@@ -74,14 +75,10 @@ def test_with_routing_groups_reach_the_networks(monkeypatch):
     monkeypatch.setattr(base, "hold_out", noting)
     network = clone(NETWORKS["ann"]).set_params(epochs=1, validation_fraction=0.4)
     models = {"ann": make_pipeline(SegmentScaler(), network)}
-    with sklearn.config_context(enable_metadata_routing=True):
+    with sklearn.config_context(enable_metadata_routing=routing):
         compare_models(models, X, y, cv=GroupKFold(2), groups=groups)
     assert len(seen) == 2
     assert not set(seen[0]) & set(seen[1])
-    seen.clear()
-    with pytest.warns(UserWarning, match="groups are not passed to ANNClassifier"):
-        compare_models(models, X, y, cv=GroupKFold(2), groups=groups)
-    assert seen == [None, None]
 
 
 def test_a_generator_of_splits_serves_all_models(pieces):

@@ -1,7 +1,5 @@
 """The tracks that are held out of a fit: how many, by which groups, stopped by or watched."""
 
-import warnings
-
 import joblib
 import numpy as np
 import pytest
@@ -12,9 +10,6 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
-    HalvingGridSearchCV,
-    cross_val_predict,
-    cross_val_score,
     cross_validate,
 )
 from sklearn.pipeline import make_pipeline
@@ -155,50 +150,13 @@ def test_nothing_is_held_out_unless_asked_for():
         ann(validation_fraction=0.2).partial_fit(X, y, classes=np.unique(y))
 
 
-# ---------------------------------------------------------------- groups that do not arrive
+# ---------------------------------------------------------------- groups in searches
 
 
-def search(cls=GridSearchCV, model=None, **kwargs):
-    model = ann(early_stopping=True, validation_fraction=0.4) if model is None else model
-    return cls(model, {}, cv=GroupKFold(2), error_score="raise", **kwargs)
-
-
-def grouped():
+@pytest.mark.parametrize("backend", ["sequential", "threading"])
+def test_with_routing_a_search_passes_its_groups(backend, monkeypatch):
     X, y = make_tensor(36)
-    return X, y, np.arange(36) // 3
-
-
-LOST = r"are not passed to ANNClassifier\.fit.*set_config\(enable_metadata_routing=True\)"
-
-
-@pytest.mark.parametrize(
-    "run",
-    [
-        lambda clf, X, y, groups: search(model=clf).fit(X, y, groups=groups),
-        lambda clf, X, y, groups: search(HalvingGridSearchCV, clf).fit(X, y, groups=groups),
-        lambda clf, X, y, groups: cross_validate(clf, X, y, groups=groups, cv=GroupKFold(2)),
-        lambda clf, X, y, groups: cross_val_score(clf, X, y, groups=groups, cv=GroupKFold(2)),
-        lambda clf, X, y, groups: cross_val_predict(clf, X, y, groups=groups, cv=GroupKFold(2)),
-    ],
-    ids=["grid", "halving", "cross_validate", "cross_val_score", "cross_val_predict"],
-)
-def test_a_search_whose_groups_do_not_arrive_warns(run):
-    clf = make_pipeline(SegmentScaler(), ann(validation_fraction=0.4))
-    with pytest.warns(UserWarning, match=LOST) as found:
-        run(clf, *grouped())
-    assert {warning.filename for warning in found} == {__file__}
-
-
-def test_a_parallel_search_warns_when_it_refits():
-    """Workers, threads or processes, do not have the search among their callers."""
-    X, y, groups = grouped()
-    with joblib.parallel_config("threading"), pytest.warns(UserWarning, match=LOST) as found:
-        search(n_jobs=2).fit(X, y, groups=groups)
-    assert len(found) == 1
-
-
-def test_the_line_of_the_warning_cures_it(monkeypatch):
-    X, y, groups = grouped()
+    groups = np.arange(36) // 3
     seen = []
 
     def noting(tracks, labels, groups, **kwargs):
@@ -210,24 +168,11 @@ def test_the_line_of_the_warning_cures_it(monkeypatch):
 
     monkeypatch.setattr(base, "hold_out", noting)
     model = make_pipeline(SegmentScaler(), ann(early_stopping=True, validation_fraction=0.4))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        sklearn.set_config(enable_metadata_routing=True)
-        try:
-            search(model=model).fit(X, y, groups=groups)
+    search = GridSearchCV(model, {}, cv=GroupKFold(2), error_score="raise", n_jobs=2)
+    with joblib.parallel_config(backend):
+        with sklearn.config_context(enable_metadata_routing=True):
+            search.fit(X, y, groups=groups)
             cross_validate(model, X, y, params={"groups": groups}, cv=GroupKFold(2))
-        finally:
-            sklearn.set_config(enable_metadata_routing=False)
         # Without routing a pipeline takes them by the name of the step.
-        search(model=model).fit(X, y, groups=groups, annclassifier__groups=groups)
+        search.fit(X, y, groups=groups, annclassifier__groups=groups)
     assert seen == [set()] * 8
-
-
-def test_searches_that_lose_no_groups_do_not_warn():
-    X, y, groups = grouped()
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        search(model=ann()).fit(X, y, groups=groups)  # nothing is held out
-        GridSearchCV(ann(early_stopping=True, validation_fraction=0.4), {}, cv=2).fit(X, y)
-        groups = groups.tolist()  # of the caller's own, and none of scikit-learn's
-        ann(early_stopping=True, validation_fraction=0.4).fit(X, y)

@@ -70,9 +70,7 @@ def test_weights_reach_the_last_step_of_a_pipeline():
         np.repeat(X, weight.astype(int), axis=0), np.repeat(y, weight.astype(int))
     )
     assert_allclose(clf.class_prior_, repeated.class_prior_)
-    with pytest.raises(
-        TypeError, match="LinearDiscriminantAnalysis does not support sample_weight"
-    ):
+    with pytest.warns(UserWarning, match="LinearDiscriminantAnalysis does not accept"):
         SegmentVotingClassifier(LinearDiscriminantAnalysis()).fit(X, y, sample_weight=weight)
 
 

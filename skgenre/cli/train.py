@@ -45,8 +45,9 @@ def train(
 
     Files that cannot be used are ignored with a warning.
     """
+    from ..folds import fit_with_groups
     from ..persistence import save
-    from ..report.computed import compute_features, fit_with_groups
+    from ..report.computed import compute_features
     from .models import make_model, restore_front_ends
 
     model = make_model(preset, jobs, cache, seed)
@@ -60,7 +61,7 @@ def train(
         model.set_params(**dict.fromkeys(names, epochs))
     used = compute_features([model], tracks)
     try:
-        fit_with_groups(model, used)
+        fit_with_groups(model, used.data, used.target, used.groups)
     except ValueError as error:  # for example from scikit-learn, if there are too few tracks
         raise ValueError(
             f"{preset} cannot be trained on these tracks: {error} Add tracks."

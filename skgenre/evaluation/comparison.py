@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pandas as pd
-import sklearn
 from sklearn.base import clone
-from sklearn.model_selection import (
-    StratifiedGroupKFold,
-    StratifiedKFold,
-    check_cv,
-    cross_validate,
-)
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_validate
 from sklearn.utils import indexable
-from sklearn.utils.metadata_routing import get_routing_for_object
+
+from ..folds import accepted, check_folds, with_metadata
 
 
 def compare_models(
@@ -38,13 +34,14 @@ def compare_models(
         Input of all models.
     y : array-like of shape (n_samples,)
         Genres.
-    cv : int, splitter, iterable of splits, or mapping of str to these, default=5
-        Cross-validation splitting strategy. A mapping compares several strategies by name. The
-        folds are drawn once and are the same for all models.
+    cv : int, splitter, iterable of splits, None, or mapping of str to these, default=5
+        Cross-validation splitting strategy. An int is the maximum number of stratified folds,
+        which keep groups together; None means 5. A mapping compares several strategies by name.
+        The folds are drawn once and are the same for all models.
     groups : array-like of shape (n_samples,), or mapping of str to array-like, default=None
-        Group labels, such as artists, for splitters that use groups. A mapping contains the
-        groups for the strategies in `cv`. With metadata routing, the groups are also passed to
-        the models that request them, such as the networks.
+        Group labels, such as artists. They are also passed to all parts of the models that accept
+        them, such as networks with early stopping. A mapping contains the groups for the
+        strategies in `cv`.
     scoring : str or sequence of str, default=("accuracy", "f1_macro")
         Names of scikit-learn scorers.
     n_jobs : int, default=None
@@ -78,29 +75,32 @@ def compare_models(
             f"models must be a non-empty mapping of names to estimators; got {models!r}."
         )
     if not isinstance(cv, Mapping):
-        cv = check_cv(cv, y, classifier=True)
+        cv = check_folds(cv, y, groups)
         cv = {type(cv).__name__.lstrip("_"): cv}
     if not isinstance(groups, Mapping):
         groups = dict.fromkeys(cv, groups)
     scoring = [scoring] if isinstance(scoring, str) else list(scoring)
     X, y = indexable(X, y)
-    folds = {
-        splitting: list(check_cv(splitter, y, classifier=True).split(X, y, groups.get(splitting)))
-        for splitting, splitter in cv.items()
-    }
+    folds = {}
+    for splitting, strategy in cv.items():
+        of = groups.get(splitting)
+        folds[splitting] = list(check_folds(strategy, y, of).split(X, y, of))
     rows = []
     for name, model in models.items():
         for splitting, splits in folds.items():
-            scores = cross_validate(
-                clone(model),
-                X,
-                y,
-                **_group_arguments(model, groups.get(splitting)),
-                cv=splits,
-                scoring=scoring,
-                n_jobs=n_jobs,
-                error_score="raise",
-            )
+            fresh, of = clone(model), groups.get(splitting)
+            passed = {"groups": of} if of is not None and accepted(fresh, ["groups"]) else None
+            with with_metadata() if passed else nullcontext():
+                scores = cross_validate(
+                    fresh,
+                    X,
+                    y,
+                    params=passed,
+                    cv=splits,
+                    scoring=scoring,
+                    n_jobs=n_jobs,
+                    error_score="raise",
+                )
             row = {"model": name, "splitting": splitting}
             for scorer in scoring:
                 row[scorer] = scores[f"test_{scorer}"].mean()
@@ -193,17 +193,6 @@ def leakage_report(
         scoring=scoring,
         n_jobs=n_jobs,
     )
-
-
-def _group_arguments(model, groups) -> dict[str, Any]:
-    """Return the arguments with which `cross_validate` passes groups to the model."""
-    if groups is None:
-        return {}
-    if not sklearn.get_config()["enable_metadata_routing"]:
-        return {"groups": groups}
-    # scikit-learn raises an error for metadata that is not requested.
-    requested = get_routing_for_object(model).consumes("fit", ["groups"])
-    return {"params": {"groups": groups}} if requested else {}
 
 
 def _name(model) -> str:

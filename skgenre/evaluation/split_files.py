@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import check_cv
 
 from .._paths import expand
 from ..audio import name_of
 from ..datasets._folder import AUDIO_SUFFIXES
+from ..folds import check_folds
 
 _FORMAT = "skgenre splits 1"
 
@@ -35,15 +35,16 @@ def write_splits(
     ----------
     path : str or path-like
         Path of the file. An existing file is replaced.
-    cv : int, splitter, or iterable of (train, test) pairs of indices
-        Cross-validation splitting strategy.
+    cv : int, splitter, iterable of (train, test) pairs of indices, or None
+        Cross-validation splitting strategy. An int is the maximum number of folds, which are
+        stratified with `y` and keep groups together with `groups`; None means 5.
     tracks : sequence of str or path-like
         Track of each sample: paths or track ids. A track may occur more than once if the samples
         are pieces of tracks.
     y : array-like of shape (n_samples,), default=None
-        Genres, for stratified splitters.
+        Genres, for stratified folds.
     groups : array-like of shape (n_samples,), default=None
-        Group labels, such as artists, for splitters that use groups.
+        Group labels, such as artists, for folds that keep groups together.
 
     Raises
     ------
@@ -72,8 +73,7 @@ def write_splits(
     [[2, 3], [0, 1]]
     """
     names = _names(tracks)
-    classifier = y is not None
-    folds = check_cv(cv, y, classifier=classifier).split(np.zeros(len(names)), y, groups)
+    folds = check_folds(cv, y, groups).split(np.zeros(len(names)), y, groups)
     splits = []
     for fold, sides in enumerate(folds):
         train, test = (list(dict.fromkeys(names[i] for i in side)) for side in sides)

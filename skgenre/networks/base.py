@@ -26,7 +26,7 @@ from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask
 from .batches import Segments
 from .callbacks import WithCallbacks, make_callbacks
 from .fitting import check_two_classes, join_histories, weigh_tracks, with_output
-from .holdout import hold_out, warn_of_forgotten_groups
+from .holdout import hold_out
 from .layers import Layer
 from .prediction import Prediction
 from .process import configure_tensorflow, refuse_forks
@@ -248,7 +248,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             with weight zero are ignored.
         groups : array-like of shape (n_tracks,), default=None
             Group labels, such as artists, for the selection of the held-out tracks. All tracks of
-            a group are either used for training or held out.
+            a group are either used for training or held out. The searches and cross-validation
+            functions of scikit-learn pass their groups to this method only if metadata routing is
+            enabled: ``sklearn.set_config(enable_metadata_routing=True)``.
 
         Returns
         -------
@@ -265,9 +267,7 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         Warns
         -----
         UserWarning
-            If tracks without segments are ignored. Also if tracks are held out and a search splits
-            the data by groups but does not pass the groups to this method; this is detected only
-            if the search runs in the same process.
+            If tracks without segments are ignored.
         """
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
         fitted = copy.copy(self)
@@ -285,8 +285,6 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         fraction = self.validation_fraction
         if fraction is None and self.early_stopping:
             fraction = 0.1
-        if fraction is not None and groups is None:
-            warn_of_forgotten_groups(type(self).__name__)
         fitted.classes_ = classes
         fitted._class_weights_seen = np.zeros(len(classes))
         fitted._fit(

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from types import FrameType
-
 import numpy as np
-import sklearn
 from sklearn.model_selection import train_test_split
-
-from .._warnings import warn
 
 
 def hold_out(
@@ -110,32 +104,3 @@ def _stratified_order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarra
         # group is its center.
         place[members] = (sizes.cumsum() - sizes / 2) / max(1, sizes.sum())
     return order[np.argsort(place[order], kind="stable")]
-
-
-def warn_of_forgotten_groups(name: str) -> None:
-    """Warn if `fit` is called by a search that draws folds by groups but does not pass them on.
-
-    Without metadata routing, scikit-learn passes ``groups`` only to the splitter. An estimator
-    can detect this only by inspecting the call stack.
-
-    Parameters
-    ----------
-    name : str
-        Name of the class of the estimator.
-    """
-    if sklearn.get_config()["enable_metadata_routing"]:
-        return
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("sklearn.model_selection."):
-            params = frame.f_locals.get("params")
-            given = params.get("groups") if isinstance(params, dict) else None
-            if given is not None or frame.f_locals.get("groups") is not None:
-                warn(
-                    f"The folds are drawn by groups, but the groups are not passed to {name}.fit: "
-                    "its training and held-out sets may contain tracks of the same group. Enable "
-                    "metadata routing with sklearn.set_config(enable_metadata_routing=True); in "
-                    "cross_validate, pass the groups as params={'groups': groups}."
-                )
-                return
-        frame = frame.f_back

@@ -6,10 +6,8 @@ from typing import Any
 
 import joblib
 import numpy as np
-import sklearn
 from sklearn.base import clone
 from sklearn.utils import Bunch
-from sklearn.utils.metadata_routing import get_routing_for_object
 
 from .._sklearn import _safe_indexing
 from ..features import TrackExtractor, UnreadableTracksError
@@ -53,18 +51,6 @@ class Computed(TrackExtractor):
 
     def __sklearn_clone__(self):
         return self  # immutable, and the features are large
-
-
-def fit_with_groups(model, tracks: Bunch) -> None:
-    """Fit a model and pass the groups of the tracks to its parts that request them.
-
-    If each track is a separate group, artists are unknown and no groups are passed.
-    """
-    with sklearn.config_context(enable_metadata_routing=True):
-        taken = len(set(tracks.groups)) < len(tracks.groups) and get_routing_for_object(
-            model
-        ).consumes("fit", ["groups"])
-        model.fit(tracks.data, tracks.target, **({"groups": tracks.groups} if taken else {}))
 
 
 def compute_features(models: list, tracks: Bunch) -> Bunch:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import sklearn
 from sklearn.base import clone
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.utils import Bunch, check_consistent_length
@@ -21,9 +20,10 @@ from ..evaluation.robustness import changed_predictions, summarise
 from ..features import UnreadableTracksError
 from ..features.extractor import check_paths
 from ..features.front import copy_with_front_ends, path_pipelines, replace_front_ends
+from ..folds import count_groups
 from ..timeline import parts
 from .computed import compute_features
-from .folds import as_it_is, chance, draw_folds, out_of_fold, shared_artists
+from .folds import as_it_is, draw_folds, name_groups, out_of_fold, shared_artists
 from .result import EvaluationReport
 
 #: Scores in the report, by their names in scikit-learn.
@@ -139,11 +139,13 @@ def evaluation_report(
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
+    by = name_groups(used)
     about = {
         "folds": how,
+        "by": by,
         "prefit": prefit,
         "shared": 0 if prefit else shared_artists(used, folds),
-        "artists_known": len(set(used.groups)) < len(used.groups),
+        "artists_known": by == "by artist",
         "n_groups": len(set(used.groups)),
         "n_folds": len(folds),
         "draws": n_resamples,
@@ -153,7 +155,8 @@ def evaluation_report(
         "about": about,
         "left_out": pd.DataFrame(used.left_out, columns=["path", "reason"]),
         "tracks": _table_of_tracks(used, fold, predicted),
-        **_scores(used, folds, predicted, n_resamples, random_state),
+        **_scores(used, predicted, n_resamples, random_state),
+        "fold_accuracy": _over_folds(used, folds, predicted),
         **_by_genre(used, predicted),
         **_probabilities(used, predicted),
         "leakage": _leakage(models, used) if leakage and not prefit else None,
@@ -222,7 +225,15 @@ def _probability(bunch) -> np.ndarray:
     return bunch.proba[np.arange(len(columns)), columns]
 
 
-def _scores(used, folds, predicted, n_resamples: int, random_state) -> dict[str, pd.DataFrame]:
+def _over_folds(used, folds, predicted) -> pd.DataFrame:
+    """Compute the accuracy on each fold, as scikit-learn's ``cross_val_score`` does."""
+    right = {name: bunch.labels == used.target for name, bunch in predicted.items()}
+    return pd.DataFrame(
+        [{name: hits[test].mean() for name, hits in right.items()} for _, test in folds]
+    )
+
+
+def _scores(used, predicted, n_resamples: int, random_state) -> dict[str, pd.DataFrame]:
     options = {"groups": used.groups, "n_resamples": n_resamples, "random_state": random_state}
     labels = {name: bunch.labels for name, bunch in predicted.items()}
     first, *others = labels
@@ -239,7 +250,9 @@ def _scores(used, folds, predicted, n_resamples: int, random_state) -> dict[str,
             "high": result.high,
         }
 
-    everyone = [*labels.items(), ("chance", chance(used, folds))]
+    genres, counts = np.unique(used.target, return_counts=True)
+    most_frequent = np.full(len(used.target), genres[counts.argmax()])
+    everyone = [*labels.items(), ("chance", most_frequent)]
     return {
         "scores": pd.DataFrame([row(name, m, y) for name, y in everyone for m in SCORES]),
         "differences": pd.DataFrame(
@@ -280,30 +293,26 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
 
     Models without segments, or with one segment per track, are scored only by track and by artist.
     """
+    by = name_groups(used)
     # All splitting strategies use the same number of folds.
-    fewest = min(len(set(used.groups[used.target == name])) for name in np.unique(used.target))
-    n_splits = min(_LEAKAGE_FOLDS, fewest)
+    n_splits = min(_LEAKAGE_FOLDS, *count_groups(used.target, used.groups).values())
     tables = []
-    with sklearn.config_context(enable_metadata_routing=True):  # pass artists to the models
-        for name, model in models.items():
-            pieces = _pieces(model, used)
-            if pieces is not None:
-                tables.append(
-                    leakage_report({name: model[1:]}, pieces, n_splits=n_splits, scoring="accuracy")
-                )
-                continue
-            if len(set(used.groups)) == len(used.groups):
-                continue
-            folds = sklearn.model_selection.StratifiedGroupKFold(
-                n_splits, shuffle=True, random_state=0
-            )
+    for name, model in models.items():
+        pieces = _pieces(model, used)
+        if pieces is not None:
+            table = leakage_report({name: model[1:]}, pieces, n_splits=n_splits, scoring="accuracy")
+            if by == "by file":  # pieces of files are the only groups
+                table = table[table["splitting"] != "by track"].replace("by artist", by)
+            tables.append(table)
+        elif by == "by artist":
+            groups = {"by track": np.arange(len(used.data)), by: used.groups}
             tables.append(
                 compare_models(
                     {name: model},
                     used.data,
                     used.target,
-                    cv={"by track": folds, "by artist": folds},
-                    groups={"by track": np.arange(len(used.data)), "by artist": used.groups},
+                    cv=dict.fromkeys(groups, n_splits),
+                    groups=groups,
                     scoring="accuracy",
                 )
             )

@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import StratifiedGroupKFold, check_cv
 from sklearn.utils import Bunch
 
-from .computed import fit_with_groups
+from ..datasets import artists_known
+from ..folds import check_folds, fit_with_groups
 
-
-def grouped_folds(tracks: Bunch, most: int) -> StratifiedGroupKFold:
-    """Return a splitter that keeps groups together.
-
-    Parameters
-    ----------
-    tracks : Bunch
-        Tracks with ``target`` and ``groups``.
-    most : int
-        Maximum number of folds. It is reduced to the smallest number of groups of a genre.
-
-    Returns
-    -------
-    splitter : StratifiedGroupKFold
-
-    Raises
-    ------
-    ValueError
-        If a genre has only one group.
-    """
-    fewest = min(
-        len(set(tracks.groups[tracks.target == name])) for name in np.unique(tracks.target)
-    )
-    if fewest < 2:
-        raise ValueError(
-            "each genre must have tracks of at least two groups (artists), so that one can be used "
-            "for testing; a genre has only one group. Add tracks of other artists."
-        )
-    return StratifiedGroupKFold(min(most, fewest), shuffle=True, random_state=0)
+#: How to state the artists, for outputs about files whose artists are unknown.
+NAME_ARTISTS = (
+    "To name the artists, use subfolders such as rock/Artist/song.mp3, the tags of the files "
+    "(genre_from='tags', or --genre-from tags), or a table with a column of artists."
+)
 
 
 def draw_folds(tracks: Bunch, cv: Any) -> tuple[list, str]:
@@ -61,14 +35,7 @@ def draw_folds(tracks: Bunch, cv: Any) -> tuple[list, str]:
     how : str
         Description of the folds.
     """
-    by = "artist" if len(set(tracks.groups)) < len(tracks.groups) else "track"
-    integral: Any = Integral  # mypy does not treat int as a subtype of Integral
-    if isinstance(cv, integral):
-        splitter: Any = grouped_folds(tracks, cv)
-        how = f"{splitter.get_n_splits()} folds by {by}, stratified by genre (StratifiedGroupKFold)"
-    else:
-        splitter = check_cv(cv, tracks.target, classifier=True)
-        how = f"folds of {type(splitter).__name__.lstrip('_')}"
+    splitter = check_folds(cv, tracks.target, tracks.groups)
     folds = list(splitter.split(np.zeros(len(tracks.data)), tracks.target, tracks.groups))
     tested = np.concatenate([test for _, test in folds])
     if len(np.unique(tested)) < len(tested) or len(tested) < len(tracks.data):
@@ -76,7 +43,13 @@ def draw_folds(tracks: Bunch, cv: Any) -> tuple[list, str]:
             f"cv must test on each track once; got {cv!r}. Use an integer, or a splitter such as "
             "StratifiedGroupKFold."
         )
-    return folds, how
+    name = type(splitter).__name__.lstrip("_")
+    return folds, f"{len(folds)} folds {name_groups(tracks)} ({name})"
+
+
+def name_groups(tracks: Bunch) -> str:
+    """Return ``"by artist"``, or ``"by file"`` if the artists are unknown."""
+    return "by artist" if artists_known(tracks.data, tracks.groups) else "by file"
 
 
 def shared_artists(tracks: Bunch, folds: list) -> int:
@@ -101,7 +74,8 @@ def out_of_fold(model, tracks: Bunch, folds: list) -> Bunch:
     models = []
     for train, test in folds:
         fitted = clone(model)
-        fit_with_groups(fitted, _take(tracks, train))
+        of_tracks = tracks.target[train], tracks.groups[train]
+        fit_with_groups(fitted, [tracks.data[i] for i in train], *of_tracks)
         paths = [tracks.data[i] for i in test]
         labels[test] = fitted.predict(paths)
         if proba is not None:
@@ -120,21 +94,4 @@ def as_it_is(model, tracks: Bunch) -> Bunch:
         proba=model.predict_proba(tracks.data) if has_proba else None,
         classes=np.asarray(model.classes_),
         models=[model],
-    )
-
-
-def chance(tracks: Bunch, folds: list) -> np.ndarray:
-    """Predict the most frequent genre of the training set of each fold."""
-    labels = np.empty_like(tracks.target)
-    for train, test in folds:
-        dummy = DummyClassifier().fit(np.zeros((len(train), 1)), tracks.target[train])
-        labels[test] = dummy.predict(np.zeros((len(test), 1)))
-    return labels
-
-
-def _take(tracks: Bunch, indices) -> Bunch:
-    return Bunch(
-        data=[tracks.data[i] for i in indices],
-        target=tracks.target[indices],
-        groups=tracks.groups[indices],
     )

@@ -45,8 +45,12 @@ def page(report: EvaluationReport) -> str:
 def _lead(report: EvaluationReport) -> str:
     models = [h(name) for name in report.confusion]
     n_genres = report.tracks["genre"].nunique()
-    artists = f" by {report.about['n_groups']} artists" if report.about["artists_known"] else ""
-    return f"{', '.join(models)} on {len(report.tracks)} tracks of {n_genres} genres{artists}."
+    about, by = report.about, report.about["by"]
+    artists = f" by {about['n_groups']} artists" if about["artists_known"] else ""
+    how = "fitted before" if about["prefit"] else f"cross-validated {by}"
+    return (
+        f"{', '.join(models)}, {how}, on {len(report.tracks)} tracks of {n_genres} genres{artists}."
+    )
 
 
 def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
@@ -60,7 +64,7 @@ def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
             percent(row["score"]),
             f"accuracy{of} (95 % CI {100 * row['low']:.0f} to {100 * row['high']:.0f} %)",
         ),
-        (percent(chance["score"]), "chance level: always the most frequent genre"),
+        (percent(chance["score"]), "chance level: the share of the most frequent genre"),
     ]
     if first in report.calibration_error:
         found.append((f"{report.calibration_error[first]:.3f}", f"expected calibration error{of}"))

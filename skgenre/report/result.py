@@ -31,8 +31,12 @@ class EvaluationReport:
         Files that cannot be used, with the columns ``path`` and ``reason``.
     scores : DataFrame
         Scores with confidence intervals, with the columns ``model``, ``metric``, ``score``,
-        ``low`` and ``high``. The last model is ``"chance"``, which predicts the most frequent
-        genre.
+        ``low`` and ``high``. The scores are pooled over all tracks. The last model is
+        ``"chance"``, which predicts the most frequent genre of the tracks.
+    fold_accuracy : DataFrame of shape (n_folds, n_models)
+        Accuracy of each model on the tracks of each fold. Its mean is what
+        :func:`sklearn.model_selection.cross_val_score` yields; it differs from the pooled accuracy
+        in `scores` if the folds differ in size.
     differences : DataFrame
         Differences between the scores of further models and of the first model, with the same
         columns as `scores`.
@@ -69,7 +73,8 @@ class EvaluationReport:
     def __repr__(self) -> str:
         accuracy = self.scores[self.scores["metric"] == "accuracy"]
         models = ", ".join(f"{row.model} {row.score:.3f}" for row in accuracy.itertuples())
-        return f"<EvaluationReport of {len(self.tracks)} tracks: accuracy {models}>"
+        by = self.about["by"]
+        return f"<EvaluationReport of {len(self.tracks)} tracks {by}: accuracy {models}>"
 
     def to_html(self) -> str:
         """Return the report as a self-contained HTML page.

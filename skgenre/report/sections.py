@@ -17,6 +17,7 @@ from ..plotting import (
     RobustnessDisplay,
     ScoreIntervalDisplay,
 )
+from .folds import NAME_ARTISTS
 from .pictures import figure, short, timeline
 from .text import h, interval, number, pair, paragraph, percent, picture, table
 
@@ -76,9 +77,9 @@ def what_was_evaluated(report: EvaluationReport) -> str:
     if not known:
         parts.append(
             paragraph(
-                "The artists are unknown. Tracks of an artist may be in both the training and the "
-                "test set of a fold, and confidence intervals are computed over tracks. The "
-                "accuracy on unseen artists is probably lower.",
+                "The artists are unknown, so the scores are those on unseen files. Tracks of an "
+                "artist may be in both the training and the test set of a fold, and the accuracy "
+                f"on unseen artists is probably lower. {h(NAME_ARTISTS)}",
                 "warning",
             )
         )
@@ -115,12 +116,13 @@ def scores(report: EvaluationReport) -> str:
     parts.append(
         pair(picture(svg, "Accuracy with 95 % confidence intervals. Dotted line: chance level."))
     )
-    over = "artists" if report.about["artists_known"] else "tracks"
+    over = "artists" if report.about["artists_known"] else "files"
     parts.append(
         paragraph(
             "The 95 % confidence intervals in parentheses are computed by bootstrap over "
             f"{report.about['n_groups']} {over} ({report.about['draws']:,} resamples). The chance "
-            "level is the score of predicting the most frequent genre of the training set.",
+            "level is the score of always predicting the most frequent genre of these tracks."
+            + _over_folds(report),
             "note",
         )
     )
@@ -142,6 +144,18 @@ def scores(report: EvaluationReport) -> str:
             )
         )
     return "".join(parts)
+
+
+def _over_folds(report: EvaluationReport) -> str:
+    """Return a sentence with the means over the folds, which scikit-learn's functions yield."""
+    found = report.fold_accuracy
+    if len(found) < 2:
+        return ""
+    means = ", ".join(f"{h(name)} {percent(found[name].mean())}" for name in found)
+    return (
+        f" Accuracies are pooled over all tracks; their means over the {len(found)} folds, as "
+        f"<code>cross_val_score</code> computes them, are: {means}."
+    )
 
 
 def confusion(report: EvaluationReport) -> str:
