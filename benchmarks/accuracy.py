@@ -28,10 +28,10 @@ from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
-from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skgenre import SegmentScaler, SegmentVotingClassifier, genre_pipeline
 from skgenre.datasets import load_folder, load_gtzan
+from skgenre.folds import fit_with_groups
 from skgenre.pipelines import PRESETS
 
 ROOT = Path(__file__).parent.parent
@@ -132,9 +132,7 @@ def predict(make, seed, X, y, groups, train, test):
     """Return the probabilities of the test tracks and the training time in seconds."""
     model = make(seed)
     start = time.perf_counter()
-    with sklearn.config_context(enable_metadata_routing=True):
-        takes = get_routing_for_object(model).consumes("fit", ["groups"])
-        model.fit(X[train], y[train], **({"groups": groups[train]} if takes else {}))
+    fit_with_groups(model, X[train], y[train], groups[train])
     seconds = time.perf_counter() - start
     if not hasattr(model, "predict_proba"):
         return (model.predict(X[test])[:, None] == np.unique(y)).astype(float), seconds

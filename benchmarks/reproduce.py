@@ -20,13 +20,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import joblib
 import numpy as np
-import sklearn
 from joblib import Parallel, delayed
 from reproduce_page import write_page
 from scipy.signal import correlate
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skgenre import (
     ANNClassifier,
@@ -41,6 +39,7 @@ from skgenre import (
     write_splits,
 )
 from skgenre.datasets import find_duplicates, load_gtzan, load_gtzan_features
+from skgenre.folds import fit_with_groups
 
 ROOT = Path(__file__).parent.parent
 NETWORKS = {"ann": ANNClassifier, "cnn": CNNClassifier, "lstm": LSTMClassifier}
@@ -102,9 +101,7 @@ def fit_tracks(name, seed, data, target, groups, train, test):
     """Train a preset on tracks and return test probabilities and run time."""
     start = time.perf_counter()
     model = genre_pipeline(name, random_state=seed)[1:]
-    with sklearn.config_context(enable_metadata_routing=True):
-        takes = get_routing_for_object(model).consumes("fit", ["groups"])
-        model.fit(data[train], target[train], **({"groups": groups[train]} if takes else {}))
+    fit_with_groups(model, data[train], target[train], groups[train])
     return {"proba": votes(model, data[test]), "seconds": time.perf_counter() - start}
 
 
@@ -328,7 +325,8 @@ def main():
         kept.keep("table", table_scores(table))
     if not kept.has("duplicates"):
         kept.keep("duplicates", duplicates(tracks, args.jobs))
-    args.presets, args.excluded = PRESETS, [Path(path).name for path in tracks.excluded]
+    args.presets, args.fraction = PRESETS, HELD_OUT
+    args.excluded = [Path(path).name for path in tracks.excluded]
     write_page(args, tracks, segments, segment_folds, track_folds, kept)
     write_splits(
         args.page.parent / "published_system_folds.json", track_folds["by artist"], tracks.data
