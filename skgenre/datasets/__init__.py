@@ -1,9 +1,10 @@
 """Loading of music collections, and generation of synthetic ones."""
 
 from ._duplicates import find_duplicates
-from ._folder import list_audio, load_folder
+from ._folder import load_folder
 from ._gtzan import load_gtzan
 from ._gtzan_features import load_gtzan_features
+from ._listing import list_audio
 from ._synthetic import make_tracks
 from ._table import load_table
 
