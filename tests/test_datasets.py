@@ -94,6 +94,15 @@ def test_a_file_that_is_reached_twice_counts_once_in_its_real_folder(tmp_path, t
     assert relative(tmp_path, list_audio(tmp_path)) == ["jazz/a.wav", "rock/z.wav"]
 
 
+def test_a_loose_file_counts_in_the_genre_folder_that_links_to_it(tmp_path):
+    fabricate(tmp_path, ["x.wav", "y.wav"])
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "jazz" / "x.wav").symlink_to("../x.wav")
+    (tmp_path / "z.wav").symlink_to("y.wav")
+    assert relative(tmp_path, load_folder(f"{tmp_path}/").data) == ["jazz/x.wav"]
+    assert relative(tmp_path, list_audio(f"{tmp_path}/")) == ["jazz/x.wav", "y.wav"]
+
+
 def test_a_file_outside_that_is_reached_twice_counts_once_by_the_first_link(tmp_path):
     fabricate(tmp_path, ["outside/x.wav", "music/rock/a.wav"])
     for genre in ("soul", "jazz"):
@@ -172,6 +181,22 @@ def test_the_target_of_a_link_cannot_be_read(tmp_path, forbid):
     (tmp_path / "music" / "jazz").symlink_to(tmp_path / "outside")
     forbid(tmp_path / "music" / "jazz")
     with pytest.warns(UserWarning, match=r"1 folder of .*music/jazz \(Permission denied\)\. Their"):
+        assert len(list_audio(tmp_path / "music")) == 1
+
+
+def test_a_link_whose_target_is_not_accessible(tmp_path, monkeypatch):
+    fabricate(tmp_path, ["music/rock/a.wav"])
+    link = tmp_path / "music" / "jazz"
+    link.symlink_to(tmp_path)
+    status = os.stat
+
+    def refuse(path, *args, **kwargs):
+        if path == str(link):
+            raise PermissionError(13, "Permission denied", path)
+        return status(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.warns(UserWarning, match=r"1 folder of .*music/jazz \(Permission denied\)"):
         assert len(list_audio(tmp_path / "music")) == 1
 
 

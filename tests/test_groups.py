@@ -92,6 +92,11 @@ def test_tracks_without_an_artist_and_those_of_gtzan_stay_as_they_are(tmp_path):
     assert load_folder(tmp_path).groups.dtype.kind == np.dtype(str).kind
 
 
+def test_an_artist_of_gtzan_is_that_of_a_folder(tmp_path):
+    first, second = groups(tmp_path, "blues/John  lee Hooker/a.mp3", "blues/blues.00000.wav")
+    assert first == second
+
+
 # ---------------------------------------------------------------- names of GTZAN
 
 #: Names of blues.00000, whose artist is John Lee Hooker.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from .._paths import expand
@@ -43,7 +44,7 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
     Notes
     -----
     Symbolic links are followed. A file that is reached more than once is listed once: at its real
-    path if this is in the folder, otherwise by the first link in alphabetical order. Broken links,
+    path if this is in a subfolder, otherwise by the first link in alphabetical order. Broken links,
     and links to a folder that contains `folder`, are ignored.
 
     Examples
@@ -60,10 +61,17 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
         raise NotADirectoryError(f"{folder} is not a folder")
     # A link to a parent of the folder leads back here.
     visited = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
-    found: dict[str, str] = {}  # path by real path
+    # Paths by real path. Files that are not in a subfolder come last, since they have no genre.
+    top = os.path.dirname(os.path.join(folder, ""))
+    found: dict[str, str] = {}
+    loose: dict[str, str] = {}
+
+    def add(real: str, path: str) -> None:
+        (loose if os.path.dirname(path) == top else found).setdefault(real, path)
+
     unreadable: dict[str, OSError] = {}
     links = [folder]
-    # Real folders come before links, and so on for the links in the targets of links.
+    # Real folders come before links, and these before the links in their targets.
     while links:
         starts, links = sorted(links), []
         for start in starts:
@@ -74,26 +82,34 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
                 continue
             except OSError:  # a broken link, or a circle of links
                 continue
-            if not stat.S_ISDIR(mode):
-                if stat.S_ISREG(mode) and is_audio(start):
-                    found.setdefault(os.path.realpath(start), start)
-                continue
-            folders = [start]
-            while folders:
-                parent = folders.pop()
-                real = os.path.realpath(parent)
-                if real in visited:
-                    continue
-                visited.add(real)
-                for entry in visible(parent, unreadable):
+            if stat.S_ISREG(mode) and is_audio(start):
+                add(os.path.realpath(start), start)
+            elif stat.S_ISDIR(mode):
+                for real, entry in _walk(start, visited, unreadable):
                     if entry.is_symlink():
                         links.append(entry.path)
-                    elif entry.is_dir():
-                        folders.append(entry.path)
                     elif is_audio(entry.name):
-                        found.setdefault(os.path.join(real, entry.name), entry.path)
+                        add(os.path.join(real, entry.name), entry.path)
     report_unreadable(folder, unreadable)
-    return sorted(found.values())
+    return sorted((loose | found).values())
+
+
+def _walk(
+    folder: str, visited: set[str], unreadable: dict[str, OSError]
+) -> Iterator[tuple[str, os.DirEntry]]:
+    """Iterate over files and links below a folder, with the real path of their folder."""
+    folders = [folder]
+    while folders:
+        parent = folders.pop()
+        real = os.path.realpath(parent)
+        if real in visited:
+            continue
+        visited.add(real)
+        for entry in visible(parent, unreadable):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            else:
+                yield real, entry
 
 
 def visible(folder: str, unreadable: dict[str, OSError]) -> list[os.DirEntry]:
