@@ -105,7 +105,7 @@ WHOLE = [
     *("blues_00000.wav", "blues-00000.wav", "Blues 00000.wav", "blues00000.wav"),
     *("blues.00000 (1).wav", "blues.00000(2).wav", "blues.00000 - Copy.wav", "blues.00000_copy.au"),
     *("blues.00000 - Copy (2).wav", "blues.00000 copy 2.wav", "Copy of blues.00000.wav"),
-    *("blues.00000.wav (1).wav",),
+    *("blues.00000.wav (1).wav", "blues.00000 (copy).wav", "blues.00000 (3rd copy).wav"),
 ]
 PIECES = [
     *("blues.00000.3.wav", "blues.00000_3.wav", "blues.00000-3.ogg", "blues.00000 3.wav"),
@@ -159,6 +159,7 @@ def test_pieces_of_an_unknown_artist_are_one_track(tmp_path, groups):
         *(("a.00016", "a.00016.{}"), ("take 7", "take 7 ({})"), ("take 7", "take 7 [{}]")),
         *(("track_12", "track_12_{}"), ("song12", "song12_{}_of_9"), ("song12", "song12_{}-30")),
         *(("2019-05-04", "2019-05-04_{}"), ("song12", "song12part{}"), ("7", "7_{}_copy")),
+        *(("song", "song_{}_of_9"), ("song", "songPart{}"), ("track012", "track012_p{}")),
     ],
 )
 @LOADERS
@@ -187,7 +188,13 @@ def test_a_number_alone_makes_no_piece(tmp_path, groups, name):
     "copy",
     [
         *("song.wav", "song.mp3.wav", "SONG.flac", "Song - Copy.mp3", "song_copy.mp3"),
-        *("Copy of song.mp3", "song (1).mp3", "song(2).mp3", "song - Copie (2).mp3"),
+        *(
+            "Copy of song.mp3",
+            "song (another copy).mp3",
+            "song (1).mp3",
+            "song(2).mp3",
+            "song - Copie (2).mp3",
+        ),
     ],
 )
 @LOADERS

@@ -50,9 +50,12 @@ _DATE = rf"(?:19|20)[0-9]{{2}}{_S}[01][0-9]{_S}[0-3][0-9]"
 
 # Suffixes can be chained, as in "blues.00000.au.wav". Images of spectrograms are named likewise.
 _SUFFIX = rf"\s*\.(?:{'|'.join(suffix[1:] for suffix in AUDIO_SUFFIXES)}|png)"
-_COPY = rf"{_S}+(?:copy|copie|copia|kopie)(?:{_S}*\(?{_N}\)?)?"
+_COPY = (
+    rf"{_S}+\(?(?:another |{_N}(?:st|nd|rd|th) )?(?:copy|copie|copia|kopie)"
+    rf"(?:{_S}*\(?{_N}\)?)?\)?"
+)
 _NUMBERED_COPY = rf"\s*\({_N}\)"
-_COPY_OF = re.compile(r"(?:^|(?<=[/\\]))copy of ", re.IGNORECASE)
+_COPY_OF = re.compile(r"(?:^|(?<=[/\\]))(?:copy of|copie de|copia de|kopie von) ", re.IGNORECASE)
 _ENDING = re.compile(rf"(?<=[^/\\])(?:{_SUFFIX}|{_COPY})+$", re.IGNORECASE)
 _NUMBERED_ENDING = re.compile(
     rf"(?<=[^/\\])(?:{_SUFFIX}|{_COPY}|{_NUMBERED_COPY})+$", re.IGNORECASE
@@ -65,19 +68,22 @@ _GTZAN = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 
-#: A piece by a word and a number: "song_part3", "song (chunk 3 of 9)", "song12/segment 3".
+#: A piece by a word and a number: "song_part3", "song (chunk 3 of 9)", "songClip3", "song_3_of_9",
+#: "song12/segment 3".
 _WORDED = re.compile(
-    rf"(?P<track>.*[^/\\\s._#\-\u2010-\u2015])(?:{_S}+|(?<=[0-9])[/\\]?)"
-    rf"[(\[]?{_PIECE}{_S}*{_N}(?:{_S}*of{_S}*{_N})?[)\]]?(?:{_NUMBERED_COPY})*",
+    rf"(?P<track>.*?[^/\\\s._#\-\u2010-\u2015])"
+    rf"(?:{_S}+|(?<=[0-9])[/\\]?|(?-i:(?<=[a-z])(?=[A-Z])))"
+    rf"[(\[]?(?:{_PIECE}{_S}*{_N}(?:{_S}*of{_S}*{_N})?|(?<![0-9]){_N}{_S}*of{_S}*{_N})[)\]]?"
+    rf"(?:{_NUMBERED_COPY})*",
     re.IGNORECASE | re.DOTALL,
 )
 
-#: A piece by a number after the number of the track: "track012_3", "a.00016.0", "take 7 (2)",
+#: A piece by a number after the number of the track: "track012_3", "a.00016.p0", "take 7 (2)",
 #: "song12_0-30". A date and a track on a disc, as in "2019-05-04" and "1-01", are no pieces.
 _NUMBERED = re.compile(
     rf"(?P<folder>(?>(?:.*[/\\])?))(?!(?:.*[^0-9])?{_DATE}$|[0-9]{{1,2}}{_S}+[0-9]{{2}}$)"
     rf"(?P<stem>[^/\\]*?(?:{_DATE}|(?<![0-9]){_N}))"
-    rf"(?:{_S}+{_N}(?:{_S}*of{_S}*{_N}|s|sec|ms)?|\s*[(\[]{_N}[)\]])+",
+    rf"(?:{_S}+[pscw]?{_N}(?:{_S}*of{_S}*{_N}|s|sec|ms)?|\s*[(\[]{_N}[)\]])+",
     re.IGNORECASE | re.DOTALL,
 )
 
