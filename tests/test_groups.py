@@ -8,8 +8,7 @@ import pytest
 from sklearn.model_selection import GroupKFold
 
 from skgenre import artist_groups, track_groups
-from skgenre.datasets import load_folder, load_gtzan, load_table
-from skgenre.datasets._names import artists_known
+from skgenre.datasets import artists_known, load_folder, load_gtzan, load_table
 
 
 def fabricate(folder, names):

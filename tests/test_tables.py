@@ -336,8 +336,8 @@ def test_train_on_a_table(music, tmp_path):
 
 def test_evaluate_a_table_by_its_groups(music):
     result = run("evaluate", music / "tracks.csv", *COLUMN_OPTIONS, "--preset", "knn")
-    assert "accuracy on 8 tracks" in result.output
-    assert "over 2 folds by artist" in result.output
+    assert "accuracy on unseen artists (8 tracks" in result.output
+    assert "mean of 2 folds" in result.output
 
 
 @pytest.mark.parametrize(
