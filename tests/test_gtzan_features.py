@@ -61,6 +61,13 @@ def test_endings(load, ending):
     assert load(make_table([name + ending for name in NAMES])).track_ids.tolist() == NAMES
 
 
+@pytest.mark.parametrize("form", ["{}_{}.wav", "{}.part{}.png", "{} - segment {}.au.wav", "{}-{}"])
+def test_pieces_in_other_forms_of_names(load, form):
+    table = load(make_table([form.format(name, i) for name in NAMES for i in range(3)]))
+    assert table.track_ids.tolist() == np.repeat(NAMES, 3).tolist()
+    assert table.piece.tolist() == [0, 1, 2] * 4
+
+
 def test_any_order_of_columns_and_other_columns(load):
     written = make_table(NAMES)
     expected = load(written).data
