@@ -230,7 +230,8 @@ def test_tracks_are_compared_like_artists(tmp_path, groups, form):
     [
         (False, ["rock/a.wav", "rock/b.wav"]),
         (False, ["rock/a_part1.wav", "rock/A_part2.wav", "rock/a.mp3", "rock/b.wav"]),
-        (False, ["rock/One/a.wav", "rock/Two/b.wav"]),
+        (True, ["rock/One/a.wav", "rock/Two/b.wav"]),
+        (True, ["rock/One/disc1-01.wav", "rock/One/disc1-02.wav", "rock/Two/disc1-01.wav"]),
         (False, ["jazz/jazz.00054_1.wav", "jazz/jazz.00054_2.wav"]),
         (True, ["rock/One/a.wav", "rock/one/b.wav", "rock/c.wav"]),
         (True, ["blues/blues.00000.wav", "blues/blues_00001.wav", "rock/c.wav"]),
@@ -244,7 +245,7 @@ def test_whether_a_folder_tells_artists(tmp_path, known, names):
 
 @pytest.mark.parametrize(
     ("known", "artists"),
-    [(False, None), (False, ["", "", ""]), (False, ["x", "x", ""]), (True, ["x", "x", "x"])],
+    [(False, None), (False, ["", "", ""]), (True, ["x", "x", ""]), (True, ["x", "x", "x"])],
 )
 def test_whether_a_table_tells_artists(tmp_path, known, artists):
     names = ["a_part1.wav", "a_part2.wav", "b.wav"]
@@ -260,7 +261,8 @@ def test_whether_a_table_tells_artists(tmp_path, known, artists):
     [
         (False, ["a.wav", "b.wav", "c.wav"], np.arange(3)),
         (True, ["a.wav", "b.wav", "c.wav"], np.array([0, 0, 1])),
-        (False, ["blues.00000", "blues.00002"], ["John Lee Hooker", "other"]),
+        (True, ["blues.00000", "blues.00002"], ["John Lee Hooker", "other"]),
+        (False, ["blues.00000", "jazz.00054"], ["blues.00000", "jazz.00054"]),
         (True, ["blues.00000", "blues.00001"], ["John Lee Hooker"] * 2),
         (False, ["blues.00000.0.wav", "blues.00000.1.wav"], ["blues.00000"] * 2),
         (False, [], []),

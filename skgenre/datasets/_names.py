@@ -171,12 +171,18 @@ def artists_known(paths: Sequence, groups) -> bool:
     Returns
     -------
     known : bool
-        True if a group contains two tracks. Files that are pieces, copies or other formats of a
-        track according to their names count as one.
+        True if a group contains two tracks, or is named differently from its track. Files that are
+        pieces, copies or other formats of a track according to their names count as one.
     """
     groups = np.asarray(groups).tolist()
     tracks = tracks_of(name_of(path) for path in paths)
-    return len(set(zip(groups, tracks, strict=True))) > len(set(groups))
+    if len(set(zip(groups, tracks, strict=True))) > len(set(groups)):
+        return True
+    # Groups that are taken from names end the path of the track.
+    return any(
+        isinstance(group, str) and not f"/{normal(track)}".endswith(f"/{normal(group)}")
+        for group, track in zip(groups, tracks, strict=True)
+    )
 
 
 def one_spelling(names: Iterable[str]) -> list[str]:
