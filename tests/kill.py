@@ -114,12 +114,7 @@ def age(folder: Path) -> None:
 
 def strays(folder: Path) -> list[str]:
     """Files that only an interrupted write leaves."""
-    found = [
-        *folder.rglob(".skgenre-*.tmp"),
-        *folder.rglob("output.pkl.*"),
-        *folder.rglob("metadata.json.*"),
-    ]
-    return [str(path) for path in found]
+    return [str(path) for path in folder.rglob(".skgenre-*.tmp")]
 
 
 def segments(paths):

@@ -24,7 +24,8 @@ from sklearn.utils import Bunch
 
 from .._files import replace_file
 from .._paths import expand
-from .cache import class_key, content_hash, stamp, versions
+from .cache import content_hash, stamp, versions
+from .code import class_key
 from .extractor import TrackExtractor, check_paths
 from .report import Report
 
