@@ -151,7 +151,9 @@ class Level(TrackExtractor):
 """
     made = types.ModuleType(module)
     made.__dict__.update(TrackExtractor=TrackExtractor, np=np)
-    exec(source, made.__dict__)
+    name = f"<a cell with {module} and {power}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    exec(compile(source, name, "exec"), made.__dict__)
     return made.Level
 
 

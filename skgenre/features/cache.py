@@ -58,7 +58,8 @@ def cached(extractor: TrackExtractor) -> Callable:
         parameters = plain.get_params()
         plain.set_params(**{name: how[name] for name in how.keys() & parameters.keys()})
         cls = type(extractor)
-        key = joblib.hash((class_key(cls), hash_value(cls, plain.get_params()), versions()))
+        parameters = hash_value(cls, f"the parameters of {cls.__qualname__}", plain.get_params())
+        key = joblib.hash((class_key(cls), parameters, versions()))
     except (OSError, ValueError) as error:
         return partial(_extract_uncached, extractor, str(error))
     return partial(_extract_cached, plain, folder, key)

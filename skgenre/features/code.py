@@ -1,27 +1,17 @@
-"""Descriptions of the code of front ends, which are part of the keys of caches and stores."""
+"""Hashes of the code of front ends, which are part of the keys of caches and stores."""
 
 from __future__ import annotations
 
-import dis
 import linecache
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from functools import cached_property, partial, partialmethod, singledispatchmethod
-from types import (
-    CellType,
-    CodeType,
-    FunctionType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    MethodType,
-    ModuleType,
-    WrapperDescriptorType,
-)
+from collections.abc import Iterator
+from functools import cached_property, singledispatchmethod
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import joblib
+from joblib.hashing import NumpyHasher
 
 #: Packages whose code is identified by :func:`.cache.versions`, and Python's own modules, except
 #: those to which classes that are made by calling a metaclass seem to belong.
@@ -32,30 +22,6 @@ _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
 
 #: Prefixes of class attributes that do not affect the result.
 _IGNORED = ("_abc_impl", "_parameter_constraints", "_sklearn", "_sources")
-
-#: Attributes of objects that contain functions.
-_PARTS: dict[type, tuple[str, ...]] = {
-    property: ("fget",),
-    cached_property: ("func",),
-    singledispatchmethod: ("func",),
-    staticmethod: ("__func__",),
-    classmethod: ("__func__",),
-    MethodType: ("__func__", "__self__"),
-    partial: ("func", "args", "keywords"),
-    partialmethod: ("func", "args", "keywords"),
-}
-
-#: Objects that are identified by their name.
-_NAMED = (
-    ModuleType,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodDescriptorType,
-    WrapperDescriptorType,
-)
-
-#: Types that are identified by their name and representation.
-_PLAIN = (type(None), bool, int, float, complex, str, bytes)
 
 
 def class_key(cls: type) -> str:
@@ -74,20 +40,36 @@ def class_key(cls: type) -> str:
     Raises
     ------
     ValueError
-        If the code contains a value that cannot be hashed.
+        If a value cannot be hashed, or the text of a function is not available.
     """
-    return joblib.hash(_Description(cls).of_class(cls))
+    return joblib.hash(
+        [(c.__module__, c.__qualname__, list(_members(c, cls))) for c in cls.__mro__]
+    )
 
 
-def hash_value(cls: type, value: Any) -> str:
-    """Hash the value of a parameter of a class, including the code of functions in it.
+def _members(base: type, cls: type) -> Iterator[tuple[str, str]]:
+    if _package(base) not in _VERSIONED:
+        for name, value in sorted(vars(base).items()):
+            # Other special attributes, such as __doc__, do not affect the result.
+            if not name.startswith(_IGNORED) and (name[:2] != "__" or callable(value)):
+                yield name, hash_value(cls, f"{base.__qualname__}.{name}", value)
+
+
+def hash_value(cls: type, name: str, value: Any) -> str:
+    """Hash the value of an attribute or parameter of a class, including the functions in it.
 
     Raises
     ------
     ValueError
-        If the value cannot be hashed.
+        If the value cannot be hashed. The message contains `name`.
     """
-    return joblib.hash(_Description(cls).of_named(f"a parameter of {cls.__qualname__}", value))
+    try:
+        return _CodeHasher(cls).hash(value)
+    except Exception as error:  # pickling can raise anything
+        raise ValueError(
+            f"the value {value!r:.100} of {name} cannot be hashed ({error}); create it in "
+            "extract_track"
+        ) from error
 
 
 def hash_sources(cls: type) -> dict[str, str]:
@@ -118,8 +100,10 @@ def _read_text(function: FunctionType) -> str:
     return "".join(linecache.getlines(name, function.__globals__))
 
 
-class _Description:
-    """Descriptions of values by tuples, lists and strings, which are equal in all processes.
+class _CodeHasher(NumpyHasher):
+    """Hasher of joblib that takes functions and classes of the user by their content.
+
+    joblib takes them by their names, and cannot hash properties and the like.
 
     Parameters
     ----------
@@ -128,82 +112,62 @@ class _Description:
     """
 
     def __init__(self, cls: type):
+        super().__init__("md5")
         self._sources: dict[str, str] = getattr(cls, "_sources", {})
         self._packages = {_package(base) for base in cls.__mro__} - _VERSIONED
-        #: Functions, classes and objects by identity, which may refer to each other.
-        self._described: dict[int, Any] = {}
+        #: Functions and classes by identity, which may refer to each other.
+        self._saved: dict[int, Any] = {}
 
-    def of_class(self, cls: type) -> list:
-        self._described[id(cls)] = cls
-        return [
-            (base.__module__, base.__qualname__, list(self._of_members(base)))
-            for base in cls.__mro__
-        ]
+    def save(self, obj: Any) -> None:
+        """Pickle an object into the hash."""
+        if isinstance(obj, property):
+            obj = "property", obj.fget
+        elif isinstance(obj, cached_property | singledispatchmethod):
+            obj = type(obj).__name__, obj.func
+        elif isinstance(obj, staticmethod | classmethod):
+            obj = type(obj).__name__, obj.__func__
+        elif isinstance(obj, frozenset):
+            obj = "frozenset", set(obj)  # joblib sorts only sets
+        elif isinstance(obj, FunctionType | type):
+            obj = self._content(obj)
+        elif hasattr(type(obj), "__wrapped__") or "__wrapped__" in getattr(obj, "__dict__", ()):
+            obj = type(obj).__name__, obj.__wrapped__  # of functools.cache, Numba and others
+        super().save(obj)
 
-    def _of_members(self, cls: type) -> Iterator[tuple]:
-        if _package(cls) not in _VERSIONED:
-            for name, value in sorted(vars(cls).items()):
-                # Other special attributes, such as __doc__, do not affect the result.
-                if not name.startswith(_IGNORED) and (name[:2] != "__" or callable(value)):
-                    yield name, self.of_named(f"{cls.__qualname__}.{name}", value)
-
-    def of_named(self, name: str, value: Any) -> Any:
-        try:
-            return self._of(value)
-        except Exception as error:
-            raise ValueError(
-                f"the value {value!r:.100} of {name} cannot be hashed ({error}); create it in "
-                "extract_track"
-            ) from error
-
-    def _of(self, value: Any) -> Any:
-        if type(value) in _PLAIN:
-            return type(value).__name__, repr(value)
-        if isinstance(value, FunctionType | type):
-            return self._of_code(value)
-        for kind, names in _PARTS.items():
-            if isinstance(value, kind):
-                return kind.__name__, [self._of(getattr(value, name)) for name in names]
-        if isinstance(value, _NAMED):
-            return type(value).__name__, value.__name__
-        if isinstance(value, dict):
-            return [self._of(item) for item in value.items()]
-        if isinstance(value, list | tuple):
-            return type(value).__name__, [self._of(item) for item in value]
-        if isinstance(value, set | frozenset):  # their order differs between processes
-            return type(value).__name__, sorted(joblib.hash(self._of(item)) for item in value)
-        return self._of_instance(value)
-
-    def _of_instance(self, value: Any) -> tuple:
-        """Describe an object by its class and state, which may contain functions."""
-        kind = self._of_code(type(value))
-        if hasattr(value, "__wrapped__"):  # for example of functools.cache or Numba
-            return kind, self._of(value.__wrapped__)
-        if id(value) in self._described:
-            return (kind,)
-        state = None
-        if hasattr(value, "__dict__") and not self._is_of_library(type(value)):
-            self._described[id(value)] = value
-            state = self._of(vars(value))
-        try:
-            return kind, state, joblib.hash(value)
-        except Exception:
-            if state is None:
-                raise
-            return kind, state
-
-    def _of_code(self, value: FunctionType | type) -> Any:
-        name = value.__module__, value.__qualname__
-        if id(value) in self._described or self._is_of_library(value):
+    def _content(self, obj: FunctionType | type) -> Any:
+        name = obj.__module__, obj.__qualname__
+        if id(obj) in self._saved or self._is_of_library(obj):
             return name
-        if isinstance(value, type):
-            return self.of_class(value)
-        self._described[id(value)] = value
-        source = self._sources.get(value.__code__.co_filename) or _read_text(value)
-        cells = [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
-        values = [value.__defaults__, value.__kwdefaults__, cells, vars(value)]
-        # The text alone does not tell lambdas apart, and is missing for generated code.
-        return name, source, _describe(value.__code__), self._of(values), self._of_others(value)
+        self._saved[id(obj)] = obj
+        if isinstance(obj, FunctionType):
+            return name, self._of_function(obj)
+        return (
+            name,
+            obj.__bases__,
+            {
+                key: value
+                for key, value in vars(obj).items()
+                if not key.startswith(_IGNORED) and (key[:2] != "__" or callable(value))
+            },
+        )
+
+    def _of_function(self, function: FunctionType) -> tuple:
+        code = function.__code__
+        text = self._sources.get(code.co_filename) or _read_text(function)
+        if not text:
+            raise ValueError(f"the text of {function.__qualname__} is not available")
+        # The place in the text tells functions of the same name apart.
+        where = list(code.co_positions())
+        cells = [cell.cell_contents for cell in function.__closure__ or () if not _is_empty(cell)]
+        values = function.__defaults__, function.__kwdefaults__, cells, vars(function)
+        # A function of a notebook, which has no file, may refer to other cells.
+        known = {} if "__file__" in function.__globals__ else function.__globals__
+        others = {
+            name: known[name]
+            for name in sorted(_names(code))
+            if name in known and not isinstance(known[name], ModuleType)
+        }
+        return text, where, values, others
 
     def _is_of_library(self, value: FunctionType | type) -> bool:
         package = _package(value)
@@ -212,36 +176,15 @@ class _Description:
         file = getattr(sys.modules.get(value.__module__), "__file__", None) or ""
         return package in _VERSIONED or file.startswith(_INSTALLED)
 
-    def _of_others(self, function: FunctionType) -> list:
-        """Describe the values that a function of a notebook, which has no file, refers to."""
-        known = {} if "__file__" in function.__globals__ else function.__globals__
-        names = sorted(set(_global_names([function.__code__])) & known.keys())
-        return [(name, self._of(known[name])) for name in names]
 
-
-def _is_empty(cell: CellType) -> bool:
+def _is_empty(cell) -> bool:
     try:
         return cell.cell_contents is cell
     except ValueError:
         return True
 
 
-def _global_names(constants: Iterable) -> Iterator[str]:
-    for code in constants:
-        if isinstance(code, CodeType):
-            for instruction in dis.get_instructions(code):
-                if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                    yield instruction.argval
-            yield from _global_names(code.co_consts)
-
-
-def _describe(code: CodeType) -> tuple:
-    constants = [
-        _describe(c)
-        if isinstance(c, CodeType)
-        else sorted(map(repr, c))
-        if isinstance(c, frozenset)
-        else repr(c)
-        for c in code.co_consts
-    ]
-    return code.co_code, code.co_exceptiontable, code.co_names, code.co_varnames, constants
+def _names(code: CodeType) -> set[str]:
+    """Return the names of global variables and attributes in code and in the code inside it."""
+    inner = (_names(constant) for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*inner)
