@@ -166,7 +166,7 @@ def songs():
         with soundfile.SoundFile(file, "w", 44100, 1, **write) as sound:
             sound.write(y)
         out[mode] = file.getvalue()
-        out[f"{mode} without length"] = out[mode][mp3._Frame.parse(out[mode], 0).length :]
+        out[f"{mode} without length"] = out[mode][mp3._parse(out[mode][:4]).length :]
     return out
 
 
@@ -428,7 +428,7 @@ def test_no_reason_misleads(tmp_path, monkeypatch, installed):
 def test_an_ending_of_mp3_and_no_mp3(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"nothing to hear " * 10_000)
-    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: no MPEG audio found in it; "):
+    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: unknown format; "):
         load_audio(path)
 
 

@@ -27,7 +27,7 @@ def complete(file: FileView) -> FileView | None:
     Parameters
     ----------
     file : FileView
-        The file, viewed from its first byte. libsndfile found no samples in it.
+        The file, viewed from its first byte. in which libsndfile found no samples.
 
     Returns
     -------

@@ -98,7 +98,7 @@ def _duration(path: str) -> float:
     """Return the duration in seconds according to the header, 0 if it cannot be read."""
     try:
         with AudioFile(path) as audio:
-            return audio.n_samples / audio.sample_rate
+            return (audio._stated or 0) / audio.sample_rate  # nothing is decoded for a bar
     except (AudioError, OSError):
         return 0.0
 
