@@ -10,13 +10,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from .readers import BLOCK_FRAMES, BlockReader, DecodingError, FileView, SndfileReader
+from .readers import BLOCK_FRAMES, BlockReader, DecodingError, FileView, SndfileReader, find_all
 
 #: First page of a stream in an Ogg file: it has the flag 2, and does not continue a packet (1).
 _FIRST_PAGE = re.compile(rb"OggS\0[\2\6]")
-
-#: Maximum length of the header of a page, and number of bytes that are searched at a time.
-_PAGE_HEADER, _SEARCHED = 27 + 255, 1 << 20
 
 
 class ChainedReader(BlockReader):
@@ -62,7 +59,7 @@ class ChainedReader(BlockReader):
         while len(block := self._part.read(BLOCK_FRAMES)):
             yield block[n_skipped:]
             n_skipped = max(0, n_skipped - len(block))
-        self.damage = self._part.damage
+        self.damage, self.is_unread = self._part.damage, self._part.is_unread
 
     def close(self) -> None:
         self._part.close()
@@ -71,14 +68,8 @@ class ChainedReader(BlockReader):
 def ogg_links(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     """Yield views of an Ogg file from the second link on; see :class:`ChainedReader`."""
     expected = None  # the first page of another stream of the same link
-    for start in range(0, file.size, _SEARCHED):
-        file.seek(start)
-        data = file.read(_SEARCHED + _PAGE_HEADER)
-        for found in _FIRST_PAGE.finditer(data):
-            at = found.start()
-            if at >= _SEARCHED:
-                break
-            if expected is not None and start + at != expected:
-                yield file.from_byte(start + at), 0
-            n_segments = data[at + 26] if at + 26 < len(data) else 0
-            expected = start + at + 27 + n_segments + sum(data[at + 27 : at + 27 + n_segments])
+    for at, page in find_all(file, _FIRST_PAGE):
+        if expected is not None and at != expected:
+            yield file.from_byte(at), 0
+        n_segments = page[26] if len(page) > 26 else 0
+        expected = at + 27 + n_segments + sum(page[27 : 27 + n_segments])

@@ -285,11 +285,10 @@ class AudioFile:
         return block
 
     def _read_on(self, block: np.ndarray, n: int) -> np.ndarray:
-        """Let ffmpeg continue a block where libsndfile stops before the stated end."""
+        """Let ffmpeg continue a block where libsndfile stops before the end."""
         reader, position = self._reader, self._position + len(block)
-        if isinstance(reader, FFmpegReader):
-            return block
-        if reader.damage is None and not reader.ended_early(position):
+        is_end = reader.damage is None and not reader.is_unread and not reader.ended_early(position)
+        if is_end or isinstance(reader, FFmpegReader):
             return block
         try:
             other = FFmpegReader(FileView(self._source))
@@ -380,13 +379,13 @@ def _choose_reader(source: Source) -> Reader:
             return _open_mp3(source, reader)
         if reader.is_ogg:
             return ChainedReader(reader, partial(ogg_links, view))
-        if reader.n_frames != 0:
+        if reader.n_frames != 0 and not reader.is_au:
             return reader
     if (repaired := streamed.complete(view)) is not None:
         with contextlib.suppress(DecodingError):
             return SndfileReader(repaired)
     if reader is not None:
-        return reader  # a valid file without samples
+        return reader  # valid, even if without samples
     try:
         # ffmpeg skips tags only before some formats.
         return FFmpegReader(view.from_byte(mp3.skip_tags(view)))

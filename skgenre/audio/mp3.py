@@ -46,7 +46,7 @@ _IN_A_ROW = 4
 #: Monkey's Audio, WavPack, and ts with packets of 188, 192 and 204 bytes.
 _CONTAINER = re.compile(
     rb"....(ftyp|moov|mdat|free|skip|wide|pnot)|\x30\x26\xb2\x75\x8e\x66|\x1a\x45\xdf\xa3|"
-    rb"\0\0\1[\xb3\xba]|FLV|[CFZ]WS|\.RMF|RIFF....AVI |\xb7\xd8\x00\x20|\x06\x0e\x2b\x34|"
+    rb"\x00\x00\x01[\xb3\xba]|FLV|[CFZ]WS|\.RMF|RIFF....AVI |\xb7\xd8\x00\x20|\x06\x0e\x2b\x34|"
     rb"nut/multimedia|OggS|MAC |wvpk|(G.{187}){3}|(....G.{187}){3}|(G.{203}){3}",
     re.DOTALL,
 )

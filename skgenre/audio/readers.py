@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -36,8 +37,14 @@ _UNKNOWN_LENGTH = 1 << 36
 #: Number of frames that are decoded at a time.
 BLOCK_FRAMES = 1 << 14
 
+#: Number of bytes that are searched at a time.
+_SEARCHED = 1 << 20
+
 #: Size of the start of a FLAC file with its length, and offset of the length.
 _FLAC_START, _FLAC_LENGTH = 42, 21
+
+#: Start of a FLAC file: its name, and the header of the block with the length.
+_FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
 #: Replacements for misleading or uninformative messages of libsndfile.
 _WORDS = {
@@ -83,6 +90,8 @@ class Reader(ABC):
         Whether the header states more data than the file contains.
     damage : str or None
         Why decoding stopped early, if it did.
+    is_unread : bool
+        Whether, at the end, there are bytes left that may contain more frames.
     """
 
     sample_rate: int
@@ -92,6 +101,7 @@ class Reader(ABC):
     exact_seek: bool = False
     truncated: bool = False
     damage: str | None = None
+    is_unread: bool = False
 
     @abstractmethod
     def read(self, n: int) -> np.ndarray:
@@ -234,6 +244,16 @@ class FileView(io.RawIOBase):
         return self._source.read_at(n, self._start + self._position - len(self._head))
 
 
+def find_all(view: FileView, pattern: re.Pattern) -> Iterator[tuple[int, bytes]]:
+    """Yield the offset of each match of a pattern in a file, and up to 300 bytes from there."""
+    for start in range(0, view.size, _SEARCHED):
+        view.seek(start)
+        data = view.read(_SEARCHED + 300)
+        for found in pattern.finditer(data):
+            if (at := found.start()) < _SEARCHED:
+                yield start + at, data[at : at + 300]
+
+
 class _SoundFile(soundfile.SoundFile):
     """A SoundFile that does not seek when reading.
 
@@ -261,15 +281,16 @@ class SndfileReader(Reader):
 
     def __init__(self, view: FileView):
         self._view = view
-        descriptor = view.descriptor()
+        self._descriptor = view.descriptor()
         # libsndfile reads a descriptor faster, and knows of no name whose ending could mislead it.
-        self._file = _open(view if descriptor is None else descriptor)
+        self._file = _open(view if self._descriptor is None else self._descriptor)
         self.sample_rate = self._file.samplerate
         self.n_channels = self._file.channels
         self.n_frames = self._file.frames if self._file.frames < _UNKNOWN_LENGTH else None
         # MP3 data in a WAV file are included; libsndfile estimates their length in the same way.
         self.is_mp3 = self._file.format == "MP3" or self._file.subtype == "MPEG_LAYER_III"
         self.is_ogg = self._file.format == "OGG"
+        self.is_au = self._file.format == "AU"
         self.exact_seek = not self.is_mp3 and not self.is_ogg
         if self.is_ogg:
             self.tolerance = math.inf  # the time of the last page, which need not start at 0
@@ -315,8 +336,9 @@ class SndfileReader(Reader):
         # The length has 36 bits.
         at = _FLAC_LENGTH
         start = start[:at] + bytes([start[at] & 0xF0]) + bytes(4) + start[at + 5 :]
+        view = self._view.from_byte(_FLAC_START, start)
         try:
-            file = _open(self._view.from_byte(_FLAC_START, start))
+            file = _open(view)
         except DecodingError:
             return False
         try:
@@ -325,9 +347,19 @@ class SndfileReader(Reader):
             file.close()
             return False
         self._file.close()
-        self._file = file
+        self._file, self._view, self._descriptor = file, view, None
         self.n_frames = None
         return True
+
+    @property
+    def is_unread(self) -> bool:  # type: ignore[override]
+        if self._file.format == "FLAC":
+            return sum(1 for _ in find_all(self._view.from_byte(0), _FLAC)) > 1
+        if not self.is_ogg:  # may end with tags
+            return False
+        if self._descriptor is None:
+            return self._view.tell() < self._view.size
+        return os.lseek(self._descriptor, 0, os.SEEK_CUR) < self._view.size
 
     def seek(self, frame: int) -> int:
         try:
