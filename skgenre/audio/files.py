@@ -184,6 +184,7 @@ class AudioFile:
                 raise ValueError(f"{name}={value!r} must be an integer of at least 0, in samples")
         if stop is not None and stop < start:
             raise ValueError(f"stop={stop} must be at least start={start}")
+        start, stop = int(start), None if stop is None else int(stop)  # NumPy's may be too small
         margin = 0 if self._up == self._down else RESAMPLING_MARGIN
         # Start where a resampled sample and a frame of the file coincide.
         step = max(0, start - math.ceil(margin * self.sample_rate)) // self._up
@@ -370,10 +371,11 @@ def _choose_reader(source: Source) -> Reader:
     if _OGG_FLAC.match(view.read(64)):
         with contextlib.suppress(DecodingError, ImportError):
             return FFmpegReader(FileView(source))
+    reader: SndfileReader | None = None
     try:
         reader = SndfileReader(FileView(source))
     except DecodingError as error:
-        reader, reason = None, str(error)
+        reason = str(error)
     else:
         if reader.is_mp3:
             return _open_mp3(source, reader)
