@@ -48,8 +48,6 @@ _FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
 #: Replacements for misleading or uninformative messages of libsndfile.
 _WORDS = {
-    # Raised for existing files that begin as MP3 does.
-    "File does not exist or is not a regular file (possibly a pipe?)": "no MPEG audio found in it",
     "Format not recognised": "unknown format",
     "Internal error : SF_INFO struct incomplete": "the header is incomplete",
     "No Error": "no reason given",
