@@ -27,7 +27,7 @@ def complete(file: FileView) -> FileView | None:
     Parameters
     ----------
     file : FileView
-        The file, viewed from its first byte. It is AU, or libsndfile rejects it or finds no samples.
+        The file, viewed from its first byte: AU, or one that libsndfile rejects or finds empty.
 
     Returns
     -------
