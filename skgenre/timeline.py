@@ -112,13 +112,14 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     front, seconds = pipeline[0].consecutive()
     with AudioFile(path, front.sample_rate) as audio:
-        duration = audio.n_samples / front.sample_rate
         is_table = len(pipeline[0].track_shape) == 1
-        is_short = is_table and duration <= seconds
+        one = round(seconds * front.sample_rate)
+        is_short = is_table and len(audio.read(0, one + 1)) <= one
         if is_short:  # tables accept tracks shorter than 3 s
             segments = pipeline[0].extract_track(audio)[None, None]
         else:
             segments = front.extract_track(audio)
+        duration = audio.n_samples / front.sample_rate
         if audio.ended_early:
             warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
     start = np.arange(len(segments)) * seconds

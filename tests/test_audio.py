@@ -69,6 +69,33 @@ def test_an_interval_is_that_part_of_the_whole(tmp_path, suffix, kwargs, native)
         assert not audio.ended_early
 
 
+@pytest.mark.parametrize(
+    ("start", "stop", "message"),
+    [
+        (-100, 1000, "start=-100 must be an integer of at least 0"),
+        (0, -1, "stop=-1 must be an integer of at least 0"),
+        (100, 50, "stop=50 must be at least start=100"),
+        (0.5, 10, "start=0.5 must be an integer"),
+        (0, 10.0, "stop=10.0 must be an integer"),
+        ("0", None, "start='0' must be an integer"),
+        (None, None, "start=None must be an integer"),
+        (float("nan"), None, "start=nan must be an integer"),
+    ],
+)
+def test_intervals_that_are_none(tmp_path, start, stop, message):
+    with (
+        AudioFile(write_sound(tmp_path / "a.wav", make_sound(1))) as audio,
+        pytest.raises(ValueError, match=message) as error,
+    ):
+        audio.read(start, stop)
+    assert not isinstance(error.value, AudioError)  # the file is not to blame
+
+
+def test_an_interval_may_be_of_numpys_integers(tmp_path):
+    with AudioFile(write_sound(tmp_path / "a.wav", make_sound(1))) as audio:
+        assert len(audio.read(np.int64(3), np.uint8(5))) == 2
+
+
 def test_reads_no_more_than_needed(tmp_path, monkeypatch):
     path = write_sound(tmp_path / "a.wav", make_sound(120, 44100), 44100)
     frames = []

@@ -402,3 +402,22 @@ def test_a_tail_gives_the_samples_that_a_new_start_gives(tmp_path):
     with AudioFile(path) as audio:
         for start, stop in [*edges, (60000, None), (100, 200)]:
             assert_allclose(audio.read(start, stop), whole[start:stop], atol=1e-4)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
+def test_a_file_from_standard_input(run, music, model, form):
+    content = (music / "rock/c.wav").read_bytes()
+    args = ("predict", "-", "--model", model, "--format", form, "--timeline")
+    done = run(*args, input=content)
+    assert done.exit_code == 0, done.output
+    expected = run("predict", music / "rock/c.wav", *args[2:])
+    found = done.stdout.replace("stdin", os.fspath(music / "rock/c.wav"))
+    assert "stdin" in done.stdout
+    assert form == "table" or found == expected.stdout
+
+
+def test_standard_input_that_cannot_be_used(run, model, music):
+    done = run("predict", "-", music / "jazz/a.wav", "--model", model, input=b"nothing")
+    assert done.exit_code == 1
+    assert "Warning: stdin: not audio" in done.stderr
+    assert len(list(csv.reader(done.stdout.splitlines()))) == 2

@@ -1,21 +1,35 @@
 """Where tracks come from: file objects of all kinds, every container, and the reasons for none."""
 
 import io
+import os
+import re
 import socket
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
+import tracemalloc
+import zipfile
 from pathlib import Path
+from time import sleep
 
 import librosa
 import numpy as np
 import pytest
 import soundfile
 
-from skgenre import AudioError, MFCCSegmenter, load_audio
+from skgenre import (
+    AudioError,
+    MFCCSegmenter,
+    TrackDescriptors,
+    TrackFeatures,
+    UnreadableTracksError,
+    load_audio,
+)
 from skgenre.audio import AudioFile, mp3
+from skgenre.datasets import find_duplicates
 
 from .conftest import encode_sound, make_sound, write_sound
 
@@ -166,7 +180,7 @@ def songs():
         with soundfile.SoundFile(file, "w", 44100, 1, **write) as sound:
             sound.write(y)
         out[mode] = file.getvalue()
-        out[f"{mode} without length"] = out[mode][mp3._Frame.parse(out[mode], 0).length :]
+        out[f"{mode} without length"] = out[mode][mp3._parse(out[mode][:4]).length :]
     return out
 
 
@@ -203,6 +217,121 @@ def test_one_file_object_in_many_threads(tmp_path):
     assert len(found) == 12
     for y in found:
         assert_array_equal(y, expected)
+
+
+def in_tar(folder, paths, mode="w"):
+    """Members of one archive."""
+    with tarfile.open(folder / "a.tar", mode) as archive:
+        for path in paths:
+            archive.add(path, path.name)
+    archive = tarfile.open(folder / "a.tar")  # noqa: SIM115  # as long as its members
+    return [archive.extractfile(path.name) for path in paths]
+
+
+def in_compressed_tar(folder, paths):
+    return in_tar(folder, paths, "w:gz")
+
+
+def in_zip(folder, paths, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(folder / "a.zip", "w", compression) as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    archive = zipfile.ZipFile(folder / "a.zip")
+    return [archive.open(path.name) for path in paths]
+
+
+class Part(io.RawIOBase):
+    """A part of a file, which moves the position of the file."""
+
+    def __init__(self, file, start, size):
+        self.file, self.start, self.size, self.at = file, start, size, 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=0):
+        self.at = offset + (0, self.at, self.size)[whence]
+        return self.at
+
+    def readinto(self, buffer):
+        self.file.seek(self.start + self.at)
+        sleep(0)  # others may come in between
+        data = self.file.read(min(len(buffer), self.size - self.at))
+        buffer[: len(data)] = data
+        self.at += len(data)
+        return len(data)
+
+
+def in_one_file(folder, paths):
+    """Buffered parts of one raw file."""
+    contents = [path.read_bytes() for path in paths]
+    (folder / "all").write_bytes(b"".join(contents))
+    file = open(folder / "all", "rb", buffering=0)  # noqa: SIM115  # as long as its parts
+    ends = np.cumsum([len(content) for content in contents])
+    return [
+        io.BufferedReader(Part(file, int(end) - len(content), len(content)))
+        for end, content in zip(ends, contents, strict=True)
+    ]
+
+
+def buffers_of_one_file(folder, paths):
+    """Several buffers of the same raw file, which all move it."""
+    raw = open(paths[0], "rb", buffering=0)  # noqa: SIM115  # as long as its buffers
+    return [io.BufferedReader(raw) for _ in paths]
+
+
+def the_same_file(folder, paths):
+    return [open(paths[0], "rb")] * len(paths)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("suffix", ["wav", "mp3"])
+@pytest.mark.parametrize(
+    "share",
+    [in_tar, in_compressed_tar, in_zip, in_one_file, buffers_of_one_file, the_same_file],
+)
+def test_file_objects_with_one_source_do_not_depend_on_the_number_of_jobs(tmp_path, share, suffix):
+    paths = [
+        write_sound(tmp_path / f"{i}.{suffix}", make_sound(1.5, seed=i), 22050) for i in range(12)
+    ]
+    expected = MFCCSegmenter(segment_duration=0.5, n_segments=2).transform(paths)
+    if share in (buffers_of_one_file, the_same_file):
+        expected[:] = expected[0]
+    files = share(tmp_path, paths)
+    for n_jobs in (1, 4):
+        front = MFCCSegmenter(segment_duration=0.5, n_segments=2, n_jobs=n_jobs)
+        assert_array_equal(front.transform(files), expected)
+
+
+def test_a_file_object_can_be_used_after_it_was_read(tmp_path):
+    path = write_sound(tmp_path / "a.wav", make_sound(3))
+    with open(path, "rb") as file:
+        start = file.read(5000)
+        load_audio(file)
+        file.seek(0)
+        assert file.read() == path.read_bytes()
+        assert file.read() == b""
+    assert start == path.read_bytes()[:5000]
+
+
+def test_a_large_file_object_takes_no_memory(tmp_path, monkeypatch):
+    path = write_sound(tmp_path / "a.wav", make_sound(60))
+    monkeypatch.setattr("skgenre.audio.sources._MOST_IN_MEMORY", 100_000)
+    monkeypatch.setattr("skgenre.audio.sources._PIECE", 50_000)
+    with open(path, "rb") as file:
+        stream = Stream(b"")
+        stream._content = file
+        tracemalloc.start()
+        try:
+            with AudioFile(stream) as audio:
+                assert len(audio.read(22050, 44100)) == 22050
+            assert tracemalloc.get_traced_memory()[1] < 1e6
+        finally:
+            tracemalloc.stop()
 
 
 def test_pipes_and_sockets_are_read_into_memory(tmp_path):
@@ -263,7 +392,26 @@ def read_to_its_end():
     return stream
 
 
+class Generous(io.BytesIO):
+    """A file that gives all that it has, however much it is asked for."""
+
+    def read(self, n=-1):
+        return super().read()
+
+
+class GenerousLater(io.BytesIO):
+    """A file that gives one byte too many."""
+
+    def read(self, n=-1):
+        return super().read(n + 1 if n > 0 else n)
+
+
 BAD = {
+    "too much": (lambda path: Generous(b"abc"), r"its read\(0\) returned 3 bytes, more than"),
+    "a byte too much": (
+        lambda path: GenerousLater(bytes(2 << 20)),
+        r"its read\(1048576\) returned 1048577 bytes, more than it was asked for; pass io.BytesIO",
+    ),
     "a coroutine": (lambda path: UploadFile(b"abc"), r"await file\.read\(\).*upload\.file"),
     "text": (lambda path: path.open(encoding="latin1"), r'open as text; .*open\(path, "rb"\)'),
     "text in memory": (lambda path: io.StringIO("abc"), "open as text"),
@@ -296,6 +444,56 @@ def test_a_connection_that_breaks_on_the_way_is_a_file_that_ends_early(tmp_path,
     assert 0 < len(y) < 5 * 22050
     assert_array_equal(y, load_audio(path)[: len(y)])
     assert "Traceback" not in capfd.readouterr().err  # of a callback
+
+
+@pytest.mark.parametrize("extractor", [MFCCSegmenter, TrackDescriptors, TrackFeatures])
+def test_failed_file_objects_are_listed_by_their_position(tmp_path, extractor):
+    good = write_sound(tmp_path / "a.wav", make_sound(3.5))
+    cut = io.BytesIO(good.read_bytes()[:-100])
+    with open(tmp_path / "b.wav", "wb+") as empty, open(os.dup(empty.fileno()), "rb") as number:
+        named = io.BytesIO(b"abc")
+        named.name = "upload.wav"
+        tracks = [good, io.BytesIO(b"nothing"), number, named, cut]
+        with pytest.raises(UnreadableTracksError) as caught:
+            extractor().transform(tracks)
+        names = [failure.path for failure in caught.value.failures]
+        assert names == ["track 1 (BytesIO)", "track 2 (BufferedReader)", "upload.wav"]
+        assert "track 1 (BytesIO): not audio" in str(caught.value)
+        with pytest.warns(UserWarning, match="track") as warned:
+            extractor(on_error="warn").transform(tracks)
+    text = "\n".join(str(w.message) for w in warned)
+    assert "track 2 (BufferedReader): is empty" in text
+    assert re.search(r"1 of 5 files end early .*\n  track 4 \(BytesIO\)", text)
+
+
+def test_failed_file_objects_are_named_by_their_position_among_duplicates(tmp_path):
+    with pytest.raises(ValueError, match=r"track 1 \(BytesIO\): not audio"):
+        find_duplicates([write_sound(tmp_path / "a.wav", make_sound(4)), io.BytesIO(b"nothing")])
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [(22050, np.zeros(9)), [np.zeros(9)], [(22050, np.zeros(9))], np.zeros((2, 9)), np.zeros(9)],
+    ids=["a rate and samples", "samples", "a pair", "rows", "one sound"],
+)
+def test_samples_are_answered_with_the_line_that_makes_a_file_of_them(samples):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        MFCCSegmenter().transform(samples)
+    check_remedy(caught)
+
+
+def test_an_array_is_answered_with_the_line_that_makes_a_file_of_it():
+    with pytest.raises(TypeError) as caught:
+        load_audio(np.zeros(9))
+    check_remedy(caught)
+
+
+def check_remedy(caught):
+    """Run what an error recommends."""
+    remedy = re.search(r"(buffer = io.*); pass \[buffer\]", str(caught.value)).group(1)
+    space = {"io": io, "soundfile": soundfile, "y": make_sound(0.5)}
+    exec(remedy, space)
+    np.testing.assert_allclose(load_audio(space["buffer"]), space["y"], atol=1e-7)
 
 
 @pytest.mark.parametrize("what", [None, 3, b"RIFF", ["a.wav"]])
@@ -428,7 +626,7 @@ def test_no_reason_misleads(tmp_path, monkeypatch, installed):
 def test_an_ending_of_mp3_and_no_mp3(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"nothing to hear " * 10_000)
-    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: no MPEG audio found in it; "):
+    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: unknown format; "):
         load_audio(path)
 
 

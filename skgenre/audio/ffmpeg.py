@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
 
-from .readers import DecodingError, FileView, Reader, to_mono
+from .readers import BlockReader, DecodingError, FileView, to_mono
 
 #: Formats that are opened. None of them can refer to other files or URLs, as playlists can. Most
 #: have a signature. MP3 in particular is excluded, because ffmpeg would take damaged files of other
@@ -18,6 +19,22 @@ _FORMATS = (
     "truehd,tta,voc,vqf,w64,wav,wavarc,wtv,wv,xwma"
 )
 
+#: Formats whose header states the length. That of others may be a placeholder, written before the
+#: audio, or ffmpeg estimates it from the bit rate.
+_STATED = ("ape", "asf", "caf", "flac", "matroska,webm", "mov", "mpc", "tta", "w64", "wav")
+
+#: Properties in the header of an asf file: the duration in units of 100 ns, the part of it before
+#: the audio in ms, and flags, of which the first says that both are invalid. ffmpeg prefers an
+#: estimate if the file does not have the stated size.
+_ASF = re.compile(
+    rb"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65"
+    rb".{48}(.{8}).{8}(.{8})(.)",
+    re.DOTALL,
+)
+
+#: Number of bytes of an asf file that contain its properties.
+_ASF_HEADER = 1 << 16
+
 #: Replacements for uninformative messages of ffmpeg.
 _WORDS = {
     "Invalid data found when processing input": "unknown format, or damaged",
@@ -26,17 +43,17 @@ _WORDS = {
     "Invalid argument": "a format that is not supported, such as a playlist, or damaged",
 }
 
-#: Formats whose header does not contain a duration.
-_UNMEASURED = ("aac", "ac3", "amr", "dts", "eac3", "mpeg", "mpegts")
 
+class FFmpegReader(BlockReader):
+    """Decode an audio stream of a file with ffmpeg's libraries.
 
-class FFmpegReader(Reader):
-    """Decode the first audio stream of a file with ffmpeg's libraries.
+    If there are several, it is the one that ffmpeg marks as the default. Packets that cannot be
+    decoded are skipped.
 
     Parameters
     ----------
-    file : FileView
-        The file, which is closed with the reader.
+    view : FileView
+        The file.
 
     Raises
     ------
@@ -46,86 +63,75 @@ class FFmpegReader(Reader):
         If PyAV is not installed.
     """
 
-    def __init__(self, file: FileView):
+    def __init__(self, view: FileView):
         import av  # a slow import, which most files do not need
 
-        self._view = file
         self._errors = (av.FFmpegError, ValueError, OSError, OverflowError)
         try:
-            self._open()
-            self.sample_rate = self._stream.rate or 0
-            self.n_channels = self._stream.channels or 0
+            self._container = av.open(
+                view, metadata_errors="replace", options={"format_whitelist": _FORMATS}
+            )
+            stream = self._container.streams.best("audio")
+            if stream is None:
+                raise DecodingError("there is no audio stream")
+            if stream.codec_context is None:
+                raise DecodingError("ffmpeg does not support its codec")
+            stream.thread_count = 1  # files are already read in parallel
+            self._stream = stream
+            self.sample_rate = stream.rate or 0
+            self.n_channels = stream.channels or 0
             if not (self.sample_rate > 0 and 0 < self.n_channels <= 1024):
                 raise DecodingError("the sample rate or the number of channels is unknown")
-            self.n_frames = self._measure()
+            self.n_frames = self._stated_length(view)
         except self._errors as error:
             raise DecodingError(_reason(error)) from error
-        self._blocks = self._decode()
-        self._left = np.empty((0, self.n_channels), np.float32)
         # Encoders pad their last packet, and some add more.
         self.tolerance = self.sample_rate // 2
+        super().__init__()
 
-    def _open(self) -> None:
-        import av
-
-        self._view.seek(0)
-        self._container = av.open(
-            self._view, metadata_errors="replace", options={"format_whitelist": _FORMATS}
-        )
-        if not self._container.streams.audio:
-            raise DecodingError("there is no audio stream")
-        self._stream = self._container.streams.audio[0]
-        if self._stream.codec_context is None:
-            raise DecodingError("ffmpeg does not support its codec")
-        self._stream.thread_count = 1  # files are already read in parallel
-
-    def _measure(self) -> int:
-        """Estimate the length in frames."""
+    def _stated_length(self, view: FileView) -> int | None:
         stream, container = self._stream, self._container
-        if container.format.name in _UNMEASURED or not (stream.duration or container.duration):
-            n = sum(packet.duration or 0 for packet in container.demux(stream))
-            seconds = float(n * stream.time_base)
-            container.close()
-            self._open()
-        elif stream.duration:
-            seconds = float(stream.duration * stream.time_base)
+        name = container.format.name
+        if not name.startswith(_STATED):
+            return None
+        if name.startswith("matroska"):  # states only that of the container
+            seconds = 0 if stream.duration else (container.duration or 0) / 1e6
+        elif name == "asf":
+            found = _ASF.search(view.from_byte(0).read(_ASF_HEADER))
+            parts = [int.from_bytes(x, "little") for x in found.groups()] if found else [0, 0, 1]
+            seconds = 0 if parts[2] & 1 else parts[0] / 1e7 - parts[1] / 1e3
         else:
-            seconds = container.duration / 1e6
-        return math.ceil(max(0.0, seconds) * self.sample_rate)
+            seconds = float((stream.duration or 0) * stream.time_base)
+        return math.ceil(seconds * self.sample_rate) if seconds > 0 else None
 
-    def _decode(self) -> Iterator[np.ndarray]:
-        """Yield the decoded blocks, each of shape (n_frames, n_channels)."""
+    def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
         import av
 
-        resampler = av.AudioResampler(format="flt", layout=self._stream.layout)
-        for frame in self._container.decode(self._stream):
-            if frame.sample_rate != self.sample_rate:
-                raise DecodingError("the sample rate changes within the file")
-            for block in resampler.resample(frame):
-                yield block.to_ndarray().reshape(-1, self.n_channels)
-
-    def read(self, n: int) -> np.ndarray:
-        out = np.empty((n, self.n_channels), np.float32)
-        filled = 0
-        while filled < n:
-            if not len(self._left):
-                try:
-                    block = next(self._blocks, None)
-                except (DecodingError, *self._errors) as error:
-                    self.damage = _reason(error)
-                    break
-                if block is None:
-                    break
-                self._left = block
-            part = self._left[: n - filled]
-            out[filled : filled + len(part)] = part
-            self._left = self._left[len(part) :]
-            filled += len(part)
-        return to_mono(out[:filled])
+        known: tuple | None = None
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except self._errors as error:
+                self.damage, packet = _reason(error), None
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except self._errors as error:
+                self.damage = _reason(error)
+                continue
+            for frame in frames:
+                self.damage = None
+                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if kind != known:
+                    known, resampler = kind, av.AudioResampler(format="flt")
+                for block in resampler.resample(frame):
+                    n_channels = block.layout.nb_channels
+                    yield frame.sample_rate, to_mono(block.to_ndarray().reshape(-1, n_channels))
 
     def close(self) -> None:
         self._container.close()
-        self._view.close()
 
 
 def _reason(error: Exception) -> str:

@@ -7,21 +7,28 @@ of ``librosa.load``.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import re
 import warnings
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import soxr
 
 from . import mp3, streamed
+from .chained import ChainedReader, ogg_links
 from .errors import AudioError
 from .ffmpeg import FFmpegReader
-from .readers import DecodingError, FileView, Reader, SndfileReader
-from .sources import name_of, prepare
+from .readers import DecodingError, FileView, Reader, SndfileReader, check_rate
+from .sources import Source, name_of
+
+_Result = TypeVar("_Result")
 
 #: Margin in seconds that is decoded before and after an interval, since its resampled samples
 #: depend on it. The "HQ" filter of soxr reaches 20 ms at 6 kHz (to 2e-7), less at higher rates.
@@ -35,6 +42,9 @@ BLOCK_VALUES = 1 << 20
 #: power of a frame may overflow in float32.
 LARGEST_SAMPLE = 1e12
 
+#: FLAC in Ogg, of which libsndfile reads only what it writes itself.
+_OGG_FLAC = re.compile(rb"OggS.{22,}?\x7fFLAC", re.DOTALL)
+
 
 class AudioFile:
     """An open audio file that is read as mono float32 samples at one sample rate.
@@ -43,7 +53,8 @@ class AudioFile:
     ----------
     path : str, pathlib.Path, or binary file object
         File objects are read from their start and left open. Those that do not support seeking,
-        such as pipes, are read into memory from their current position.
+        such as pipes, are read from their current position. File objects other than ``io.BytesIO``
+        and files opened with :func:`open` may share a source, such as an archive, and are copied.
     sample_rate : int, default=22050
         Sample rate in Hz of the samples that :meth:`read` returns.
 
@@ -52,15 +63,17 @@ class AudioFile:
     name : str
         The path, or the name of the file object.
     n_samples : int
-        Length at `sample_rate` according to the header; the file may be shorter.
+        Length at `sample_rate`. What can be decoded counts, not the header: unless the format
+        allows to jump to the end, the file is decoded to its end for it.
     ended_early : bool
         Whether the file is known to be shorter than its header states.
 
     Raises
     ------
     AudioError
-        If the file is missing, empty, a folder, not audio, or has no samples, or if a file object
-        does not return bytes, for example because it was opened in text mode.
+        If the file is missing, empty, a folder, not audio, has no samples or an implausible sample
+        rate, or if a file object does not return bytes, for example because it was opened in text
+        mode.
     TypeError
         If `path` is neither a path nor a file object.
     ValueError
@@ -84,14 +97,35 @@ class AudioFile:
             raise ValueError(f"sample_rate={sample_rate!r} must be a positive integer, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
-        self._source = prepare(path, self.name)
-        self._open()
+        try:
+            self._source = Source(path, self.name)
+        except OSError as error:  # raised for existing files
+            raise AudioError(self.name, error.strerror or str(error)) from error
+        try:
+            self._open()
+        except AudioError:
+            self._source.close()
+            raise
         native = self._reader.sample_rate
         divisor = math.gcd(native, sample_rate)
         # `up` samples at `sample_rate` have the same duration as `down` frames of the file.
         self._up, self._down = sample_rate // divisor, native // divisor
-        self.n_samples = self._resampled_length(self._reader.n_frames)
+        #: Length in frames, once the end has been reached.
+        self._length: int | None = None
         self.ended_early = self._reader.truncated
+
+    @property
+    def n_samples(self) -> int:  # noqa: D102  # see the class
+        if self._length is None:
+            self._find_end()
+            assert self._length is not None
+        return self._resampled_length(self._length)
+
+    @property
+    def _stated(self) -> int | None:
+        """Length at `sample_rate` according to the header, if it states one."""
+        n = self._reader.n_frames if self._length is None else self._length
+        return None if n is None else self._resampled_length(n)
 
     def __enter__(self) -> AudioFile:
         return self
@@ -102,16 +136,17 @@ class AudioFile:
     def close(self) -> None:
         """Close the file. A file object passed by the user is left open."""
         self._reader.close()
+        self._source.close()
 
     def _open(self) -> None:
         """Open the file and move to its first frame."""
         try:
-            self._reader = _open_reader(self._source, self.name)
-        except OSError as error:  # raised for existing files
-            raise AudioError(self.name, error.strerror or str(error)) from error
-        if self._reader.n_frames <= 0:
-            self._reader.close()
-            raise AudioError(self.name, "contains no samples")
+            self._reader = _open_reader(self._source)
+            if self._reader.n_frames == 0:
+                self._reader.close()
+                raise DecodingError("contains no samples")
+        except DecodingError as error:
+            raise AudioError(self.name, str(error)) from error
         self._position = 0
         #: The last frames before the position, reused if the next interval overlaps with them.
         self._tail = np.empty(0, np.float32)
@@ -138,7 +173,18 @@ class AudioFile:
         ------
         AudioError
             If samples are not finite or implausibly large, or nothing could be decoded.
+        ValueError
+            If `start` or `stop` is negative or not an integer, or `stop` is less than `start`.
         """
+        integral: Any = Integral
+        for name, value in (("start", start), ("stop", stop)):
+            if name == "stop" and value is None:
+                continue
+            if not isinstance(value, integral) or value < 0:
+                raise ValueError(f"{name}={value!r} must be an integer of at least 0, in samples")
+        if stop is not None and stop < start:
+            raise ValueError(f"stop={stop} must be at least start={start}")
+        start, stop = int(start), None if stop is None else int(stop)  # NumPy's may be too small
         margin = 0 if self._up == self._down else RESAMPLING_MARGIN
         # Start where a resampled sample and a frame of the file coincide.
         step = max(0, start - math.ceil(margin * self.sample_rate)) // self._up
@@ -159,10 +205,7 @@ class AudioFile:
         rate = self._reader.sample_rate
         first = int(offset * rate)
         last = None if duration is None else first + int(duration * rate)
-        y = self._read_frames(first, last)
-        if not len(y) and first < self._reader.n_frames and last != first:
-            raise AudioError(self.name, "contains no samples")
-        return y
+        return self._read_frames(first, last)
 
     def _read_frames(self, first: int, last: int | None) -> np.ndarray:
         """Read the frames from `first` to `last` and resample them."""
@@ -198,8 +241,6 @@ class AudioFile:
             blocks.append(self._decode_block(n))
             if len(blocks[-1]) < n:
                 break
-        end = self._reader.n_frames if last is None else min(last, self._reader.n_frames)
-        self.ended_early |= self._position < end - self._reader.tolerance
         y = blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
         if before == 0 or len(y) > before:  # otherwise the tail already contains all of it
             margin = math.ceil(RESAMPLING_MARGIN * self._reader.sample_rate)
@@ -209,15 +250,15 @@ class AudioFile:
 
     def _seek_frame(self, frame: int) -> None:
         """Move to a frame, or to the end of a shorter file."""
-        if self._position == frame:
+        if self._position == frame or (self._length is not None and frame > self._length):
             return
-        if self._reader.exact_seek:
+        jumps = self._reader.exact_seek
+        if jumps:
             try:
                 self._position = self._reader.seek(frame)
-                return
-            except DecodingError:
-                self.ended_early = True
-        if self._position > frame or self._reader.exact_seek:
+            except DecodingError:  # there is damage, or nothing
+                jumps = False
+        if not jumps and (self._position > frame or self._reader.exact_seek):
             self._reader.close()
             self._open()
         while self._position < frame:
@@ -225,81 +266,156 @@ class AudioFile:
             if len(self._decode_block(n)) < n:
                 break
 
+    def _find_end(self) -> None:
+        """Move to the end of the file."""
+        n_frames = self._reader.n_frames
+        if n_frames is not None and self._reader.exact_seek and self._position < n_frames:
+            # The last frame shows whether the header is right.
+            self._seek_frame(n_frames - 1)
+        while self._length is None:
+            self._decode_block(BLOCK_VALUES // self._reader.n_channels)
+
     def _decode_block(self, n: int) -> np.ndarray:
         """Decode the next `n` frames as mono; fewer at the end of the file or before damage."""
         block = self._reader.read(n)
-        if self._reader.damage is not None:
-            if self._position == 0 and not len(block):
-                raise AudioError(self.name, f"cannot be decoded ({self._reader.damage})")
-            self.ended_early = True
+        if len(block) < n:
+            block = self._read_on(block, n)
         self._position += len(block)
+        if len(block) < n:
+            self._end()
         return block
 
+    def _read_on(self, block: np.ndarray, n: int) -> np.ndarray:
+        """Let ffmpeg continue a block where libsndfile stops before the end."""
+        reader, position = self._reader, self._position + len(block)
+        is_end = reader.damage is None and not reader.is_unread and not reader.ended_early(position)
+        if is_end or isinstance(reader, FFmpegReader):
+            return block
+        try:
+            other = FFmpegReader(FileView(self._source))
+        except (DecodingError, ImportError):
+            return block
+        if other.sample_rate == reader.sample_rate and _skip(other, position):
+            rest = other.read(n - len(block))
+            if len(rest):
+                reader.close()
+                if reader.n_frames is not None:
+                    other.n_frames, other.tolerance = reader.n_frames, reader.tolerance
+                self._reader = other
+                return np.concatenate([block, rest])
+        other.close()
+        return block
 
-def _open_reader(source: str | BinaryIO, name: str) -> Reader:
-    """Open a file with libsndfile or, if that fails, with ffmpeg.
+    def _end(self) -> None:
+        """Note that the position is the end of the file."""
+        if self._position == 0:
+            damage = self._reader.damage
+            raise AudioError(
+                self.name,
+                "contains no samples" if damage is None else f"cannot be decoded ({damage})",
+            )
+        # After damage, reading from the start and jumping may find different ends.
+        self._length = min(self._position, self._length or self._position)
+        self.ended_early |= self._reader.ended_early(self._position)
+        self.ended_early |= self._source.failure is not None
+
+
+def at_length(audio: AudioFile, compute: Callable[[int], _Result]) -> _Result:
+    """Compute what depends on the length of a track.
+
+    Most headers are right. The result for the length in the header is therefore used if decoding
+    the rest of the file confirms it, so that the file is decoded only once.
+
+    Parameters
+    ----------
+    audio : AudioFile
+        The open file.
+    compute : callable
+        Function of the number of samples, which reads from `audio`. It is called again if the
+        length turns out to be another.
+    """
+    n_samples = audio._stated or audio.n_samples
+    while True:
+        result = compute(n_samples)
+        if audio.n_samples == n_samples:
+            return result
+        n_samples = audio.n_samples
+
+
+def _skip(reader: Reader, n: int) -> bool:
+    """Decode `n` frames; return whether there are as many."""
+    while n > 0 and (found := len(reader.read(min(n, BLOCK_VALUES // reader.n_channels)))):
+        n -= found
+    return n == 0
+
+
+def _open_reader(source: Source) -> Reader:
+    """Open a file with the reader that its content requires.
 
     Raises
     ------
-    AudioError
-        If neither can decode it. The message contains the reasons of both.
+    DecodingError
+        If none can decode it. The message contains the reasons of libsndfile and ffmpeg.
     """
-    reader = None
+    reader = _choose_reader(source)
     try:
-        # python-soundfile does not accept names that are not valid UTF-8.
-        if isinstance(source, str) and source.isprintable():
-            reader = SndfileReader(source)
-        else:
-            reader = SndfileReader(FileView.from_source(source))
+        check_rate(reader.sample_rate)
+    except DecodingError:
+        reader.close()
+        raise
+    return reader
+
+
+def _choose_reader(source: Source) -> Reader:
+    view = FileView(source)
+    if _OGG_FLAC.match(view.read(64)):
+        with contextlib.suppress(DecodingError, ImportError):
+            return FFmpegReader(FileView(source))
+    reader: SndfileReader | None = None
+    try:
+        reader = SndfileReader(FileView(source))
     except DecodingError as error:
         reason = str(error)
     else:
         if reader.is_mp3:
-            return _complete_mp3(reader, source)
-        if reader.n_frames > 0:
+            return _open_mp3(source, reader)
+        if reader.is_ogg:
+            return ChainedReader(reader, partial(ogg_links, view))
+        if reader.n_frames != 0 and not reader.is_au:
             return reader
-    # libsndfile does not support MP3 after other data and headers without a length.
-    for complete in (mp3.complete, streamed.complete):
-        view = FileView.from_source(source)
-        if repaired := complete(view):
-            try:
-                return SndfileReader(repaired)
-            except DecodingError:
-                view = repaired
-        view.close()
+    if (repaired := streamed.complete(view)) is not None:
+        with contextlib.suppress(DecodingError):
+            return SndfileReader(repaired)
     if reader is not None:
-        return reader  # a valid file without samples
-    view = FileView.from_source(source)
-    if (start := mp3.skip_tags(view)) > 0:  # ffmpeg skips them only before some formats
-        view = view.from_byte(start)
+        return reader  # valid, even if without samples
     try:
-        return FFmpegReader(view)
-    except (DecodingError, ImportError) as error:
-        view.close()
-        if isinstance(error, DecodingError):
-            reason = (
-                "not audio that libsndfile or ffmpeg can read "
-                f"(libsndfile: {reason}; ffmpeg: {error})"
-            )
-        else:
-            reason = (
-                f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
-                "pip install skgenre[av]"
-            )
-        raise AudioError(name, reason) from error
+        # ffmpeg skips tags only before some formats.
+        return FFmpegReader(view.from_byte(mp3.skip_tags(view)))
+    except ImportError:
+        reason = (
+            f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
+            "pip install skgenre[av]"
+        )
+    except DecodingError as error:
+        reason = (
+            f"not audio that libsndfile or ffmpeg can read (libsndfile: {reason}; ffmpeg: {error})"
+        )
+    # Last, because what looks like MP3 may be a part of another format.
+    return _open_mp3(source, None, reason)
 
 
-def _complete_mp3(reader: SndfileReader, source: str | BinaryIO) -> Reader:
-    """Reopen an MP3 file with its true length if libsndfile's estimate is wrong."""
-    view = FileView.from_source(source)
-    complete = mp3.complete(view, reader.n_frames)
-    if complete is None:
-        view.close()
-    else:
-        reader.close()
-        reader = SndfileReader(complete)
-    reader.tolerance = mp3.TOLERANCE
-    return reader
+def _open_mp3(source: Source, reader: SndfileReader | None, reason: str = "") -> Reader:
+    """Open an MP3 file with its true length, if libsndfile does not know it."""
+    view = FileView(source)
+    song, is_stated = mp3.complete(view, None if reader is None else reader.n_frames)
+    if song is not None:
+        if reader is not None:
+            reader.close()
+        reader = SndfileReader(song)
+    elif reader is None:
+        raise DecodingError(reason)
+    reader.tolerance = mp3.TOLERANCE if is_stated else math.inf
+    return ChainedReader(reader, partial(mp3.songs, view))
 
 
 def load_audio(

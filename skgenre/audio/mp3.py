@@ -1,15 +1,17 @@
 """Workarounds for MP3 files that libsndfile reads incompletely or not at all.
 
-For files without a Xing header, libsndfile assumes that all frames have the bit rate of the first,
-and stops at the length computed from it. It also does not recognize files that start with
-anything but a frame or a tag. Both problems are solved by presenting the file to libsndfile with a
-Xing header in front of its first frame.
+For files without a Xing header, libsndfile assumes that all frames have the bit rate of the first.
+It stops at the length computed from it or stated in the header. It also does not recognize files
+that start with anything but a frame or a tag. All of this is solved by presenting the file to
+libsndfile from its first frame on, with a Xing header that states its true length.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from .readers import FileView
 
@@ -39,39 +41,55 @@ _MOST_DAMAGE = 1 << 16
 #: Number of consecutive frames that identify MP3 data.
 _IN_A_ROW = 4
 
+#: Beginnings of containers, in which frames that look like MP3 may be cut in pieces or be chance.
+#: In order: mp4 and mov, asf and wma, mkv and webm, mpg, flv, swf, rm, avi, wtv, mxf, nut, Ogg,
+#: Monkey's Audio, WavPack, and ts with packets of 188, 192 and 204 bytes.
+_CONTAINER = re.compile(
+    rb"....(ftyp|moov|mdat|free|skip|wide|pnot)|\x30\x26\xb2\x75\x8e\x66|\x1a\x45\xdf\xa3|"
+    rb"\x00\x00\x01[\xb3\xba]|FLV|[CFZ]WS|\.RMF|RIFF....AVI |\xb7\xd8\x00\x20|\x06\x0e\x2b\x34|"
+    rb"nut/multimedia|OggS|MAC |wvpk|(G.{187}){3}|(....G.{187}){3}|(G.{203}){3}",
+    re.DOTALL,
+)
 
-@dataclass(frozen=True)
-class _Frame:
+
+class _Frame(NamedTuple):
     """Header of a frame, its first four bytes."""
 
     length: int
-    mpeg1: bool
+    samples: int
+    sample_rate: int
     mono: bool
 
-    @classmethod
-    def parse(cls, data, i: int) -> _Frame | None:
-        """Parse the frame header at offset `i`; return None if it is not one of Layer III."""
-        if i + 4 > len(data) or data[i] != 0xFF or data[i + 1] & 0xE6 != 0xE2:
-            return None
-        version, bits = data[i + 1] >> 3 & 3, data[i + 2]
-        rate = bits >> 2 & 3
-        if version == 0b01 or not 0 < bits >> 4 < 15 or rate == 3:
-            return None
-        mpeg1 = version == 0b11
-        bit_rate = _BIT_RATES[not mpeg1][(bits >> 4) - 1]
-        samples = 144_000 if mpeg1 else 72_000
-        length = samples * bit_rate // _SAMPLE_RATES[version][rate] + (bits >> 1 & 1)
-        return cls(length, mpeg1, data[i + 3] >> 6 == 3)
+    @property
+    def kind(self) -> tuple[int, bool]:
+        """Frames of another kind belong to another song."""
+        return self.sample_rate, self.mono
 
     @property
     def header_length(self) -> int:
         """Number of bytes before a Xing header: the frame header and the side information."""
-        if self.mpeg1:
+        if self.samples == 1152:  # MPEG-1
             return 4 + (17 if self.mono else 32)
         return 4 + (9 if self.mono else 17)
 
 
-def complete(file: FileView, believed: int | None = None) -> FileView | None:
+@lru_cache(maxsize=1 << 12)
+def _parse(header: bytes) -> _Frame | None:
+    """Parse the header of a frame; return None if it is not one of Layer III."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
+        return None
+    version, bits = header[1] >> 3 & 3, header[2]
+    rate = bits >> 2 & 3
+    if version == 0b01 or not 0 < bits >> 4 < 15 or rate == 3:
+        return None
+    mpeg1 = version == 0b11
+    bit_rate = _BIT_RATES[not mpeg1][(bits >> 4) - 1]
+    samples, sample_rate = 1152 if mpeg1 else 576, _SAMPLE_RATES[version][rate]
+    length = samples * 125 * bit_rate // sample_rate + (bits >> 1 & 1)
+    return _Frame(length, samples, sample_rate, header[3] >> 6 == 3)
+
+
+def complete(file: FileView, believed: int | None = None) -> tuple[FileView | None, bool]:
     """Create a view of an MP3 file that libsndfile reads completely.
 
     Parameters
@@ -85,57 +103,110 @@ def complete(file: FileView, believed: int | None = None) -> FileView | None:
     Returns
     -------
     view : FileView or None
-        None if the file is not MP3 or libsndfile reads it completely without help. With the added
-        header, the decoder discards its first 529 samples, as for files with an encoder's header.
+        None if the file is not MP3 or libsndfile reads it without help. With an added header, the
+        decoder discards its first 529 samples, as for files with an encoder's header.
+    is_stated : bool
+        Whether a header states the length.
     """
+    start = _find(file)
+    if start is None:
+        return None, False
+    if _stated(file, start):
+        return (file.from_byte(start) if believed is None else None), True
+    n_frames, _ = _count_frames(file, start)
+    samples = n_frames * _frame_at(file, start).samples
+    if believed is not None and abs(samples - believed) <= TOLERANCE:
+        return None, False
+    return _with_length(file, start, n_frames), False
+
+
+def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
+    """Yield what follows the samples that libsndfile has read of an MP3 file.
+
+    Its header may state too few frames, and other songs may follow the first.
+
+    Parameters
+    ----------
+    file : FileView
+        The file, viewed from its first byte.
+    n_read : int
+        Number of samples per channel that were read.
+
+    Yields
+    ------
+    view : FileView
+        A song, with its true length.
+    n_skipped : int
+        Number of its samples that were already read.
+    """
+    start = _find(file)
+    while start is not None:
+        n_frames, end = _count_frames(file, start)
+        stated = _stated(file, start)
+        # Some encoders count the frame that contains the header.
+        is_short = stated > 0 and n_frames > stated + 2
+        if n_read == 0 or is_short:
+            is_right = stated > 0 and not is_short
+            yield file.from_byte(start) if is_right else _with_length(file, start, n_frames), n_read
+        start, n_read = end, 0
+
+
+def _find(file: FileView) -> int | None:
+    """Return the offset of the first frame, or None if the file is not MP3."""
     begin = skip_tags(file)
+    if _CONTAINER.match(_bytes(file, begin, 612)):
+        return None
     for most in (_MOST_DAMAGE, _MOST_JUNK):  # the first is nearly always enough
-        file.seek(begin)
-        data = file.read(most + _MOST_DAMAGE)
-        start = _first_frame(data, 0, most)
+        start = _first_frame(_bytes(file, begin, most + _MOST_DAMAGE), 0, most)
         if start is not None:
-            break
-    first = None if start is None else _Frame.parse(data, start)
-    if start is None or first is None:
-        return None
-    has_length = data[start + first.header_length :][:4] in (b"Xing", b"Info")
-    if has_length and believed is not None:
-        return None
-    if has_length:
-        return file.from_byte(begin + start)
-    n_frames = _count_frames(file, begin + start)
-    samples = 1152 if first.mpeg1 else 576
-    if believed is not None and abs(n_frames * samples - believed) <= TOLERANCE:
-        return None
-    return file.from_byte(begin + start, _xing(data[start : start + 4], first, n_frames))
+            return begin + start
+    return None
 
 
-def _count_frames(file: FileView, start: int) -> int:
-    """Count the frames, skipping data in between, reading the file piece by piece."""
+def _frame_at(file: FileView, start: int) -> _Frame:
+    frame = _parse(_bytes(file, start, 4))
+    assert frame is not None  # found before
+    return frame
+
+
+def _count_frames(file: FileView, start: int) -> tuple[int, int | None]:
+    """Count the frames of a song, skipping data in between, reading the file piece by piece.
+
+    Returns
+    -------
+    n_frames : int
+        Number of frames.
+    end : int or None
+        Offset of frames of another kind, None if there are none.
+    """
+    kind = _frame_at(file, start).kind
     n_frames, i, data = 0, 0, b""
     while True:
         if len(data) - i < 2 * _MOST_DAMAGE and (i or not data):
             start += i
-            file.seek(start)
-            data, i = file.read(16 * _MOST_DAMAGE), 0
+            data, i = _bytes(file, start, 16 * _MOST_DAMAGE), 0
         if i >= len(data):
-            return n_frames
-        frame = _Frame.parse(data, i)
+            return n_frames, None
+        frame = _parse(data[i : i + 4])
+        if frame is not None and frame.kind != kind:
+            if _first_frame(data, i, 1) == i:
+                return n_frames, start + i
+            frame = None  # damage
         if frame is not None:
             n_frames += 1
             i += frame.length
+        elif data[i : i + 3] == b"ID3":  # of the next song; may contain a picture
+            start, i, data = skip_tags(file, start + i), 0, b""
         elif (found := _first_frame(data, i + 1)) is not None:
             i = found
         else:
-            return n_frames
+            return n_frames, None
 
 
-def skip_tags(file: FileView) -> int:
-    """Return the offset of the first byte after the leading ID3 tags."""
-    i = 0
+def skip_tags(file: FileView, i: int = 0) -> int:
+    """Return the offset of the first byte after the ID3 tags at offset `i`."""
     while True:
-        file.seek(i)
-        head = file.read(10)
+        head = _bytes(file, i, 10)
         if len(head) < 10 or head[:3] != b"ID3":
             return i
         size = 0
@@ -146,23 +217,53 @@ def skip_tags(file: FileView) -> int:
 
 def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
     """Find `_IN_A_ROW` consecutive frames starting within `most` bytes from `i`."""
-    for found in _SYNC.finditer(data, i, i + most):
+    for found in _SYNC.finditer(data, i, i + most + 1):
         at, n = found.start(), 0
-        while n < _IN_A_ROW and (frame := _Frame.parse(data, at)) is not None:
+        while n < _IN_A_ROW and (frame := _parse(data[at : at + 4])) is not None:
             at, n = at + frame.length, n + 1
         if n == _IN_A_ROW or (n and at == len(data)):
             return found.start()
     return None
 
 
+def _stated(file: FileView, start: int) -> int:
+    """Return the number of frames that the Xing header in a frame states, or 0."""
+    frame = _frame_at(file, start)
+    header = _bytes(file, start + frame.header_length, 12)
+    if header[:4] not in (b"Xing", b"Info") or len(header) < 12 or not header[7] & 1:
+        return 0
+    return int.from_bytes(header[8:], "big")
+
+
+def _with_length(file: FileView, start: int, n_frames: int) -> FileView:
+    """View a song with a Xing header that states its number of frames."""
+    first = _frame_at(file, start)
+    at = first.header_length
+    frame = _bytes(file, start, first.length)
+    if frame[at : at + 4] not in (b"Xing", b"Info"):
+        return file.from_byte(start, _xing(frame[:4], first, n_frames))
+    n_frames -= 1  # itself
+    start += first.length
+    if not frame[at + 7] & 1:
+        return file.from_byte(start, _xing(frame[:4], first, n_frames))
+    # The rest of it says how many samples an encoder added.
+    frame = frame[: at + 8] + n_frames.to_bytes(4, "big") + frame[at + 12 :]
+    return file.from_byte(start, frame)
+
+
 def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
     """Create a silent frame with a Xing header that contains the number of frames."""
     # No checksum or padding; 128 or 64 kbit/s is long enough at every sample rate.
-    header = bytes([header[0], header[1] | 1, (9 if first.mpeg1 else 8) << 4 | header[2] & 0x0C])
-    mode = bytes([0xC0 if first.mono else 0])
-    frame = _Frame.parse(header + mode, 0)
+    bit_rate = 9 if first.samples == 1152 else 8
+    header = bytes([header[0], header[1] | 1, bit_rate << 4 | header[2] & 0x0C])
+    header += bytes([0xC0 if first.mono else 0])
+    frame = _parse(header)
     assert frame is not None  # built from the header of a valid frame
     body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
-    side = bytes(first.header_length - 4)
-    start = header + mode + side + body
+    start = header + bytes(first.header_length - 4) + body
     return start + bytes(frame.length - len(start))
+
+
+def _bytes(file: FileView, i: int, n: int) -> bytes:
+    file.seek(i)
+    return file.read(n)

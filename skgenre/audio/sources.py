@@ -1,4 +1,4 @@
-"""Validation of paths and file objects passed by the user."""
+"""Paths and file objects passed by the user, and the bytes in them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import inspect
 import io
 import os
 import stat
+import tempfile
 import threading
 import weakref
 from typing import BinaryIO
@@ -13,38 +14,56 @@ from typing import BinaryIO
 from .._paths import expand
 from .errors import AudioError
 
-#: Locks of the file objects in use by id, because threads may share a file object.
-_LOCKS: weakref.WeakValueDictionary[int, threading.Lock] = weakref.WeakValueDictionary()
-_LOCKS_LOCK = threading.Lock()
+#: File objects are copied one at a time, because they may share a source: reading a member of a tar
+#: archive moves the position of all of them, and buffers and decompressors have positions, too.
+_ONE_AT_A_TIME = threading.RLock()
+
+#: Size in bytes from which a copy is in a temporary file instead of in memory.
+_MOST_IN_MEMORY = 64 << 20
+
+#: Number of bytes of a file object that are copied at a time.
+_PIECE = 1 << 20
+
+#: How to pass what is not in a file.
+SAMPLES_REMEDY = (
+    "to pass samples y at 22,050 Hz: buffer = io.BytesIO(); "
+    'soundfile.write(buffer, y, 22050, format="WAV", subtype="FLOAT"); pass [buffer]'
+)
 
 
-def lock_of(file: BinaryIO) -> threading.Lock:
-    """Return the lock that protects the position of a file object."""
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(id(file), threading.Lock())
+def name_of(path: str | os.PathLike | BinaryIO, position: int | None = None) -> str:
+    """Return the path of a file, or the name of a file object.
+
+    File objects without a name are called by their position in a list, such as
+    ``track 3 (BytesIO)``, or by their type alone.
+    """
+    name = path if isinstance(path, str | os.PathLike) else getattr(path, "name", None)
+    if isinstance(name, str | bytes | os.PathLike) and name:  # of a descriptor it is a number
+        return os.fsdecode(name)
+    kind = type(path).__name__
+    return kind if position is None else f"track {position} ({kind})"
 
 
-def name_of(path: str | os.PathLike | BinaryIO) -> str:
-    """Return the path of a file, or the name of a file object."""
-    if isinstance(path, str | os.PathLike):
-        return os.fsdecode(path)
-    return str(getattr(path, "name", None) or repr(path))
+class Source:
+    """The bytes of a track, which several readers can read.
 
-
-def prepare(path: str | os.PathLike | BinaryIO, name: str) -> str | BinaryIO:
-    """Check that a file can be read, before it is passed to a decoder.
+    There is no position that readers or threads could share: files are read at an offset. File
+    objects other than files on disk and ``io.BytesIO`` are copied first.
 
     Parameters
     ----------
     path : str, path-like, or file object
-        As passed by the user.
+        As passed by the user. A file object is left open.
     name : str
         Name used in error messages.
 
-    Returns
-    -------
-    source : str or binary file object
-        Path of a regular file, or a seekable file object.
+    Attributes
+    ----------
+    size : int
+        Number of bytes.
+    failure : str or None
+        Message of an exception raised while reading, if any. The bytes end at that point, because
+        decoders in C cannot propagate exceptions.
 
     Raises
     ------
@@ -53,16 +72,115 @@ def prepare(path: str | os.PathLike | BinaryIO, name: str) -> str | BinaryIO:
     AudioError
         If the file cannot be read.
     """
-    if isinstance(path, str | os.PathLike):
-        source = expand(path)
-        _check_regular(source, name)
-        return source
-    if not hasattr(path, "read"):
-        raise TypeError(
-            f"Expected a path (str or pathlib.Path) or a binary file object, got {path!r:.100}, of "
-            f"type {type(path).__name__}; pass bytes as io.BytesIO(data)"
+
+    failure: str | None = None
+    _empty = "is empty (0 bytes)"
+
+    def __init__(self, path: str | os.PathLike | BinaryIO, name: str):
+        self.is_path = isinstance(path, str | os.PathLike)
+        if isinstance(path, str | os.PathLike):
+            file = expand(path)
+            _check_regular(file, name)
+            self._content: bytes | int = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        elif hasattr(path, "read"):
+            self._content = self._content_of(path, name)
+        else:
+            raise TypeError(
+                f"Expected a path (str or pathlib.Path) or a binary file object, got "
+                f"{path!r:.100}, of type {type(path).__name__}; pass bytes as io.BytesIO(data); "
+                f"{SAMPLES_REMEDY}"
+            )
+        if isinstance(self._content, int):
+            self.size = os.fstat(self._content).st_size
+            self._close = weakref.finalize(self, os.close, self._content)
+        else:
+            self.size = len(self._content)
+        if not self.size:
+            self.close()
+            raise AudioError(
+                name, self._empty if self.failure is None else f"cannot be read ({self.failure})"
+            )
+
+    def read_at(self, n: int, offset: int) -> bytes:
+        """Return up to `n` bytes from an offset."""
+        if isinstance(self._content, bytes):
+            return self._content[offset : offset + n]
+        try:
+            return os.pread(self._content, n, offset)
+        except OSError as error:
+            self.failure = error.strerror or str(error)
+            return b""
+
+    def descriptor(self) -> int | None:
+        """Return a descriptor at the first byte for decoders that read files themselves.
+
+        None for file objects, because the copy of a descriptor shares its position.
+        """
+        if not self.is_path or not isinstance(self._content, int):
+            return None
+        os.lseek(self._content, 0, os.SEEK_SET)
+        return os.dup(self._content)
+
+    def close(self) -> None:
+        """Close the files that were opened here."""
+        if isinstance(self._content, int):
+            self._close()
+
+    def _content_of(self, file: BinaryIO, name: str) -> bytes | int:
+        """Return the bytes of a file object, or a descriptor of a file that contains them."""
+        if inspect.iscoroutinefunction(file.read):
+            raise AudioError(
+                name,
+                "its read() is a coroutine, which has to be awaited; pass "
+                "io.BytesIO(await file.read()), or the file inside it: upload.file of FastAPI's "
+                "UploadFile",
+            )
+        try:
+            if type(file) is io.BytesIO:
+                content: bytes | int = file.getvalue()
+            elif _is_file_on_disk(file):
+                content = os.dup(file.fileno())
+            else:
+                with _ONE_AT_A_TIME:
+                    if not _rewind(file):
+                        self._empty += "; a stream can be read only once"
+                    content = self._copy(file, name)
+        except AudioError:
+            raise
+        except Exception as error:  # file objects of users may raise anything
+            reason = str(error) or type(error).__name__
+            raise AudioError(name, f"cannot be read ({reason})") from error
+        return content
+
+    def _copy(self, file: BinaryIO, name: str) -> bytes | int:
+        """Copy a file object from its position."""
+        _checked(file.read(0), 0, name)  # finds a file open as text before all of it is read
+        with tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY) as copy:
+            try:
+                while part := _checked(file.read(_PIECE), _PIECE, name):
+                    copy.write(part)
+            except AudioError:
+                raise
+            except Exception as error:  # keep what came before
+                self.failure = str(error) or type(error).__name__
+            size = copy.tell()
+            copy.seek(0)  # also writes what is buffered
+            return copy.read() if size <= _MOST_IN_MEMORY else os.dup(copy.fileno())
+
+
+def _checked(part, n: int, name: str) -> bytes:
+    """Check what a file object returned when asked for `n` bytes."""
+    if isinstance(part, str):
+        raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
+    if not isinstance(part, bytes | bytearray | memoryview):
+        raise AudioError(name, f"its read() returns {type(part).__name__}, not bytes")
+    if len(part) > n:
+        raise AudioError(
+            name,
+            f"its read({n}) returned {len(part)} bytes, more than it was asked for; pass "
+            "io.BytesIO(file.read())",
         )
-    return _seekable(path, name)
+    return bytes(part)
 
 
 def _check_regular(path: str, name: str) -> None:
@@ -83,48 +201,25 @@ def _check_regular(path: str, name: str) -> None:
         raise AudioError(name, "permission denied")
 
 
-def _seekable(file: BinaryIO, name: str) -> BinaryIO:
-    """Check a file object; read it into memory if it does not support seeking."""
-    if inspect.iscoroutinefunction(file.read):
-        raise AudioError(
-            name,
-            "its read() is a coroutine, which has to be awaited; pass "
-            "io.BytesIO(await file.read()), or the file inside it: upload.file of FastAPI's "
-            "UploadFile",
-        )
-    try:
-        with lock_of(file):
-            seekable = _can_seek(file)
-            content = file.read(0) if seekable else file.read()
-        if isinstance(content, str):
-            raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
-        if not isinstance(content, bytes | bytearray | memoryview):
-            raise AudioError(name, f"its read() returns {type(content).__name__}, not bytes")
-        if not seekable:
-            file = io.BytesIO(content)
-        with lock_of(file):
-            empty = end_of(file) == 0
-    except AudioError:
-        raise
-    except Exception as error:  # file objects of users may raise anything
-        raise AudioError(name, f"cannot be read ({str(error) or type(error).__name__})") from error
-    if empty:
-        again = "" if seekable else "; a stream can be read only once"
-        raise AudioError(name, f"is empty (0 bytes){again}")
-    return file
+def _is_file_on_disk(file: BinaryIO) -> bool:
+    """Check for what ``open(path, "rb")`` returns.
+
+    The descriptor of other objects may be that of a compressed file or of an archive.
+    """
+    raw = file.raw if type(file) is io.BufferedReader else file
+    return (
+        type(raw) is io.FileIO and raw.readable() and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+    )
 
 
-def _can_seek(file: BinaryIO) -> bool:
+def _rewind(file: BinaryIO) -> bool:
+    """Move to the first byte, if the file object supports that."""
     if not hasattr(file, "seek") or not getattr(file, "seekable", lambda: True)():
         return False
     try:
+        # The end first: a buffer believes to be where it was although its file has been moved.
         file.seek(0, io.SEEK_END)
     except (OSError, NotImplementedError):  # despite seekable() returning True
         return False
+    file.seek(0)
     return True
-
-
-def end_of(file: BinaryIO) -> int:
-    """Return the length of a file object; changes its position."""
-    end = file.seek(0, io.SEEK_END)
-    return file.tell() if end is None else end  # some file objects return None

@@ -1,8 +1,8 @@
 """Workaround for WAV and AU files whose header does not contain their length.
 
 Programs that write to a pipe set the length to 0 or to the largest number. libsndfile handles the
-largest number, but takes 0 literally. The file is therefore presented to it with 0 replaced by the
-largest number.
+largest number, but takes 0 literally, and any length of an AU file that is too small. The file is
+therefore presented to it with the largest number instead.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def complete(file: FileView) -> FileView | None:
     Parameters
     ----------
     file : FileView
-        The file, viewed from its first byte. libsndfile found no samples in it.
+        The file, viewed from its first byte: AU, or one that libsndfile rejects or finds empty.
 
     Returns
     -------
@@ -35,8 +35,10 @@ def complete(file: FileView) -> FileView | None:
         None if a missing length is not the problem.
     """
     start = _bytes(file, 0, 12)
-    if start[:4] == b".snd" and start[8:] == bytes(4):
-        return file.from_byte(12, start[:8] + _UNKNOWN)
+    if start[:4] == b".snd":
+        offset, size = int.from_bytes(start[4:8], "big"), int.from_bytes(start[8:], "big")
+        # Nothing follows the samples.
+        return file.from_byte(12, start[:8] + _UNKNOWN) if offset + size < file.size else None
     if start[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
         return None
     for i, name, size in _chunks(file, 12):

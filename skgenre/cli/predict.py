@@ -25,6 +25,8 @@ from .terminal import one_line
 def predict(sources, model, form, timeline, jobs) -> None:
     """Predict the genres of audio files, and of all audio files in folders.
 
+    The file - is standard input, which is called stdin in the output.
+
     Predictions are written in the order of the files, as soon as they are available.
 
     In a table, paths are shortened, and consecutive parts of a timeline with the same genre are
@@ -41,12 +43,14 @@ def predict(sources, model, form, timeline, jobs) -> None:
     from ..persistence import describe
     from ..pipelines import STARTER
     from .models import confident_from, load_model, set_front_ends
-    from .tracks import Progress, predictions, short_names
+    from .tracks import Progress, display_name, predictions, short_names
     from .writers import make_writer
 
     if sys.stdout is None:
         raise OSError("standard output is closed")
-    paths = audio_files(sources)
+    paths: list[str] = []
+    for source in sources:
+        paths += [source] if source == "-" else audio_files((source,))
     pipeline = load_model(model)
     if timeline and not hasattr(pipeline, "predict_proba"):
         raise ValueError(
@@ -75,7 +79,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
             with bar.hidden():
                 if isinstance(track, str):
                     n_failed += 1
-                    click.echo(f"Warning: {one_line(f'{path}: {track}')}", err=True)
+                    click.echo(f"Warning: {one_line(f'{display_name(path)}: {track}')}", err=True)
                 else:
                     writer.write(track)
     writer.finish(n_failed)

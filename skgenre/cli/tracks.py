@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Generator
@@ -26,7 +28,7 @@ def predictions(
     pipeline : Pipeline
         Fitted pipeline whose first step raises an error for files that cannot be used.
     paths : list of str
-        Audio files.
+        Audio files, and ``-`` for standard input.
     timeline : bool
         Whether to also predict the parts of each track.
     jobs : int
@@ -41,9 +43,15 @@ def predictions(
     """
     from joblib import Parallel, delayed
 
+    stdin = None
+    if "-" in paths:
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
+        stdin = io.BytesIO(sys.stdin.buffer.read())  # a timeline reads it twice
     # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
-        delayed(_predict)(pipeline, path, timeline, progress) for path in paths
+        delayed(_predict)(pipeline, path, stdin if path == "-" else path, timeline, progress)
+        for path in paths
     )
     try:
         for track in found:  # noqa: UP028  # `found` must be closed if the caller stops
@@ -55,16 +63,16 @@ def predictions(
             found.close()
 
 
-def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | str:
+def _predict(pipeline, path: str, file, timeline: bool, progress: Progress) -> dict | str:
     try:
-        track: dict = {"path": path}
+        track: dict = {"path": display_name(path)}
         if hasattr(pipeline, "predict_proba"):
-            [proba] = pipeline.predict_proba([path])
+            [proba] = pipeline.predict_proba([file])
             track |= _prediction(pipeline.classes_, proba)
             if (threshold := confident_from(pipeline)) is not None:
                 track["unsure"] = bool(proba.max() < threshold)
         else:
-            track["genre"] = str(pipeline.predict([path])[0])
+            track["genre"] = str(pipeline.predict([file])[0])
         if timeline:
             track["timeline"] = [
                 {
@@ -72,7 +80,7 @@ def _predict(pipeline, path: str, timeline: bool, progress: Progress) -> dict | 
                     "stop": round(float(stop), 3),
                     **_prediction(pipeline.classes_, proba),
                 }
-                for start, stop, proba in zip(*parts(pipeline, path), strict=True)
+                for start, stop, proba in zip(*parts(pipeline, file), strict=True)
             ]
     except UnreadableTracksError as error:
         return error.failures[0].reason
@@ -98,7 +106,7 @@ def _duration(path: str) -> float:
     """Return the duration in seconds according to the header, 0 if it cannot be read."""
     try:
         with AudioFile(path) as audio:
-            return audio.n_samples / audio.sample_rate
+            return (audio._stated or 0) / audio.sample_rate  # nothing is decoded for a bar
     except (AudioError, OSError):
         return 0.0
 
@@ -157,9 +165,14 @@ class Progress:
         return self._bar.external_write_mode()
 
 
+def display_name(path: str) -> str:
+    """Return the name of a file in the output."""
+    return "stdin" if path == "-" else path
+
+
 def short_names(paths: list[str], sources: tuple[str, ...]) -> dict[str, str]:
     """Return names for display, relative to the folder if a single folder was given."""
     folder = os.path.expanduser(sources[0])
     if len(sources) > 1 or not os.path.isdir(folder):
-        return {path: path for path in paths}
+        return {display_name(path): display_name(path) for path in paths}
     return {path: os.path.relpath(path, folder) for path in paths}

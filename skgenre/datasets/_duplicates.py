@@ -129,7 +129,7 @@ def find_duplicates(
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'warn'")
     paths = list(paths)
     threads = Parallel(n_jobs=n_jobs, prefer="threads")
-    prints = threads(delayed(_read)(path, duration) for path in paths)
+    prints = threads(delayed(_read)(path, i, duration) for i, path in enumerate(paths))
     _report([found for found in prints if isinstance(found, AudioError)], len(paths), on_error)
     known = [i for i, found in enumerate(prints) if not isinstance(found, AudioError)]
     # Compare each track with those of equal or shorter length, so that the length of the FFT
@@ -151,18 +151,18 @@ def find_duplicates(
     return pairs[_COLUMNS]
 
 
-def _read(path, duration: float | None) -> np.ndarray | AudioError:
+def _read(path, position: int, duration: float | None) -> np.ndarray | AudioError:
     """Return the fingerprint of a file, or the error if it cannot be used."""
     try:
         y = load_audio(path, sample_rate=_SAMPLE_RATE, duration=duration)
         if len(y) < SHORTEST * _SAMPLE_RATE:
             raise AudioError(
-                name_of(path),
+                name_of(path, position),
                 f"{len(y) / _SAMPLE_RATE:.2f} s of audio is too short; at least "
                 f"{SHORTEST:.3g} s are needed",
             )
     except AudioError as error:
-        return error
+        return AudioError(name_of(path, position), error.reason)
     return fingerprint(y)
 
 

@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import StrOptions, _fit_context
-from ..audio import AudioError, AudioFile, name_of
+from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
 from .code import hash_sources
 from .report import Report
@@ -59,7 +59,8 @@ def check_paths(X) -> list:
         if X.ndim != 1:
             raise ValueError(
                 "Expected a one-dimensional collection of paths, or one column, got shape "
-                f"{X.shape}. If X contains features, remove the front end from the pipeline."
+                f"{X.shape}. If X contains features, remove the front end from the pipeline; "
+                f"{SAMPLES_REMEDY}."
             )
     try:
         X = list(X)
@@ -70,8 +71,8 @@ def check_paths(X) -> list:
     for i, path in enumerate(X):
         if not (isinstance(path, str | os.PathLike) or hasattr(path, "read")):
             raise TypeError(
-                f"Track {i} is {path!r}, of type {type(path).__name__}; expected a path (str or "
-                "pathlib.Path) or a binary file object."
+                f"Track {i} is {path!r:.100}, of type {type(path).__name__}; expected a path (str "
+                f"or pathlib.Path) or a binary file object; {SAMPLES_REMEDY}."
             )
     return X
 
@@ -317,15 +318,19 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as=how)(
             delayed(_attempt)(extract, path) for path in paths
         )
-        for path, result in zip(paths, self._with_progress(results, len(paths)), strict=True):
+        results = self._with_progress(results, len(paths))
+        for i, (path, result) in enumerate(zip(paths, results, strict=True)):
+            name = name_of(path, i)
             if isinstance(result, AudioError):
+                if result.path == name_of(path):
+                    result = AudioError(name, result.reason)
                 report.failures.append(result)
                 yield None
                 continue
             track, ended_early, *problems = result
             report.problems += problems
             if ended_early:
-                report.truncated.append(name_of(path))
+                report.truncated.append(name)
             yield track
         logger.debug(
             "%s: %d tracks in %.2f s, %d of them unusable",

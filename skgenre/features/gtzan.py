@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import Interval
-from ..audio import AudioError, AudioFile
+from ..audio import AudioError, AudioFile, at_length
 from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns, tensor_order
 from .extractor import TrackExtractor
 from .segments import SHORTEST, read_windows
@@ -184,14 +184,12 @@ class TrackFeatures(TrackExtractor):
         if self.max_duration is None:
             return audio.read()
         most = round(self.max_duration * SAMPLE_RATE)
-        start = max(0, (audio.n_samples - most) // 2)
-        y = audio.read(start, start + most)
-        if start and audio.ended_early:
-            # The file is shorter than its header states: use the center of the actual audio.
-            y = audio.read()
-            start = max(0, (len(y) - most) // 2)
-            y = y[start : start + most]
-        return y
+
+        def read_center(n_samples: int) -> np.ndarray:
+            start = max(0, (n_samples - most) // 2)
+            return audio.read(start, start + most)
+
+        return at_length(audio, read_center)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

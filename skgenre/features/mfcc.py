@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile
+from ..audio import AudioError, AudioFile, at_length
 from .bands import MelExtractor
 from .extractor import TrackExtractor
 from .segments import check_hop, n_segment_frames, segment_starts
@@ -163,7 +163,7 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
             for block in self._read_segments(audio)
         ]
         if not blocks:
-            duration = len(audio.read()) / self.sample_rate
+            duration = audio.n_samples / self.sample_rate
             raise AudioError(
                 audio.name,
                 f"{duration:.2f} s of audio is too short for one segment of "
@@ -211,12 +211,9 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
                     yield [y[start : start + length] for start in starts]
                 if len(y) < n * length or stop == self.n_segments:
                     return
-        segments = [audio.read(start, start + length) for start in self._starts(audio.n_samples)]
-        if audio.ended_early:
-            # The file is shorter than its header states: spread segments over the actual audio.
-            y = audio.read()
-            segments = [y[start : start + length] for start in self._starts(len(y))]
-        if segments:
+        if segments := at_length(
+            audio, lambda n: [audio.read(start, start + length) for start in self._starts(n)]
+        ):
             yield segments
 
     def _starts(self, n_samples: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
 from numbers import Integral
@@ -11,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile
+from ..audio import AudioError, AudioFile, at_length
 from .checkpoints import read_checkpoint
 from .extractor import TrackExtractor
 from .filters import band_blocks, mel_filters
@@ -153,19 +155,17 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         AudioError
             If the track is shorter than a patch.
         """
-        found = self._embed(audio, audio.n_samples)
-        if self.patches is not None and audio.ended_early:
-            # The file is shorter than its header states: spread patches over the actual audio.
-            found = self._embed(audio, len(audio.read()))
-        if not len(found):
-            duration = len(audio.read()) / SAMPLE_RATE
+        network = _published(self.weights)
+        blocks = [network.embed(patches) for patches in self._read(audio) if len(patches)]
+        if not blocks:
+            duration = audio.n_samples / SAMPLE_RATE
             needed = (N_FRAMES - 1) * HOP_LENGTH / SAMPLE_RATE
             raise AudioError(
                 audio.name,
                 f"{duration:.2f} s of audio is too short for a patch of musicnn; it needs "
                 f"{needed:.2f} s",
             )
-        return found[:, None]
+        return np.concatenate(blocks)[:, None]
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
         """Return a copy that uses all patches in order, and their length in seconds.
@@ -179,24 +179,19 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         """
         return clone(self).set_params(patches=None), N_FRAMES * HOP_LENGTH / SAMPLE_RATE
 
-    def _embed(self, audio: AudioFile, n_samples: int) -> np.ndarray:
-        network = _published(self.weights)
-        blocks = [np.empty((0, N_EMBEDDING), np.float32)]
-        for first, last in self._intervals(n_segment_frames(n_samples, HOP_LENGTH) // N_FRAMES):
-            patches = _read_patches(audio, first, last)
-            blocks.append(network.embed(patches))
-            if len(patches) < last - first:
-                break  # the file is shorter than its header states
-        return np.concatenate(blocks)
-
-    def _intervals(self, n_patches: int) -> list[tuple[int, int]]:
-        """Return the ranges of patches that are read together, as (first, last + 1)."""
-        if self.patches is None or self.patches >= n_patches:
-            starts = range(0, n_patches, _BLOCK_PATCHES)
-            return [(start, min(start + _BLOCK_PATCHES, n_patches)) for start in starts]
-        # Choose the patch at the center of each of `patches` equal parts of the track.
-        chosen = [(2 * i + 1) * n_patches // (2 * self.patches) for i in range(self.patches)]
-        return [(i, i + 1) for i in chosen]
+    def _read(self, audio: AudioFile) -> Iterator[np.ndarray]:
+        """Yield the patches of a track in blocks."""
+        most = self.patches
+        if most is None:
+            for first in itertools.count(0, _BLOCK_PATCHES):
+                patches = _read_patches(audio, first, first + _BLOCK_PATCHES)
+                yield patches
+                if len(patches) < _BLOCK_PATCHES:
+                    return
+        else:
+            yield from at_length(
+                audio, lambda n: [_read_patches(audio, i, i + 1) for i in _chosen(n, most)]
+            )
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -254,6 +249,13 @@ def _not_installed(reason: str) -> ImportError:
 @lru_cache(maxsize=1)
 def _mel_bank() -> tuple:
     return band_blocks(mel_filters(SAMPLE_RATE, N_FFT, N_MELS))
+
+
+def _chosen(n_samples: int, most: int) -> list[int]:
+    """Return the patch at the center of each of at most `most` equal parts of a track."""
+    n_patches = n_segment_frames(n_samples, HOP_LENGTH) // N_FRAMES
+    n = min(most, n_patches)
+    return [(2 * i + 1) * n_patches // (2 * n) for i in range(n)]
 
 
 def _read_patches(audio: AudioFile, first: int, last: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -87,27 +88,20 @@ def segment_starts(
     return np.maximum(0, ((2 * np.arange(n) + 1) * n_samples - n * segment_length) // (2 * n))
 
 
-def windows(n_samples: int, window_length: int) -> list[tuple[int, int]]:
-    """Return start and stop of consecutive windows of a track.
-
-    A track shorter than a window has a single window with the length of the track. The last window
-    is used if it has at least half the length of the others.
-    """
-    n = max(1, (n_samples + window_length // 2) // window_length)
-    return [(i * window_length, min((i + 1) * window_length, n_samples)) for i in range(n)]
-
-
 def read_windows(
     audio: AudioFile, window: float, n_windows: int | None = None, shortest: float = SHORTEST
 ) -> Iterator[np.ndarray]:
-    """Read a track one window at a time.
+    """Read a track one window at a time, to its end.
+
+    A track shorter than a window has a single window with the length of the track. The last window
+    is used if it has at least half the length of the others.
 
     Parameters
     ----------
     audio : AudioFile
         The open file.
     window : float
-        Length of a window in seconds; see :func:`windows` for shorter tracks and last windows.
+        Length of a window in seconds.
     n_windows : int, default=None
         Maximum number of windows, from the start. If None, all are used.
     shortest : float, default=3.0
@@ -124,15 +118,16 @@ def read_windows(
         If the track is shorter than `shortest`.
     """
     length = round(window * audio.sample_rate)
-    for start, stop in windows(audio.n_samples, length)[:n_windows]:
-        y = audio.read(start, stop)
-        # Check the samples that were read, because the header may state too many.
-        if start == 0 and len(y) < round(shortest * audio.sample_rate):
+    for i in itertools.count() if n_windows is None else range(n_windows):
+        y = audio.read(i * length, (i + 1) * length)
+        if i == 0 and len(y) < round(shortest * audio.sample_rate):
             raise AudioError(
                 audio.name,
                 f"{len(y) / audio.sample_rate:.2f} s of audio is too short; at least "
                 f"{shortest:.3g} s are needed",
             )
-        if start > 0 and len(y) < length / 2:
+        if i > 0 and len(y) < length / 2:
             return
         yield y
+        if len(y) < length:
+            return
