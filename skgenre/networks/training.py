@@ -230,6 +230,23 @@ class _PooledKerasClassifier(KerasClassifier):
         }
 
 
+def _check_callbacks(callbacks: Sequence, recipe: Recipe) -> None:
+    """Raise ValueError for callbacks of Keras that would fail after some epochs."""
+    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    for callback in callbacks:
+        name = type(callback).__name__
+        if recipe.scheduled and isinstance(callback, setters):
+            raise ValueError(
+                f"{name} cannot set the learning rate of this network, which follows a schedule. "
+                "Remove the callback; the parameter learning_rate is the maximum of the schedule."
+            )
+        if isinstance(callback, keras.callbacks.SwapEMAWeights):
+            raise ValueError(
+                f"{name} requires an optimizer that averages the weights, which that of the "
+                "networks does not. Remove the callback."
+            )
+
+
 def train(
     architecture: L.Architecture,
     training: Segments,
@@ -282,9 +299,15 @@ def train(
     -------
     trained : Trained
         Weights, state and history.
+
+    Raises
+    ------
+    ValueError
+        If a callback cannot work with the network.
     """
     rng = np.random.default_rng(seed)
     callbacks = list(callbacks)
+    _check_callbacks(callbacks, recipe)
     plain = bool(callbacks)
     if patience is not None:
         callbacks.append(
