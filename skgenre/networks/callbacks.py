@@ -59,8 +59,12 @@ class WithCallbacks:
         return new
 
     def __sklearn_clone__(self):
-        with _explaining_copies():
+        try:
             return _clone_parametrized(self)
+        except Exception:
+            if not callable(self.callbacks):
+                make_callbacks(self.callbacks)  # raises the error that explains, if they cause it
+            raise
 
     def __getstate__(self):
         state = super().__getstate__()
