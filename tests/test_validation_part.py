@@ -91,6 +91,27 @@ def test_groups_of_a_wrong_length_are_refused_whether_used_or_not():
             ann(**parameters).fit(X, y, groups=np.zeros(11))
 
 
+@pytest.mark.parametrize(
+    ("n_tracks", "artists", "message"),
+    [
+        ({"jazz": 9, "rock": 1}, None, "only one track of rock"),
+        ({"jazz": 18, "rock": 2}, None, "No track of rock would remain"),
+        ({"jazz": 5, "rock": 5}, ["Can"] * 10, r"of the group \(artist\) Can\. Add tracks"),
+        (
+            {"jazz": 5, "rock": 5},
+            ["Monk"] * 5 + ["Can"] * 5,
+            r"Can \(all of rock\), Monk \(all of jazz\)",
+        ),
+    ],
+)
+def test_messages_name_genres_and_artists(n_tracks, artists, message):
+    X, _ = make_tensor(sum(n_tracks.values()))
+    y = np.repeat(list(n_tracks), list(n_tracks.values()))
+    clf = ann(validation_fraction=0.9 if n_tracks["rock"] == 2 else 0.2)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, y, groups=artists)
+
+
 def test_groups_reach_the_held_out_part_by_way_of_fit(monkeypatch):
     X, y = make_tensor(30)
     seen = []
