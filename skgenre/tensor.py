@@ -328,7 +328,8 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If `X` and `track_ids` differ in length, or `X` contains NaN or infinity.
+        If `X` and `track_ids` differ in length, `X` contains NaN or infinity, or track ids are
+        missing (None or NaN).
 
     Examples
     --------
@@ -344,8 +345,7 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     if names is not None:
         expected = tensor_order(names)
         X = X[:, np.argsort([expected.index(name) for name in names], kind="stable")]
-    track_ids = np.asarray(track_ids)
-    check_consistent_length(X, track_ids)
+    track_ids = check_labels(track_ids, len(X), "track_ids")
     _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)
     # Order tracks by their first piece instead of by name.
     order = np.argsort(first)

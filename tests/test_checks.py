@@ -36,6 +36,7 @@ from skgenre import (
     filtered_split,
     leakage_report,
     load_audio,
+    pieces_to_tracks,
     read_splits,
     robustness_report,
     track_groups,
@@ -43,8 +44,16 @@ from skgenre import (
 )
 from skgenre.cli import main
 from skgenre.datasets import find_duplicates, load_folder, make_tracks
+from skgenre.evaluation import transforms
 from skgenre.features import extractor as extractor_module
-from skgenre.mfcc import mfcc, segment_mfcc
+from skgenre.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, MaxPooling2D
+from skgenre.mfcc import mfcc, n_segment_frames, segment_mfcc, segment_starts
+from skgenre.plotting import (
+    MelSpectrogramDisplay,
+    MFCCDisplay,
+    ReliabilityDisplay,
+    ScoreIntervalDisplay,
+)
 
 from .conftest import make_sound, make_tensor
 from .registry import BASELINES, NETWORKS
@@ -308,6 +317,26 @@ NUMBERS = {
     "find_duplicates duration": lambda n: find_duplicates([], duration=n),
     "mfcc n_mfcc": lambda n: mfcc(SOUND, n_mfcc=n),
     "segment_mfcc hop_length": lambda n: segment_mfcc([SOUND], hop_length=n),
+    "segment_starts n_segments": lambda n: segment_starts(
+        9, segment_length=3, hop_length=1, n_segments=n
+    ),
+    "segment_starts segment_length": lambda n: segment_starts(
+        9, segment_length=n, hop_length=1, n_segments=2
+    ),
+    "n_segment_frames hop_length": lambda n: n_segment_frames(9, n),
+    "Dense units": lambda n: Dense(n),
+    "LSTM units": lambda n: LSTM(n),
+    "Conv2D strides": lambda n: Conv2D(4, strides=n),
+    "MaxPooling2D pool_size": lambda n: MaxPooling2D((2, n)),
+    "Dense l2": lambda n: Dense(4, l2=n),
+    "Dropout rate": lambda n: Dropout(n),
+    "BatchNormalization momentum": lambda n: BatchNormalization(n),
+    "low_pass cutoff": lambda n: transforms.low_pass(SOUND, 22050, n),
+    "speed factor": lambda n: transforms.speed(SOUND, n),
+    "MFCCDisplay segment_duration": lambda n: MFCCDisplay(np.zeros((1, 2, 3)), n),
+    "MelSpectrogramDisplay sample_rate": lambda n: MelSpectrogramDisplay(SOUND, n),
+    "ReliabilityDisplay n_bins": lambda n: ReliabilityDisplay([], [], 0.1, n),
+    "ScoreIntervalDisplay chance": lambda n: ScoreIntervalDisplay(pd.DataFrame(), n),
     "class_weight": lambda n: (
         NETWORKS["ann"].__class__(epochs=1, class_weight={"jazz": n}).fit(np.eye(6), GENRES)
     ),
@@ -319,7 +348,10 @@ NUMBERS = {
         LogisticRegression(), target_accuracy=n
     ).fit(np.eye(6), GENRES),
 }
-ZERO_ALLOWED = {"class_weight"}
+ZERO_ALLOWED = {
+    *("class_weight", "Dense l2", "Dropout rate", "BatchNormalization momentum"),
+    "ScoreIntervalDisplay chance",
+}
 
 
 @pytest.mark.parametrize("value", [True, np.nan, np.inf, -1, 0, "1", 1 + 0j], ids=repr)
@@ -328,7 +360,9 @@ def test_numbers_that_mean_nothing_are_refused(name, value, nothing_fitted):
     if value == 0 and name in ZERO_ALLOWED:
         pytest.skip("zero has a meaning")
     parameter = name.split()[-1]
-    with pytest.raises(ValueError, match=rf"\b{parameter}\b.*({re.escape(repr(value))}|must|Got)"):
+    with pytest.raises(
+        ValueError, match=rf"\b{parameter}\b.*({re.escape(repr(value))}|must|Got|got)"
+    ):
         NUMBERS[name](value)
 
 
@@ -336,6 +370,20 @@ def test_numbers_that_mean_nothing_are_refused(name, value, nothing_fitted):
 def test_a_number_of_mistakes_is_refused_before_a_report_reads(value, nothing_fitted):
     with pytest.raises(ValueError, match=r"n_mistakes=.* must be an int in the range"):
         report(n_mistakes=value)
+
+
+@pytest.mark.parametrize("value", [True, np.nan, np.inf, "1"], ids=repr)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda n: transforms.gain(SOUND, n),
+        lambda n: transforms.room_noise(SOUND, 22050, n),
+        lambda n: transforms.shift(SOUND, n),
+    ],
+)
+def test_changes_of_samples_take_finite_numbers(change, value):
+    with pytest.raises(ValueError, match=re.escape(f"={value!r} must be")):
+        change(value)
 
 
 @pytest.mark.parametrize("value", [True, False, np.nan, 0, -1, 22050.0])
@@ -379,6 +427,22 @@ def test_a_condition_named_unchanged_is_refused(no_audio):
         robustness_report(fitted(), PATHS, conditions={"unchanged": lambda y, rate: y})
 
 
+def test_a_condition_that_is_no_function_is_refused(no_audio):
+    with pytest.raises(TypeError, match=r"conditions\['quiet'\] must be a function; got 6"):
+        robustness_report(fitted(), PATHS, conditions={"quiet": 6})
+
+
+def test_a_model_that_is_not_fitted_is_refused_before_a_report_reads(nothing_fitted):
+    with pytest.raises(ValueError, match="is not fitted, which cv='prefit' requires"):
+        evaluation_report(model(), PATHS, GENRES, cv="prefit")
+
+
+@pytest.mark.parametrize("track_ids", [["a", None, "b"], ["a", np.nan, "b"], ["a", 1, "b"]])
+def test_pieces_without_a_track_are_refused(track_ids):
+    with pytest.raises(ValueError, match=r"track_ids contains"):
+        pieces_to_tracks(np.eye(3), track_ids)
+
+
 # ---------------------------------------------------------------- a string is no list
 
 
@@ -395,6 +459,7 @@ def test_a_condition_named_unchanged_is_refused(no_audio):
         lambda path: filtered_split(path),
         lambda path: bootstrap_score(path, list(str(path))),
         lambda path: calibration_error(path, np.eye(2), ["a", "b"]),
+        lambda path: pieces_to_tracks(np.eye(6), path),
     ],
 )
 @pytest.mark.parametrize("kind", [str, Path])

@@ -224,6 +224,9 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
                 f"conditions must not contain {UNCHANGED!r}, which the report uses for the tracks "
                 "as they are; use another name."
             )
+        for name, change in conditions.items():
+            if not callable(change):
+                raise TypeError(f"conditions[{name!r}] must be a function; got {change!r}.")
         return {
             name: lambda audio, y, rng, change=change: change(y, _RATE)
             for name, change in conditions.items()

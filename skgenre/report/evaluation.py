@@ -224,6 +224,8 @@ def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
         check_classifier(f"The model {name!r}", model)
     if prefit:
         for name, model in models.items():
+            if not hasattr(model, "classes_"):
+                raise ValueError(f"{name} is not fitted, which cv='prefit' requires; call fit.")
             if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
                 raise ValueError(f"The genres {unknown} are not among the classes of {name}.")
         return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
