@@ -278,7 +278,7 @@ def test_home_is_expanded_everywhere(home, segmenter, kind):
     assert_array_equal(segmenter.transform(where), expected)
     cached = clone(segmenter).set_params(memory=kind("~/cache"))
     assert_array_equal(cached.transform(where), expected)
-    assert list((home / "cache").rglob("output.pkl"))
+    assert list((home / "cache").rglob("features"))
     assert list_audio(kind("~/music")) == names
     assert load_folder(kind("~/music")).data == names
     assert load_gtzan(kind("~/music")).data == names

@@ -196,7 +196,7 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 }
 
 
-class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):
     """Extract descriptors of timbre, rhythm and harmony, for classical models.
 
     Each track is split into windows, and each window yields one row of descriptors. In the track
