@@ -3,11 +3,11 @@
 The private classes that fitted models contain are listed in ``persistence/privates.py``.
 """
 
-# Validate parameters before `fit`.
-from sklearn.base import _fit_context
+# Clone networks with an error that explains callbacks; validate parameters before `fit`.
+from sklearn.base import _clone_parametrized, _fit_context
 
 # Constraints in `_parameter_constraints`.
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval as _Interval, StrOptions
 
 # Show the layers of a network in the HTML diagram of an estimator.
 try:
@@ -34,6 +34,15 @@ from sklearn.utils.validation import (
     _get_feature_names,
 )
 
+
+class Interval(_Interval):
+    """Range of numbers, without booleans, which are integers in Python."""
+
+    def is_satisfied_by(self, val):
+        """Return whether a value is in the range."""
+        return not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
 __all__ = [
     "SIMPLE_METHODS",
     "HasMethods",
@@ -44,6 +53,7 @@ __all__ = [
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_check_y",
+    "_clone_parametrized",
     "_fit_context",
     "_get_feature_names",
     "_safe_indexing",

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
+from ._checks import check_classifier, check_groups, check_labels, check_two_classes
 from ._sklearn import (
     HasMethods,
     Interval,
@@ -26,7 +27,7 @@ from ._sklearn import (
     _safe_indexing,
 )
 from ._warnings import warn
-from .folds import accepted, check_folds, count_groups, with_metadata
+from .folds import GROUP, accepted, check_folds, count_groups, with_metadata
 from .tensor import as_tensor, segment_mask
 from .voting import SegmentVotingClassifier
 
@@ -141,9 +142,11 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         Raises
         ------
         ValueError
-            If `cv` yields fewer than two folds.
+            If `cv` yields fewer than two folds, labels or groups are missing (None or NaN), or
+            there is only one class.
         TypeError
-            If there are `fit_params` and metadata routing is disabled.
+            If `estimator` is not a classifier, or if there are `fit_params` and metadata routing is
+            disabled.
 
         Warns
         -----
@@ -157,9 +160,14 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         them. Otherwise all parts that accept groups get them, and all classifiers that accept
         weights.
         """
+        check_classifier("estimator", self._estimator())
         X, y, groups = indexable(X, y, groups)
+        if y is not None:
+            check_labels(y)
         y = _check_y(y, estimator=self)
         check_classification_targets(y)
+        check_two_classes("y", np.unique(y))
+        groups = None if groups is None else check_groups(groups)
         weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
         given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
         given = {name: value for name, value in given.items() if value is not None}
@@ -172,17 +180,20 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
                 setattr(self, name, getattr(fitted, name))
         self.temperature_, self.threshold_ = 1.0, None
         used = _with_segments(X, weighted)
-        group = None if groups is None else np.asarray(groups)
-        n_groups = min(count_groups(y[used], None if group is None else group[used]).values())
+        counts = count_groups(y[used], None if groups is None else groups[used])
+        n_groups = min(counts.values())
         if n_groups < 2:
+            alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
+            one, several = ("track", "tracks") if groups is None else GROUP
             warn(
-                "Probabilities are not calibrated: a class has tracks of only one group, and "
-                "calibration needs at least two groups per class."
+                f"Probabilities are not calibrated: there is only one {one} of {alone}, and "
+                f"calibration requires at least two {several} per class. Add tracks"
+                f"{'' if groups is None else ' of other artists'}."
             )
             return self
         # The indices of a splitter or of pairs refer to all tracks.
         drawn = used if self.cv is None or isinstance(self.cv, Integral) else np.arange(len(y))
-        of_drawn = y[drawn], None if group is None else group[drawn]
+        of_drawn = y[drawn], None if groups is None else groups[drawn]
         splits = check_folds(self.cv, *of_drawn).split(np.zeros(len(drawn)), *of_drawn)
         folds = [(drawn[train], drawn[test]) for train, test in splits]
         if len(folds) < 2:

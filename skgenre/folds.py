@@ -16,6 +16,11 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, check_cv
 from sklearn.utils.metadata_routing import get_routing_for_object
 
+from ._checks import AT_LEAST_2, check_number
+
+#: How messages call groups, which are usually artists.
+GROUP = "group (artist)", "groups (artists)"
+
 #: Number of folds if ``cv`` is None, as in scikit-learn.
 _DEFAULT_FOLDS = 5
 
@@ -43,11 +48,12 @@ def check_folds(cv: Any, y=None, groups=None) -> Any:
     Raises
     ------
     ValueError
-        If a class has only one group, or one sample.
+        If a class has only one group, or one sample, or `cv` is an int below 2.
     """
     integral: Any = Integral  # mypy does not treat int as a subtype of Integral
     if cv is not None and not isinstance(cv, integral):
         return check_cv(cv, y, classifier=y is not None)
+    check_number("cv", cv, AT_LEAST_2, None)
     n_folds = _DEFAULT_FOLDS if cv is None else int(cv)
     if y is None:
         return check_cv(n_folds) if groups is None else GroupKFold(n_folds)
@@ -55,10 +61,10 @@ def check_folds(cv: Any, y=None, groups=None) -> Any:
     fewest = min(counts.values())
     if fewest < 2:
         alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
-        what = "sample" if groups is None else "group (artist)"
+        one, several = ("sample", "samples") if groups is None else GROUP
         raise ValueError(
-            f"each class must have at least two {what}s, so that one can be used for testing; "
-            f"there is only one {what} of {alone}. Add tracks"
+            f"each class must have at least two {several}, so that one can be used for testing; "
+            f"there is only one {one} of {alone}. Add tracks"
             f"{'' if groups is None else ' of other artists'}, or leave out these classes."
         )
     if groups is None:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
+from ._checks import check_labels
 from ._sklearn import _check_y, _get_feature_names
 from ._warnings import warn
 from .features.columns import GTZAN_FEATURES, tensor_order
@@ -57,6 +58,9 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
         If `reset`, and 4-D input has the shape of single-channel images; or if a tensor is passed
         to an estimator that was fitted on a table of other columns, whose names cannot be checked.
     """
+    with_y = not (isinstance(y, str) and y == "no_validation")
+    if with_y and y is not None:
+        check_labels(y)
     dtype = [np.float32, np.float64]
     ndim = getattr(X, "ndim", None)
     if ndim is None:
@@ -84,7 +88,6 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
         raise ValueError(f"X must not be empty; got shape {X.shape}.")
     if not allow_nan:
         _check_float32(X)
-    with_y = not (isinstance(y, str) and y == "no_validation")
     if with_y:
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -325,7 +328,8 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If `X` and `track_ids` differ in length, or `X` contains NaN or infinity.
+        If `X` and `track_ids` differ in length, `X` contains NaN or infinity, or track ids are
+        missing (None or NaN).
 
     Examples
     --------
@@ -341,8 +345,7 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     if names is not None:
         expected = tensor_order(names)
         X = X[:, np.argsort([expected.index(name) for name in names], kind="stable")]
-    track_ids = np.asarray(track_ids)
-    check_consistent_length(X, track_ids)
+    track_ids = check_labels(track_ids, len(X), "track_ids")
     _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)
     # Order tracks by their first piece instead of by name.
     order = np.argsort(first)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import joblib
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
+from ._sklearn import _wrap_data_with_container
 from ._warnings import warn
 from .audio import AudioFile
+from .features import TrackExtractor
 from .features.columns import tensor_order
-from .features.front import path_pipelines
+from .features.front import Computed, replace_front_ends
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
@@ -23,9 +26,9 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     ----------
     pipeline : Pipeline
         A fitted pipeline with ``predict_proba`` whose first step is a front end, such as
-        :class:`TrackDescriptors` or :class:`MFCCSegmenter`. A
-        :class:`sklearn.ensemble.VotingClassifier` of such pipelines, or a fitted search over such
-        a model, is also accepted.
+        :class:`TrackDescriptors` or :class:`MFCCSegmenter`. A meta-estimator of such pipelines,
+        such as :class:`sklearn.ensemble.VotingClassifier` or :class:`GroupCalibratedClassifier`,
+        or a fitted search over such a model, is also accepted.
     path : str or path-like
         Path of the track.
 
@@ -49,7 +52,7 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     TypeError
         If the pipeline does not start with a front end or has no ``predict_proba``.
     ValueError
-        If the pipelines of a VotingClassifier split the track into different parts.
+        If the pipelines of a meta-estimator split the track into different parts.
     UnreadableTracksError, AudioError
         If the track cannot be used.
 
@@ -81,7 +84,7 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Parameters
     ----------
-    model : Pipeline or VotingClassifier of pipelines
+    model : Pipeline, or meta-estimator of pipelines
         Fitted model; see :func:`genre_timeline`.
     path : str, path-like or binary file object
         The track.
@@ -93,30 +96,44 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     proba : ndarray of shape (n_parts, n_classes)
         Class probabilities of each part.
     """
-    pipelines = path_pipelines(model)
     if not hasattr(model, "predict_proba"):
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
-    starts, stops, probas = zip(*(_parts(pipeline, path) for pipeline in pipelines), strict=True)
-    if any(not np.array_equal(start, starts[0]) for start in starts):
+    found: dict[str | None, tuple] = {}
+
+    def compute(front: TrackExtractor) -> Computed:
+        key = joblib.hash((type(front).__name__, front.get_params()))
+        if key not in found:
+            found[key] = _extract_parts(front, path)
+        X = found[key][-1]
+        return Computed(front, X, {str(i): i for i in range(len(X))})
+
+    of_parts = replace_front_ends(model, compute)
+    start, stop, _ = next(iter(found.values()))
+    if any(not np.array_equal(start, other) for other, *_ in found.values()):
         raise ValueError(
-            "The pipelines of the VotingClassifier split tracks into different parts; use the same "
-            "window length in their front ends"
+            "The pipelines of the model split tracks into different parts; use the same window "
+            "length in their front ends"
         )
-    weights = getattr(model, "weights", None)
-    if weights is not None:
-        members = zip(model.estimators, weights, strict=True)
-        weights = [weight for (_, member), weight in members if member != "drop"]
-    return starts[0], stops[0], np.average(probas, axis=0, weights=weights)
+    return start, stop, of_parts.predict_proba([str(i) for i in range(len(start))])
 
 
-def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    front, seconds = pipeline[0].consecutive()
+def _extract_parts(extractor: TrackExtractor, path) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Extract the features of each part of a track as if it were a track.
+
+    Returns
+    -------
+    start, stop : ndarray of shape (n_parts,)
+        Start and end of each part in seconds.
+    X : ndarray or DataFrame
+        Features, in the container that the front end has returned in fit.
+    """
+    front, seconds = extractor.consecutive()
     with AudioFile(path, front.sample_rate) as audio:
-        is_table = len(pipeline[0].track_shape) == 1
+        is_table = len(extractor.track_shape) == 1
         one = round(seconds * front.sample_rate)
         is_short = is_table and len(audio.read(0, one + 1)) <= one
         if is_short:  # tables accept tracks shorter than 3 s
-            segments = pipeline[0].extract_track(audio)[None, None]
+            segments = extractor.extract_track(audio)[None, None]
         else:
             segments = front.extract_track(audio)
         duration = audio.n_samples / front.sample_rate
@@ -124,8 +141,11 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
             warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
-    X = segments[:, None]  # one track per segment
-    if is_table:
-        names = pipeline[0].get_feature_names_out()
-        X = pd.DataFrame(segments[:, 0], columns=names if is_short else tensor_order(names))[names]
-    return start, stop, pipeline[1:].predict_proba(X)
+    if not is_table:
+        return start, stop, segments[:, None]  # one track per segment
+    X = segments[:, 0]
+    names = list(extractor.get_feature_names_out())
+    if not is_short:
+        order = tensor_order(names)
+        X = X[:, [order.index(name) for name in names]]
+    return start, stop, _wrap_data_with_container("transform", X, X, extractor)

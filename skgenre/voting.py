@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from ._checks import check_classifier, check_two_classes
 from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
 from .folds import weight_names
@@ -113,7 +115,8 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         ValueError
             If there are fewer than two classes, or no track has a segment.
         TypeError
-            If there are `fit_params` and metadata routing is disabled.
+            If `estimator` is not a classifier, or if there are `fit_params` and metadata routing is
+            disabled.
 
         Warns
         -----
@@ -121,6 +124,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             If tracks have no segment; they are ignored. Also if `sample_weight` is passed and
             `estimator` does not support it: the weights then only affect ``class_prior_``.
         """
+        check_classifier("estimator", self._estimator())
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
         given = {"sample_weight": sample_weight, **fit_params}
@@ -147,10 +151,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         mask = segment_mask(X)
         tracks = self._usable_tracks(mask, weight)
         classes = np.unique(y[tracks])
-        if len(classes) < 2:
-            raise ValueError(
-                f"y contains only one class, {classes.tolist()[0]!r}; at least two are required."
-            )
+        check_two_classes("y", classes)
         track, segment, shared = _share(mask, tracks, weight)
         params = {
             name: _share(mask, tracks, np.asarray(values, float))[2]
@@ -168,7 +169,10 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
                 "a positive weight count equally, and the weights only affect class_prior_. Use "
                 "an estimator that accepts weights, such as LogisticRegression."
             )
-        with sklearn.config_context(enable_metadata_routing=routed):
+        with sklearn.config_context(enable_metadata_routing=routed), warnings.catch_warnings():
+            # Raised by the covariances of discriminant analysis if a class has one segment. Its
+            # advice, to reshape an array, does not help.
+            warnings.filterwarnings("ignore", "Only one sample available")
             estimator.fit(_rows(X[track, segment]), y[track], **params)
         self.estimator_ = estimator
         self.classes_ = estimator.classes_

@@ -103,7 +103,10 @@ def test_a_genre_of_one_artist_leaves_probabilities_as_they_are():
     X, y, artists = albums()
     artists[y == "genre1"] = 99
     clf = GroupCalibratedClassifier(LinearDiscriminantAnalysis())
-    with pytest.warns(UserWarning, match="tracks of only one group"):
+    with pytest.warns(
+        UserWarning,
+        match=r"only one group \(artist\) of genre1, .* two groups \(artists\) per class",
+    ):
         clf.fit(X, y, groups=artists)
     assert clf.temperature_ == 1
     assert clf.threshold_ is None

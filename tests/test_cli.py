@@ -176,8 +176,8 @@ def test_front_ends_that_differ_late_are_computed_apart(music):
     columns = names[:38], [*names[:37], names[38]]  # their repr is the same
     pipelines = [make_pipeline(TrackFeatures(columns=c), make_baseline("knn")) for c in columns]
     tracks = load_folder(music)
-    compute_features(pipelines, tracks)
-    first, second = (pipeline[0].transform(tracks.data) for pipeline in pipelines)
+    computed, _ = compute_features(dict(enumerate(pipelines)), tracks)
+    first, second = (pipeline[0].transform(tracks.data) for pipeline in computed.values())
     assert_array_equal(first[:, :37], second[:, :37])
     assert not np.isclose(first[:, 37], second[:, 37]).any()
 

@@ -95,8 +95,9 @@ def test_presets_are_evaluated_on_what_can_be_used(music, clean, run):
 def test_a_genre_without_a_track_that_can_be_used_is_an_error(clean, tmp_path, run):
     for name in ("jazz", "rock"):
         (tmp_path / "music" / name).mkdir(parents=True)
-    (tmp_path / "music" / "jazz" / "bad.wav").write_bytes(b"junk" * 100)
-    (tmp_path / "music" / "rock" / "0.wav").hardlink_to(clean / "rock" / "0.wav")
+    for i in range(2):
+        (tmp_path / "music" / "jazz" / f"bad{i}.wav").write_bytes(b"junk" * 100)
+        (tmp_path / "music" / "rock" / f"{i}.wav").hardlink_to(clean / "rock" / f"{i}.wav")
     for args in [
         ("train", tmp_path / "music", "-o", tmp_path / "m"),
         ("evaluate", tmp_path / "music"),

@@ -141,9 +141,9 @@ def test_tracks_that_cannot_be_used_are_listed(music, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"threshold": 0}, "threshold=0 must be above 0 and at most 1"),
-        ({"min_overlap": 0}, "min_overlap=0 must be more than 0 s"),
-        ({"duration": 1}, "duration=1 must be at least 3 s, or None"),
+        ({"threshold": 0}, r"threshold=0 must be a float in the range \(0.0, 1.0\]"),
+        ({"min_overlap": 0}, r"min_overlap=0 must be a float in the range \(0.0, inf\)"),
+        ({"duration": 1}, r"duration=1 must be a float in the range \[3.0, inf\) or None"),
         ({"on_error": "ignore"}, "on_error='ignore' must be 'raise' or 'warn'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import threading
 import warnings
 
 import keras
@@ -15,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 import skgenre
 from skgenre import SegmentScaler
+from skgenre.networks import training
 from skgenre.tensor import AGGREGATIONS, aggregate
 
 from .conftest import make_tensor
@@ -355,3 +357,82 @@ def test_warnings_as_errors_leave_the_earlier_fit():
             with pytest.raises(UserWarning, match="have no segment and are ignored"):
                 method(X, y)
     assert_same_state(state(clf), kept)
+
+
+def set_rate(epoch, rate=0.001):
+    return rate / 2
+
+
+class SetRate(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.optimizer.learning_rate = 0.1
+
+
+SETTERS = {
+    "scheduler": lambda: keras.callbacks.LearningRateScheduler(set_rate),
+    "plateau": lambda: keras.callbacks.ReduceLROnPlateau("loss", patience=50),
+    "list": lambda: keras.callbacks.CallbackList([keras.callbacks.ReduceLROnPlateau("loss")]),
+    "class": lambda: keras.callbacks.ReduceLROnPlateau,
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("name", SETTERS)
+def test_callbacks_cannot_set_a_scheduled_rate(name, method, monkeypatch):
+    X, y = make_tensor(12)
+    clf = clone(NETWORKS["mel"]).set_params(callbacks=lambda: [SETTERS[name]()])
+    monkeypatch.setattr(training._POOL, "borrow", None)  # no network is even built
+    arguments = {"classes": np.unique(y)} if method == "partial_fit" else {}
+    with pytest.raises(ValueError, match=r"cannot set the learning rate .* Remove the callback"):
+        getattr(clf, method)(X, y, **arguments)
+
+
+def test_callbacks_of_users_cannot_set_a_scheduled_rate():
+    X, y = make_tensor(12)
+    with pytest.raises(ValueError, match="A callback cannot set the learning rate of this"):
+        clone(NETWORKS["mel"]).set_params(callbacks=[SetRate()]).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_callbacks_set_the_rate_of_other_networks():
+    X, y = make_tensor(12)
+    ann(callbacks=lambda: [SETTERS["scheduler"](), SETTERS["plateau"](), SetRate()]).fit(X, y)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_callbacks_of_averaged_weights_are_refused(name):
+    X, y = make_tensor(12)
+    clf = clone(NETWORKS[name]).set_params(callbacks=[keras.callbacks.SwapEMAWeights()])
+    with pytest.raises(ValueError, match="SwapEMAWeights requires an optimizer that averages"):
+        clf.fit(X, y)
+
+
+class Progress(keras.callbacks.Callback):
+    """As progress bars do, it holds a lock, which cannot be copied."""
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        clone,
+        copy.deepcopy,
+        lambda clf: clf.fit(*make_tensor(12)),
+        lambda clf: clf.partial_fit(*make_tensor(12), classes=["genre0", "genre1", "genre2"]),
+        lambda clf: cross_val_score(make_pipeline(SegmentScaler(), clf), *make_tensor(12), cv=2),
+    ],
+)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_callbacks_that_cannot_be_copied_name_the_function_form(name, use):
+    clf = NETWORKS[name].__class__(callbacks=[Progress()])
+    with pytest.raises(TypeError, match=r"cannot be copied .*lock.*callbacks=lambda: \[\.\.\.\]"):
+        use(clf)
+
+
+def test_the_function_form_takes_callbacks_that_cannot_be_copied():
+    X, y = make_tensor(12)
+    clf = clone(ann(callbacks=lambda: [Progress()])).fit(X, y)
+    assert isinstance(clf.callbacks_[0], Progress)

@@ -7,6 +7,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, strategies as st
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
@@ -23,9 +24,12 @@ from skgenre import (
     extract_store,
     load,
     load_store,
+    read_splits,
     save,
     track_features,
+    write_splits,
 )
+from skgenre.cli import main
 from skgenre.datasets import (
     list_audio,
     load_folder,
@@ -289,6 +293,31 @@ def test_home_is_expanded_everywhere(home, segmenter, kind):
     assert_array_equal(
         load(kind("~/scaler.skgenre")).transform(expected), scaler.transform(expected)
     )
+
+
+def test_home_of_splits(home):
+    tracks = [f"{i}.wav" for i in range(4)]
+    write_splits("~/splits.json", 2, tracks)
+    assert (home / "splits.json").exists()
+    assert len(read_splits("~/splits.json", tracks)) == 2
+
+
+def test_home_is_expanded_in_every_command(home):
+    runner = CliRunner()
+    for genre in ("blues", "rock"):  # long enough for a segment
+        for i in range(2):
+            write_sound(home / "music" / genre / f"{genre}.{i:05d}.wav", make_sound(3, seed=i))
+    for args in [
+        ("train", "~/music", "--preset", "knn", "-o", "~/m.skgenre", "--cache", "~/cache"),
+        ("evaluate", "~/music", "--model", "~/m.skgenre", "--report=~/r.html", "--robustness=0"),
+        ("predict", "~/music", "~/music/rock/rock.00000.wav", "--model=~/m.skgenre"),
+        ("extract", "~/music", "--output=~/store"),
+        ("timeline", "~/music/rock/rock.00000.wav", "--model=~/m.skgenre", "--output=~/t.png"),
+    ]:
+        result = runner.invoke(main, list(args))
+        assert result.exit_code == 0, result.output
+    made = {"music", "m.skgenre", "cache", "r.html", "store", "t.png"}
+    assert {path.name for path in home.iterdir()} == made
 
 
 def test_home_of_tables(home):

@@ -1,13 +1,16 @@
 """Intervals, calibration error and coverage, against SciPy and scikit-learn."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from skgenre import bootstrap_score, calibration_error, coverage_curve
+from skgenre.evaluation import intervals
 
 
 def predictions(n=200, n_groups=30, accuracy=0.6, seed=0):
@@ -104,8 +107,8 @@ def test_artists_make_a_wider_interval_than_tracks():
     ("options", "message"),
     [
         ({"scoring": "acuracy"}, "acuracy"),
-        ({"confidence_level": 95}, "confidence_level must be .*; got 95"),
-        ({"n_resamples": 0}, "n_resamples must be .*; got 0"),
+        ({"confidence_level": 95}, "confidence_level=95 must be a float in"),
+        ({"n_resamples": 0}, "n_resamples=0 must be an int in"),
         ({"groups": [1]}, "inconsistent"),
         ({"reference": ["a"]}, "inconsistent"),
     ],
@@ -148,3 +151,25 @@ def test_the_coverage_curve_is_the_accuracy_above_each_threshold():
 def test_probabilities_of_other_classes_are_an_error():
     with pytest.raises(ValueError, match=r"\(1, 2\)"):
         calibration_error(["a"], [[0.5, 0.5]], ["a", "b", "c"])
+
+
+@pytest.mark.parametrize("block", [1, 1000, 1 << 19])
+def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(block, monkeypatch):
+    y_true, y_pred, groups = predictions()
+    options = {"groups": groups, "n_resamples": 300, "scoring": "f1_macro"}
+    expected = bootstrap_score(y_true, y_pred, **options)
+    monkeypatch.setattr(intervals, "_BLOCK_VALUES", block)
+    found = bootstrap_score(y_true, y_pred, **options)
+    assert_array_equal(found.distribution, expected.distribution)
+    assert (found.low, found.high, found.score) == (expected.low, expected.high, expected.score)
+
+
+@pytest.mark.parametrize("n_genres", [3, 200])
+def test_a_large_collection_takes_little_memory(n_genres):
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.integers(0, n_genres, (2, 20_000))
+    tracemalloc.start()
+    bootstrap_score(y_true, y_pred, n_resamples=500)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6

@@ -115,7 +115,7 @@ def test_bad_samples(y, message):
 @pytest.mark.parametrize("name", ["sample_rate", "n_mfcc", "n_fft", "hop_length", "n_mels"])
 @pytest.mark.parametrize("value", [0, -1, 2.5, None])
 def test_bad_sizes(name, value):
-    message = re.escape(f"{name}={value!r} must be an integer of at least 1")
+    message = re.escape(f"{name}={value!r} must be an int in the range [1, inf).")
     with pytest.raises(ValueError, match=message):
         mfcc(make_sound(0.5), **{name: value})
 

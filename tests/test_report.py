@@ -501,3 +501,26 @@ def test_the_timeline_is_that_of_the_model(tracks):
     report = evaluation_report(model, paths, y, cv="prefit", robustness=None, n_resamples=10)
     expected = genre_timeline(model, tracks.data[0])
     assert_allclose(report.timelines[-1].proba, expected.proba)
+
+
+def test_a_report_is_written_without_librosa(report, monkeypatch, tmp_path):
+    from importlib import metadata
+
+    from skgenre.report import page
+
+    def version(name):
+        if name != "scikit-learn":
+            raise metadata.PackageNotFoundError(name)
+        return metadata.version(name)
+
+    monkeypatch.setattr(page, "version", version)
+    text = report.to_html()
+    assert f"with scikit-learn {sklearn.__version__} and Python" in text
+    assert "librosa" not in text[text.index("<footer>") :]
+
+
+def test_a_report_is_saved_in_the_home_folder(report, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    report.save("~/report.html")
+    report.save(Path("~/again.html"))
+    assert (tmp_path / "report.html").read_bytes() == (tmp_path / "again.html").read_bytes()

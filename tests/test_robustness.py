@@ -249,3 +249,23 @@ def test_an_unknown_condition_is_an_error(model, tracks):
         robustness_report(model, tracks.data, conditions=["underwater"])
     with pytest.raises(ValueError, match="inconsistent"):
         robustness_report(model, tracks.data, ["jazz"])
+
+
+def test_functions_that_work_in_place_do_not_change_what_others_get(tmp_path):
+    path = str(write_sound(tmp_path / "a.wav", 0.5 * tone(440)))
+    seen = []
+
+    def silence(y, rate):
+        seen.append(np.abs(y).max())
+        y *= 1e-6
+        return y
+
+    conditions = {"first": silence, "second": silence, "same": lambda y, rate: y}
+    report = robustness_report(level_model(), [path], conditions=conditions)
+    assert seen == pytest.approx([0.5, 0.5], rel=1e-3)
+    assert report["kept"].tolist() == [1, 0, 0, 1]
+
+
+def test_one_condition_may_be_given_by_its_name(model, tracks):
+    report = robustness_report(model, tracks.data[:1], conditions="12 dB quieter")
+    assert report["condition"].tolist() == ["unchanged", "12 dB quieter"]

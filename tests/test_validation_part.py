@@ -78,17 +78,38 @@ def test_each_class_stays_in_training():
         training, validation = split(labels, groups, 0.9, seed)
         assert set(labels[training]) == {0, 1, 2}
         assert len(validation) == 14  # all but one group of each class
-    with pytest.raises(ValueError, match="each of the 2 groups contains all tracks"):
+    with pytest.raises(ValueError, match=r"each of the 2 groups .*: 0 \(all of 0\), 1 \(all of 1"):
         split(labels[:20], labels[:20], 0.3)
-    with pytest.raises(ValueError, match="No track of some class would remain"):
+    with pytest.raises(ValueError, match="No track of 1 would remain"):
         split(np.array([0] * 18 + [1] * 2), None, 0.9)
 
 
 def test_groups_of_a_wrong_length_are_refused_whether_used_or_not():
     X, y = make_tensor(12)
     for parameters in ({}, {"early_stopping": True}):
-        with pytest.raises(ValueError, match=r"inconsistent numbers of samples.*\[12, 12, 11\]"):
+        with pytest.raises(ValueError, match=r"inconsistent numbers of samples: 11 groups for 12"):
             ann(**parameters).fit(X, y, groups=np.zeros(11))
+
+
+@pytest.mark.parametrize(
+    ("n_tracks", "artists", "message"),
+    [
+        ({"jazz": 9, "rock": 1}, None, "only one track of rock"),
+        ({"jazz": 18, "rock": 2}, None, "No track of rock would remain"),
+        ({"jazz": 5, "rock": 5}, ["Can"] * 10, r"of the group \(artist\) Can\. Add tracks"),
+        (
+            {"jazz": 5, "rock": 5},
+            ["Monk"] * 5 + ["Can"] * 5,
+            r"Can \(all of rock\), Monk \(all of jazz\)",
+        ),
+    ],
+)
+def test_messages_name_genres_and_artists(n_tracks, artists, message):
+    X, _ = make_tensor(sum(n_tracks.values()))
+    y = np.repeat(list(n_tracks), list(n_tracks.values()))
+    clf = ann(validation_fraction=0.9 if n_tracks["rock"] == 2 else 0.2)
+    with pytest.raises(ValueError, match=message):
+        clf.fit(X, y, groups=artists)
 
 
 def test_groups_reach_the_held_out_part_by_way_of_fit(monkeypatch):

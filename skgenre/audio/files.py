@@ -93,7 +93,8 @@ class AudioFile:
 
     def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
         integral: Any = Integral  # mypy does not accept int as an Integral
-        if not isinstance(sample_rate, integral) or sample_rate < 1:
+        is_integer = isinstance(sample_rate, integral) and not isinstance(sample_rate, bool)
+        if not is_integer or sample_rate < 1:
             raise ValueError(f"sample_rate={sample_rate!r} must be a positive integer, in Hz")
         self.sample_rate = sample_rate
         self.name = name_of(path)
@@ -475,7 +476,7 @@ def load_audio(
     (11025,)
     """
     for seconds in (offset, 0.0 if duration is None else duration):
-        if not (math.isfinite(seconds) and seconds >= 0):
+        if isinstance(seconds, bool) or not (math.isfinite(seconds) and seconds >= 0):
             raise ValueError(
                 f"offset={offset!r} and duration={duration!r} must be finite and must not be "
                 "negative"

@@ -49,6 +49,8 @@ class Commands(click.Group):
             warnings.simplefilter("default", UserWarning)
             # Raised by the default preset for few tracks. The user cannot avoid it.
             warnings.filterwarnings("ignore", message="n_quantiles .* is greater than the total")
+            # Raised by linear discriminant analysis for one track of a genre; train names it.
+            warnings.filterwarnings("ignore", message="Only one sample available")
             warnings.showwarning = _show_warning
             try:
                 return super().invoke(ctx)

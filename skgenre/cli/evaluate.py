@@ -11,6 +11,7 @@ from .options import (
     PRESETS,
     cache_option,
     count,
+    expand_home,
     jobs_option,
     labelled,
     left_out,
@@ -27,7 +28,7 @@ from .options import (
     multiple=True,
     help=f"Preset to cross-validate: {', '.join(PRESETS)}. Can be used more than once.",
 )
-@click.option("--model", help="Model file to evaluate instead of presets.")
+@click.option("--model", callback=expand_home, help="Model file to evaluate instead of presets.")
 @click.option(
     "--folds",
     type=click.IntRange(2),
@@ -35,7 +36,11 @@ from .options import (
     show_default=True,
     help="Maximum number of folds. Genres with fewer artists reduce it.",
 )
-@click.option("--report", help="Path of an HTML report to write. Requires matplotlib.")
+@click.option(
+    "--report",
+    callback=expand_home,
+    help="Path of an HTML report to write. Requires matplotlib.",
+)
 @click.option(
     "--robustness",
     type=click.IntRange(0),

@@ -5,7 +5,15 @@ from __future__ import annotations
 import click
 
 from .._printable import printable
-from .options import audio_files, count, jobs_option, left_out, on_a_terminal, strict_option
+from .options import (
+    audio_files,
+    count,
+    expand_home,
+    jobs_option,
+    left_out,
+    on_a_terminal,
+    strict_option,
+)
 
 #: Maximum number of segments, which corresponds to 24 hours. A store allocates this number of
 #: segments for each track, independent of its duration.
@@ -23,9 +31,15 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int | Non
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", callback=expand_home
+)
 @click.option(
-    "-o", "--output", required=True, help="Folder of the store. It is created if it is missing."
+    "-o",
+    "--output",
+    required=True,
+    callback=expand_home,
+    help="Folder of the store. It is created if it is missing.",
 )
 @click.option(
     "--features",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from ..features.front import path_pipelines
+from ..features.front import front_ends, replace_front_ends
 from ..persistence import load
 from ..pipelines import genre_pipeline, starter_model
 from .options import on_a_terminal
@@ -25,7 +24,7 @@ def load_model(file: str | None):
     model = load(file) if file else starter_model()
     model = getattr(model, "best_estimator_", model)
     try:
-        path_pipelines(model)
+        front_ends(model)
     except TypeError:
         raise ValueError(
             f"{file} cannot be used, since its input is not audio files; the model must begin with "
@@ -42,16 +41,12 @@ def confident_from(model) -> float | None:
 
 def set_front_ends(model, **params: Any) -> None:
     """Set parameters of all front ends of a model."""
-    for pipeline in path_pipelines(model):
-        pipeline[0].set_params(**params)
+    for front in front_ends(model):
+        front.set_params(**params)
 
 
-def restore_front_ends(model) -> None:
-    """Replace the precomputed features in a fitted model by the original front ends."""
-    pipelines = path_pipelines(model)
-    if isinstance(model, VotingClassifier):  # also restore its unfitted members
-        pipelines = [*pipelines, *(member for _, member in model.estimators)]
-    for pipeline in pipelines:
-        name, computed = pipeline.steps[0]
-        extractor = computed.extractor.set_params(verbose=0, memory=None)
-        pipeline.steps[0] = name, extractor
+def restore_front_ends(model):
+    """Copy a fitted model with the original front ends instead of precomputed features."""
+    return replace_front_ends(
+        model, lambda computed: computed.extractor.set_params(verbose=0, memory=None)
+    )

@@ -24,6 +24,15 @@ def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
     return value
 
 
+def expand_home(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Expand ``~`` in a path, in several, or in none; shells do not, after ``=`` or in quotes."""
+    from .._paths import expand
+
+    if value is None:
+        return None
+    return tuple(map(expand, value)) if isinstance(value, tuple) else expand(value)
+
+
 jobs_option = click.option(
     "--jobs",
     type=int,
@@ -36,7 +45,9 @@ strict_option = click.option(
     "--strict", is_flag=True, help="Raise an error instead of a warning if a file cannot be used."
 )
 
-cache_option = click.option("--cache", help="Folder in which features are cached.")
+cache_option = click.option(
+    "--cache", callback=expand_home, help="Folder in which features are cached."
+)
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -77,7 +88,7 @@ def source_argument(command):
     """Add the arguments of :func:`labelled` to a command."""
     for option in reversed(
         [
-            click.argument("source", metavar="FOLDER_OR_TABLE"),
+            click.argument("source", metavar="FOLDER_OR_TABLE", callback=expand_home),
             click.option("--path", help="Column of the table with the paths.  [default: path]"),
             click.option("--target", help="Column of the table with the genres.  [default: genre]"),
             click.option("--group", help="Column of the table with the artists."),
@@ -106,7 +117,7 @@ def labelled(
 
     given = {"path": path, "target": target, "group": group}
     columns: dict[str, Any] = {name: column for name, column in given.items() if column}
-    is_folder = os.path.isdir(os.path.expanduser(source))
+    is_folder = os.path.isdir(source)
     if is_folder and columns:
         raise ValueError(
             f"--{next(iter(columns))} requires a table, but {source} is a folder; omit the option, "

@@ -7,13 +7,19 @@ import sys
 
 import click
 
-from .options import audio_files, jobs_option, on_a_terminal
+from .options import audio_files, expand_home, jobs_option, on_a_terminal
 from .terminal import one_line
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...")
-@click.option("--model", help="Model file.  [default: the starter model of skgenre]")
+@click.argument(
+    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", callback=expand_home
+)
+@click.option(
+    "--model",
+    callback=expand_home,
+    help="Model file.  [default: the starter model of skgenre]",
+)
 @click.option(
     "--format",
     "form",

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import click
 
+from .options import expand_home
 from .terminal import one_line
 
 _ENDINGS = (".png", ".svg", ".pdf", ".jpg")
 
 
 @click.command()
-@click.argument("file")
-@click.option("--model", help="Model file.  [default: the starter model of skgenre]")
+@click.argument("file", callback=expand_home)
+@click.option(
+    "--model",
+    callback=expand_home,
+    help="Model file.  [default: the starter model of skgenre]",
+)
 @click.option(
     "--output",
     "-o",
     default="timeline.png",
+    callback=expand_home,
     show_default=True,
     help="Path of the figure, with the extension png, svg, pdf or jpg.",
 )

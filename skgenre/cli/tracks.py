@@ -172,7 +172,6 @@ def display_name(path: str) -> str:
 
 def short_names(paths: list[str], sources: tuple[str, ...]) -> dict[str, str]:
     """Return names for display, relative to the folder if a single folder was given."""
-    folder = os.path.expanduser(sources[0])
-    if len(sources) > 1 or not os.path.isdir(folder):
+    if len(sources) > 1 or not os.path.isdir(sources[0]):
         return {display_name(path): display_name(path) for path in paths}
-    return {path: os.path.relpath(path, folder) for path in paths}
+    return {path: os.path.relpath(path, sources[0]) for path in paths}

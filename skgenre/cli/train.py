@@ -12,6 +12,7 @@ from .options import (
     PRESETS,
     cache_option,
     count,
+    expand_home,
     jobs_option,
     labelled,
     left_out,
@@ -23,7 +24,11 @@ from .options import (
 @click.command()
 @source_argument
 @click.option(
-    "-o", "--output", required=True, help="Path of the model file, such as model.skgenre."
+    "-o",
+    "--output",
+    required=True,
+    callback=expand_home,
+    help="Path of the model file, such as model.skgenre.",
 )
 @click.option(
     "--preset", default=PRESETS[0], show_default=True, help=f"Preset: {', '.join(PRESETS)}."
@@ -45,6 +50,7 @@ def train(
 
     Files that cannot be used are ignored with a warning.
     """
+    from .._warnings import warn
     from ..folds import fit_with_groups
     from ..persistence import save
     from ..report.computed import compute_features
@@ -59,15 +65,18 @@ def train(
         if not names:
             raise ValueError(f"--epochs is available for networks only, and not for {preset}")
         model.set_params(**dict.fromkeys(names, epochs))
-    used = compute_features([model], tracks)
+    computed, used = compute_features({preset: model}, tracks)
+    model = computed[preset]
+    counts = Counter(used.target.tolist())
+    if alone := [genre for genre in used.target_names if counts[genre] < 2]:
+        warn(f"There is only one track of {', '.join(alone)}. Add tracks, or leave out the genre.")
     try:
         fit_with_groups(model, used.data, used.target, used.groups)
     except ValueError as error:  # for example from scikit-learn, if there are too few tracks
         raise ValueError(
             f"{preset} cannot be trained on these tracks: {error} Add tracks."
         ) from error
-    restore_front_ends(model)
-    counts = Counter(used.target.tolist())
+    model = restore_front_ends(model)
     listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)
     n, n_used = len(tracks.data), len(used.data)
     save(model, output, description=f"{preset}, trained on {n_used} tracks: {listed}.")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from .._checks import AT_LEAST_1, check_number
 from ._names import one_spelling
 from .facts import groups_by_name
 
@@ -22,8 +22,7 @@ def check_min_tracks(min_tracks: Any) -> None:
     ValueError
         If it is not a positive integer.
     """
-    if not isinstance(min_tracks, Integral) or min_tracks < 1:
-        raise ValueError(f"min_tracks={min_tracks!r} must be an integer of at least 1")
+    check_number("min_tracks", min_tracks, AT_LEAST_1)
 
 
 def make_collection(

@@ -12,6 +12,8 @@ import pandas as pd
 import scipy.fft
 from joblib import Parallel, delayed
 
+from .._checks import POSITIVE, check_number
+from .._sklearn import Interval
 from .._warnings import warn
 from ..audio import AudioError, load_audio, name_of
 from ..features.report import listing
@@ -119,12 +121,9 @@ def find_duplicates(
     """
     if isinstance(paths, str | bytes | os.PathLike):
         raise TypeError(f"paths={paths!r} must be a collection of paths, not a single one")
-    if not isinstance(threshold, Real) or not 0 < threshold <= 1:
-        raise ValueError(f"threshold={threshold!r} must be above 0 and at most 1")
-    if not isinstance(min_overlap, Real) or not min_overlap > 0:
-        raise ValueError(f"min_overlap={min_overlap!r} must be more than 0 s")
-    if duration is not None and (not isinstance(duration, Real) or not duration >= SHORTEST):
-        raise ValueError(f"duration={duration!r} must be at least {SHORTEST:g} s, or None")
+    check_number("threshold", threshold, Interval(Real, 0, 1, closed="right"))
+    check_number("min_overlap", min_overlap, POSITIVE)
+    check_number("duration", duration, Interval(Real, SHORTEST, None, closed="left"), None)
     if on_error not in ("raise", "warn"):
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'warn'")
     paths = list(paths)

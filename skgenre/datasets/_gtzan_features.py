@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from .._paths import expand
 from ..features import GTZAN_FEATURES
+from ._table import check_repeated, read_header
 from .facts import artist_groups, parse_names
 
 _DESCR = """\
@@ -68,8 +69,8 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If columns are missing, values are missing or not finite, or file names are not those of
-        GTZAN.
+        If columns are missing or repeated, or have another separator than commas, values are
+        missing or not finite, or file names are not those of GTZAN.
 
     See Also
     --------
@@ -82,8 +83,9 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     >>> table = load_gtzan_features("features_30_sec.csv")  # doctest: +SKIP
     """
     path = Path(expand(path))
+    header = read_header(path, dtype=str, keep_default_na=False)
     frame = pd.read_csv(path)
-    _check_columns(frame, path)
+    _check_columns(frame, header, path)
     parsed = parse_names(frame["filename"])
     data = frame[list(GTZAN_FEATURES)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
     _check_values(data, frame, path)
@@ -112,13 +114,15 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     )
 
 
-def _check_columns(frame: pd.DataFrame, path: Path) -> None:
-    missing = [name for name in ("filename", "label", *GTZAN_FEATURES) if name not in frame]
+def _check_columns(frame: pd.DataFrame, header: list[str], path: Path) -> None:
+    needed = ("filename", "label", *GTZAN_FEATURES)
+    missing = [name for name in needed if name not in frame]
     if missing:
         raise ValueError(
             f"{path} lacks {len(missing)} of the 59 columns of a GTZAN feature table: {missing}. "
             f"It has: {list(frame.columns)}"
         )
+    check_repeated(path, header, needed)
     if frame.empty:
         raise ValueError(f"{path} has no rows")
 

@@ -9,14 +9,18 @@ than other tracks of the genre.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from sklearn.utils import Bunch, check_random_state
 
+from .._checks import AT_LEAST_1, POSITIVE, check_number
 from .._paths import expand
+from .._sklearn import Interval
 from .facts import GTZAN_GENRES
 
 SAMPLE_RATE = 22050
@@ -121,18 +125,18 @@ def make_tracks(
     >>> tracks.target.tolist()
     ['jazz', 'jazz', 'metal', 'metal']
     """
-    names = list(GTZAN_GENRES[:genres]) if isinstance(genres, int) else list(genres)
-    unknown = [name for name in names if name not in _STYLES]
-    if unknown or not names or (isinstance(genres, int) and genres > len(GTZAN_GENRES)):
+    number = Interval(Integral, 1, len(GTZAN_GENRES), closed="both")
+    if number.is_satisfied_by(genres):
+        genres = GTZAN_GENRES[:genres]
+    names = list(genres) if isinstance(genres, Iterable) and not isinstance(genres, str) else []
+    if not names or len(set(names)) < len(names) or not set(names) <= set(_STYLES):
         raise ValueError(
-            f"genres={genres!r} must be a number from 1 to {len(GTZAN_GENRES)}, or a subset of "
-            f"{list(GTZAN_GENRES)}"
+            f"genres={genres!r} must be an integer from 1 to {len(GTZAN_GENRES)}, or a list of "
+            f"different names among {list(GTZAN_GENRES)}"
         )
-    if n_tracks_per_genre < 1 or artists_per_genre < 1 or not duration > 0:
-        raise ValueError(
-            f"n_tracks_per_genre={n_tracks_per_genre} and artists_per_genre={artists_per_genre} "
-            f"must be at least 1, and duration={duration} more than 0 s"
-        )
+    check_number("n_tracks_per_genre", n_tracks_per_genre, AT_LEAST_1)
+    check_number("artists_per_genre", artists_per_genre, AT_LEAST_1)
+    check_number("duration", duration, POSITIVE)
     rng = check_random_state(random_state)
     data, target, track_ids, groups = [], [], [], []
     folder = Path(expand(folder))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_validate
 from sklearn.utils import indexable
+from sklearn.utils.multiclass import check_classification_targets
 
+from .._checks import (
+    AT_LEAST_2,
+    check_classifier,
+    check_groups,
+    check_labels,
+    check_number,
+    check_sequence,
+    check_two_classes,
+)
 from ..folds import accepted, check_folds, with_metadata
 
 
@@ -57,8 +69,11 @@ def compare_models(
 
     Raises
     ------
+    TypeError
+        If a model is not a classifier.
     ValueError
-        If `models` is empty or not a mapping. Errors in the models are raised unchanged.
+        If `models` is empty or not a mapping, labels or groups are missing (None or NaN), or there
+        is only one genre. Errors in the models are raised unchanged.
 
     Examples
     --------
@@ -74,13 +89,24 @@ def compare_models(
         raise ValueError(
             f"models must be a non-empty mapping of names to estimators; got {models!r}."
         )
+    for name, model in models.items():
+        check_classifier(f"The model {name!r}", model)
+    if isinstance(X, str | os.PathLike):
+        check_sequence("X", X)
+    X, y = indexable(X, check_labels(y))
+    check_classification_targets(y)
+    check_two_classes("y", np.unique(y))
+    n = len(y)
+    if isinstance(groups, Mapping):
+        groups = {key: _checked(of, n, f"groups[{key!r}]") for key, of in groups.items()}
+    else:
+        groups = _checked(groups, n, "groups")
     if not isinstance(cv, Mapping):
         cv = check_folds(cv, y, groups)
         cv = {type(cv).__name__.lstrip("_"): cv}
     if not isinstance(groups, Mapping):
         groups = dict.fromkeys(cv, groups)
     scoring = [scoring] if isinstance(scoring, str) else list(scoring)
-    X, y = indexable(X, y)
     folds = {}
     for splitting, strategy in cv.items():
         of = groups.get(splitting)
@@ -178,6 +204,7 @@ def leakage_report(
     """
     if not isinstance(models, Mapping):
         models = {_name(models): models}
+    check_number("n_splits", n_splits, AT_LEAST_2)
     shuffle = {"n_splits": n_splits, "shuffle": True, "random_state": random_state}
     by_group = StratifiedGroupKFold(**shuffle)
     return compare_models(
@@ -193,6 +220,10 @@ def leakage_report(
         scoring=scoring,
         n_jobs=n_jobs,
     )
+
+
+def _checked(groups, n: int, name: str):
+    return None if groups is None else check_groups(groups, n, name)
 
 
 def _name(model) -> str:

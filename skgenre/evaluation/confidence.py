@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import check_consistent_length
+
+from .._checks import AT_LEAST_1, check_comparable, check_labels, check_number
 
 
 def top_probability(y_true, proba, classes) -> tuple[np.ndarray, np.ndarray]:
@@ -29,10 +30,13 @@ def top_probability(y_true, proba, classes) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If there are no tracks, or the shapes are inconsistent.
+        If there are no tracks, the shapes are inconsistent, or labels are missing or of another
+        type than `classes`.
     """
-    y_true, proba, classes = np.asarray(y_true), np.asarray(proba, float), np.asarray(classes)
-    check_consistent_length(y_true, proba)
+    proba = np.asarray(proba, float)
+    y_true = check_labels(y_true, len(proba), "y_true")
+    classes = check_labels(classes, name="classes")
+    check_comparable(y_true=y_true, classes=classes)
     if proba.ndim != 2 or proba.shape[1] != len(classes) or not len(proba):
         raise ValueError(
             f"proba must have shape (n_tracks, {len(classes)}) with at least one track; got shape "
@@ -67,7 +71,8 @@ def calibration_error(y_true, proba, classes, *, n_bins: int = 10) -> float:
     Raises
     ------
     ValueError
-        If there are no tracks, or the shapes are inconsistent.
+        If there are no tracks, the shapes are inconsistent, labels are missing or of another type
+        than `classes`, or `n_bins` is not a positive integer.
 
     See Also
     --------
@@ -85,6 +90,7 @@ def calibration_error(y_true, proba, classes, *, n_bins: int = 10) -> float:
     >>> round(calibration_error(["a", "a", "b", "a"], proba, ["a", "b"]), 3)
     0.15
     """
+    check_number("n_bins", n_bins, AT_LEAST_1)
     confidence, correct = top_probability(y_true, proba, classes)
     edges = np.linspace(0, 1, n_bins + 1)[1:-1]
     which = np.searchsorted(edges, confidence)  # same bins as sklearn's calibration_curve
@@ -117,7 +123,8 @@ def coverage_curve(y_true, proba, classes) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If there are no tracks, or the shapes are inconsistent.
+        If there are no tracks, the shapes are inconsistent, or labels are missing or of another
+        type than `classes`.
 
     See Also
     --------

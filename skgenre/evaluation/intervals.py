@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import Bunch, check_consistent_length, check_random_state
+from scipy.sparse import csr_array
+from sklearn.utils import Bunch, check_random_state
 
-#: Number of resamples that are processed at once. With 1,000 groups they take 8 MB.
-_BLOCK = 1000
+from .._checks import AT_LEAST_1, check_comparable, check_groups, check_labels, check_number
+from .._sklearn import Interval
+
+#: Number of values in the arrays of the resamples that are processed at once, 4 MB each.
+_BLOCK_VALUES = 1 << 19
 
 
 def _accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -92,7 +96,8 @@ def bootstrap_score(
     Raises
     ------
     ValueError
-        If there are no tracks, the lengths of the arrays differ, or `scoring`,
+        If there are no tracks, the lengths of the arrays differ, labels or groups are missing
+        (None or NaN), the true and predicted labels are of different types, or `scoring`,
         `confidence_level` or `n_resamples` is invalid.
 
     Notes
@@ -117,27 +122,29 @@ def bootstrap_score(
     >>> result.score, result.low, result.high, result.n_groups
     (0.8, 0.5, 1.0, 3)
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    predictions = [y_pred] if reference is None else [y_pred, np.asarray(reference)]
-    groups = np.arange(len(y_true)) if groups is None else np.asarray(groups)
-    check_consistent_length(y_true, *predictions, groups)
-    if not len(y_true):
+    y_true = check_labels(y_true, None, "y_true")
+    n_tracks = len(y_true)
+    if not n_tracks:
         raise ValueError("There are no tracks to score.")
+    labels = {"y_pred": y_pred, "reference": reference}
+    predictions = {
+        name: check_labels(values, n_tracks, name)
+        for name, values in labels.items()
+        if values is not None
+    }
+    check_comparable(y_true=y_true, **predictions)
+    groups = np.arange(n_tracks) if groups is None else check_groups(groups, n_tracks)
     if not (callable(scoring) or scoring in _SCORES):
         raise ValueError(
             f"scoring must be one of {list(_SCORES)} or a callable scoring(y_true, y_pred); got "
             f"{scoring!r}."
         )
-    real: Any = Real  # mypy does not treat float as a subtype of Real
-    if not (isinstance(confidence_level, real) and 0 < confidence_level < 1):
-        raise ValueError(f"confidence_level must be between 0 and 1; got {confidence_level!r}.")
-    integral: Any = Integral
-    if not (isinstance(n_resamples, integral) and n_resamples > 0):
-        raise ValueError(f"n_resamples must be a positive integer; got {n_resamples!r}.")
+    check_number("confidence_level", confidence_level, Interval(Real, 0, 1, closed="neither"))
+    check_number("n_resamples", n_resamples, AT_LEAST_1)
     names, group = np.unique(groups, return_inverse=True)
     group = group.ravel()
     make: Any = _score_by_calls if callable(scoring) else _score_by_counts
-    scores = [make(y_true, predicted, group, scoring) for predicted in predictions]
+    scores = [make(y_true, predicted, group, scoring) for predicted in predictions.values()]
 
     def score(draws: np.ndarray) -> np.ndarray:
         first, *others = [function(draws) for function in scores]
@@ -145,10 +152,12 @@ def bootstrap_score(
 
     rng = check_random_state(random_state)
     n = len(names)
+    n_classes = len(np.unique(np.concatenate([y_true, *predictions.values()])))
+    block = max(1, _BLOCK_VALUES // max(n, n_classes**2))
     distribution = np.concatenate(
         [
-            score(rng.randint(0, n, (min(_BLOCK, n_resamples - start), n)))
-            for start in range(0, n_resamples, _BLOCK)
+            score(rng.randint(0, n, (min(block, n_resamples - start), n)))
+            for start in range(0, n_resamples, block)
         ]
     )
     outside = (1 - confidence_level) / 2
@@ -167,15 +176,17 @@ def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callabl
     classes, codes = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
     codes = codes.ravel()
     k, n = len(classes), group.max() + 1
-    confusion = np.zeros((n, k, k))
-    np.add.at(confusion, (group, codes[: len(y_true)], codes[len(y_true) :]), 1)
+    cell = codes[: len(y_true)] * k + codes[len(y_true) :]
+    # The confusion matrix of each group as a row, which has few entries.
+    confusion = csr_array((np.ones(len(cell)), (group, cell)), shape=(n, k * k))
 
     def score(draws: np.ndarray) -> np.ndarray:
         # The confusion matrix of a resample is the sum of the matrices of its groups, weighted by
         # the number of times that they were drawn.
         rows = np.arange(len(draws))[:, None] * n
         times = np.bincount((draws + rows).ravel(), minlength=len(draws) * n)
-        total = times.reshape(len(draws), n).astype(float) @ confusion.reshape(n, k * k)
+        # In C order, so that sums over classes do not depend on SciPy's choice.
+        total = np.ascontiguousarray(times.reshape(len(draws), n) @ confusion)
         return _SCORES[scoring](total.reshape(-1, k, k))
 
     return score

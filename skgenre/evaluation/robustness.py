@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_random_state
 
+from .._checks import check_classifier, check_comparable, check_labels
 from ..audio import AudioError, AudioFile, name_of
 from ..features import UnreadableTracksError
 from ..features.extractor import check_paths
-from ..features.front import copy_with_front_ends, path_pipelines
+from ..features.front import copy_with_front_ends, front_ends
 from . import transforms
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
@@ -54,7 +55,7 @@ def robustness_report(
     paths,
     y=None,
     *,
-    conditions: Sequence[str] | Mapping[str, Callable] | None = None,
+    conditions: str | Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
     verbose: int = 0,
@@ -63,14 +64,15 @@ def robustness_report(
 
     Parameters
     ----------
-    model : Pipeline, VotingClassifier of pipelines, or fitted search over pipelines
-        Fitted model that begins with a front end.
+    model : Pipeline, or meta-estimator of pipelines
+        Fitted model that begins with a front end: a pipeline, or a search, vote or calibration of
+        such pipelines.
     paths : list of str, path-like or binary file object
         Tracks. They should not have been used for training: otherwise `accuracy` and `kept` are
         too optimistic for unseen tracks.
     y : array-like of shape (n_tracks,), default=None
         True genres, which are required for the accuracy.
-    conditions : sequence of str, or mapping of str to callable, default=None
+    conditions : str, sequence of str, or mapping of str to callable, default=None
         Names of the conditions to evaluate, see Notes. None evaluates all of them. A mapping
         contains custom functions ``f(samples, sample_rate)``, which return the modified samples
         (mono, float32), by their names.
@@ -101,9 +103,10 @@ def robustness_report(
     Raises
     ------
     TypeError
-        If the model does not begin with a front end.
+        If the model does not begin with a front end, or is not a classifier.
     ValueError
-        If a condition is unknown, or `paths` and `y` have different lengths.
+        If a condition is unknown, or `y` has another length than `paths`, missing labels, or
+        labels of another type than the classes of the model.
 
     See Also
     --------
@@ -130,9 +133,10 @@ def robustness_report(
     >>> from skgenre import robustness_report, starter_model
     >>> robustness_report(starter_model(), paths, genres)  # doctest: +SKIP
     """
+    check_classifier("model", model)
     if y is not None:
-        check_consistent_length(paths, y)
-        y = np.asarray(y)
+        y = check_labels(y, len(check_paths(paths)))
+        check_comparable(y=y, **{"model.classes_": np.asarray(getattr(model, "classes_", y))})
     [predictions] = changed_predictions(
         [model],
         paths,
@@ -148,7 +152,7 @@ def changed_predictions(
     models: Sequence,
     paths,
     *,
-    conditions: Sequence[str] | Mapping[str, Callable] | None = None,
+    conditions: str | Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
     verbose: int = 0,
@@ -215,6 +219,14 @@ def _share(right) -> float:
 def _changes(conditions, models: list) -> dict[str, Callable]:
     """Return functions of an open file, its central samples and a generator, by condition."""
     if isinstance(conditions, Mapping):
+        if UNCHANGED in conditions:
+            raise ValueError(
+                f"conditions must not contain {UNCHANGED!r}, which the report uses for the tracks "
+                "as they are; use another name."
+            )
+        for name, change in conditions.items():
+            if not callable(change):
+                raise TypeError(f"conditions[{name!r}] must be a function; got {change!r}.")
         return {
             name: lambda audio, y, rng, change=change: change(y, _RATE)
             for name, change in conditions.items()
@@ -230,6 +242,7 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
     known[LAST] = lambda audio, y, rng: audio.read(audio.n_samples - _end(audio))
     if conditions is None:
         return known
+    conditions = [conditions] if isinstance(conditions, str) else list(conditions)
     if unknown := [name for name in conditions if name not in known]:
         raise ValueError(f"conditions must be among {list(CONDITIONS)}; got {unknown}.")
     return {name: known[name] for name in conditions}
@@ -238,7 +251,7 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
 def _segment(model) -> float:
     """Return the time between segments in seconds."""
     try:
-        return min(pipeline[0].consecutive()[1] for pipeline in path_pipelines(model))
+        return min(front.consecutive()[1] for front in front_ends(model))
     except TypeError:  # custom front end without segments
         return _SEGMENT
 
@@ -265,7 +278,9 @@ def _changed_files(audio, y, changes, seed: int, name: str) -> Iterator:
     for change in changes.values():
         # Use a new generator, so that the noise does not depend on the other conditions.
         rng = np.random.RandomState(seed)
-        yield transforms.wav(np.asarray(change(audio, y, rng), np.float32), _RATE, name)
+        # A function may work in place.
+        changed = change(audio, y.copy(), rng)
+        yield transforms.wav(np.asarray(changed, np.float32), _RATE, name)
 
 
 def _predict(model, files: list) -> list:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import check_groups, check_labels, check_sequence
 from .._paths import expand
 from ..audio import name_of
 from ..datasets._names import AUDIO_SUFFIXES
@@ -48,8 +49,11 @@ def write_splits(
 
     Raises
     ------
+    TypeError
+        If `tracks` is a single track, or not ordered.
     ValueError
-        If pieces of a track are on both sides of a split, or a side is empty.
+        If pieces of a track are on both sides of a split, or a side is empty; or if `y` or
+        `groups` has missing values (None or NaN) or another length than `tracks`.
 
     See Also
     --------
@@ -72,7 +76,10 @@ def write_splits(
     >>> [test.tolist() for train, test in splits]
     [[2, 3], [0, 1]]
     """
+    check_sequence("tracks", tracks)
     names = _names(tracks)
+    y = None if y is None else check_labels(y, len(names))
+    groups = None if groups is None else check_groups(groups, len(names))
     folds = check_folds(cv, y, groups).split(np.zeros(len(names)), y, groups)
     splits = []
     for fold, sides in enumerate(folds):
@@ -112,6 +119,8 @@ def read_splits(
     ------
     FileNotFoundError
         If the file does not exist.
+    TypeError
+        If `tracks` is a single track, or not ordered.
     ValueError
         If the file was not written by :func:`write_splits`, tracks are missing, two of `tracks`
         have the same name, or a side of a split is empty or shares a track with the other side.
@@ -133,6 +142,7 @@ def read_splits(
     """
     if missing not in ("raise", "ignore"):
         raise ValueError(f"missing must be 'raise' or 'ignore'; got {missing!r}.")
+    check_sequence("tracks", tracks)
     splits = _load(expand(path))
     wanted = {name for split in splits for side in split for name in side}
     depth = max((name.count("/") + 1 for name in wanted), default=1)

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import io
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
 from sklearn.utils import check_random_state
+
+from .._checks import POSITIVE, check_number
+from .._sklearn import Interval
+
+#: All finite numbers.
+_ANY = Interval(Real, None, None, closed="neither")
 
 #: Order of the low-pass filter (48 dB per octave).
 _LOW_PASS_ORDER = 8
@@ -35,6 +42,7 @@ def gain(y: np.ndarray, decibels: float) -> np.ndarray:
     y : ndarray of shape (n_samples,)
         Samples between -1 and 1.
     """
+    check_number("decibels", decibels, _ANY)
     return np.clip(y * 10 ** (decibels / 20), -1, 1).astype(y.dtype)
 
 
@@ -57,6 +65,7 @@ def low_pass(y: np.ndarray, sample_rate: int, cutoff: float = 4000.0) -> np.ndar
     """
     from scipy.signal import butter, sosfilt
 
+    check_number("cutoff", cutoff, Interval(Real, 0, sample_rate / 2, closed="neither"))
     sections = butter(_LOW_PASS_ORDER, cutoff, fs=sample_rate, output="sos")
     return sosfilt(sections, y).astype(y.dtype)
 
@@ -82,6 +91,7 @@ def room_noise(y: np.ndarray, sample_rate: int, snr: float, random_state: Any = 
     y : ndarray of shape (n_samples,)
         Samples with noise. Silence is not changed.
     """
+    check_number("snr", snr, _ANY)
     rng = check_random_state(random_state)
     n = len(y)
     spectrum = np.fft.rfft(rng.standard_normal(n))
@@ -110,6 +120,7 @@ def speed(y: np.ndarray, factor: float = 1.03) -> np.ndarray:
     y : ndarray of shape (n_samples / factor,)
         Resampled samples.
     """
+    check_number("factor", factor, POSITIVE)
     return soxr.resample(y, factor, 1.0, quality="HQ")
 
 
@@ -128,6 +139,7 @@ def shift(y: np.ndarray, n_samples: int) -> np.ndarray:
     y : ndarray of shape (n_samples,)
         Shifted samples.
     """
+    check_number("n_samples", n_samples, Interval(Integral, None, None, closed="neither"))
     return np.roll(y, -n_samples)
 
 

@@ -16,6 +16,7 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
+from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
 from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
@@ -75,6 +76,18 @@ def check_paths(X) -> list:
                 f"or pathlib.Path) or a binary file object; {SAMPLES_REMEDY}."
             )
     return X
+
+
+def _check_not_constant(y: np.ndarray) -> None:
+    """Raise ValueError if labels are classes, not continuous values, and only of one class."""
+    single = y.ndim == 1 or y.shape[1:] == (1,)
+    is_continuous = y.dtype.kind == "f" and (y % 1 != 0).any()
+    if single and not is_continuous and len(np.unique(y)) < 2:
+        raise ValueError(
+            f"y contains only one class, {y.ravel().tolist()[0]!r}, and a classifier requires at "
+            "least two. Pass tracks of at least two genres. To compute features only, omit y, or "
+            "use transform."
+        )
 
 
 class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
@@ -228,17 +241,58 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         ----------
         X : list, array or Series of paths, or DataFrame with one column
             Paths of the tracks.
-        y : None
-            Ignored.
+        y : array-like of shape (n_tracks,), default=None
+            Labels, which are only validated.
 
         Returns
         -------
         self : object
             The unchanged transformer.
+
+        Raises
+        ------
+        ValueError
+            If labels are missing (None or NaN) or cannot be compared with each other, or if their
+            number differs from that of the paths.
         """
         self._check_parameters()
-        check_paths(X)
+        paths = check_paths(X)
+        if y is not None:
+            check_labels(y, len(paths))
         return self
+
+    def fit_transform(self, X, y=None, **fit_params) -> Any:
+        r"""Validate the labels, then extract the features of each track.
+
+        In a pipeline, labels that the classifier would refuse are thus refused before any audio is
+        read.
+
+        Parameters
+        ----------
+        X : list, array or Series of paths, or DataFrame with one column
+            Paths of the tracks.
+        y : array-like of shape (n_tracks,), default=None
+            Labels.
+        **fit_params : dict
+            Additional fit parameters.
+
+        Returns
+        -------
+        X : ndarray of shape (n_tracks, \*track_shape)
+            Features; see :meth:`transform`.
+
+        Raises
+        ------
+        ValueError
+            If labels are invalid, see :meth:`fit`, or if there is only one class.
+        UnreadableTracksError
+            If ``on_error="raise"`` and some tracks cannot be used.
+        """
+        self._check_parameters()
+        paths = check_paths(X)
+        if y is not None:
+            _check_not_constant(check_labels(y, len(paths)))
+        return super().fit_transform(X, y, **fit_params)
 
     def transform(self, X) -> Any:
         r"""Extract the features of each track.

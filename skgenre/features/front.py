@@ -1,4 +1,4 @@
-"""Access to the front ends of pipelines."""
+"""Access to the front ends of models."""
 
 from __future__ import annotations
 
@@ -7,72 +7,130 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import clone
-from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
+from .._sklearn import _safe_indexing
 from .extractor import TrackExtractor
 
+#: Attributes of meta-estimators that contain the models to which they pass their input.
+_PARTS = ("estimator", "estimators", "estimator_", "estimators_", "calibrated_classifiers_")
 
-def path_pipelines(model) -> list[Pipeline]:
-    """List the pipelines of a model, which must all start with a front end.
+
+class Computed(TrackExtractor, auto_wrap_output_keys=()):
+    """Front end that returns precomputed features.
 
     Parameters
     ----------
-    model : Pipeline or VotingClassifier of pipelines
-        The model. For a fitted VotingClassifier, its fitted members are used.
+    extractor : TrackExtractor
+        Front end that computed the features.
+    features : array-like
+        Features of all tracks.
+    index : dict of str to int
+        Index of each path in `features`.
+    """
+
+    def __init__(self, extractor: TrackExtractor, features: Any, index: dict[str, int]):
+        self.extractor = extractor
+        self.features = features
+        self.index = index
+
+    @property
+    def track_shape(self):
+        """Shape of the features of a track."""
+        return self.extractor.track_shape
+
+    def extract_track(self, audio):
+        """Compute the features of a track with the original front end."""
+        return self.extractor.extract_track(audio)
+
+    def fit(self, X, y=None):
+        """Do nothing."""
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Return the precomputed features of paths."""
+        return self.transform(X)
+
+    def transform(self, X):
+        """Return the precomputed features of paths."""
+        return _safe_indexing(self.features, [self.index[path] for path in X])
+
+    def __sklearn_clone__(self):
+        return self  # immutable, and the features are large
+
+
+def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
+    """Copy a model with different front ends. All other steps are shared.
+
+    Parameters
+    ----------
+    model : Pipeline, or meta-estimator of pipelines
+        The model, which is not modified: a pipeline that begins with a front end, or a vote,
+        calibration, stack or other meta-estimator of such pipelines. A fitted search stands for
+        its best estimator.
+    replace : callable
+        Function that returns the replacement of a front end. It is called for the front ends of
+        fitted and of unfitted parts.
 
     Returns
     -------
-    pipelines : list of Pipeline
-        The pipeline itself, or the members of the VotingClassifier.
+    model : estimator
+        The copy.
 
     Raises
     ------
     TypeError
-        If the model or a member is not a pipeline that starts with a front end.
-    """
-    members = [model]
-    if isinstance(model, VotingClassifier):
-        members = [member for _, member in model.estimators if member != "drop"]
-        members = getattr(model, "estimators_", members)
-    for member in members:
-        if not (isinstance(member, Pipeline) and isinstance(member[0], TrackExtractor)):
-            raise TypeError(
-                "Expected a pipeline that begins with a front end, such as TrackDescriptors, or a "
-                f"VotingClassifier of such pipelines, got {member}"
-            )
-    return members
-
-
-def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
-    """Copy a fitted model with different front ends. All other steps are shared.
-
-    Parameters
-    ----------
-    model : Pipeline, VotingClassifier of pipelines, or a fitted search over such a model
-        The model, which is not modified.
-    replace : callable
-        Function that returns the replacement of a front end.
-
-    Returns
-    -------
-    model : Pipeline or VotingClassifier
-        The copy.
+        If a part of the model does not begin with a front end.
     """
     model = getattr(model, "best_estimator_", model)
-    copies = []
-    for pipeline in path_pipelines(model):
-        name, front = pipeline.steps[0]
-        changed = copy.copy(pipeline)
-        changed.steps = [(name, replace(front)), *pipeline.steps[1:]]
-        copies.append(changed)
-    if not isinstance(model, VotingClassifier):
-        return copies[0]
-    vote = copy.copy(model)
-    vote.estimators_ = copies
-    return vote
+    if isinstance(model, Pipeline):
+        name, first = model.steps[0]
+        is_front_end = isinstance(first, TrackExtractor)
+        first = replace(first) if is_front_end else replace_front_ends(first, replace)
+        changed = {"steps": [(name, first), *model.steps[1:]]}
+    else:
+        parts = {name: getattr(model, "__dict__", {}).get(name) for name in _PARTS}
+        changed = {
+            name: _replace_in_list(part, replace)
+            if isinstance(part, list | tuple)
+            else replace_front_ends(part, replace)
+            for name, part in parts.items()
+            if part is not None
+        }
+    if not changed:
+        raise TypeError(
+            "Expected a pipeline that begins with a front end, such as TrackDescriptors, or a "
+            f"VotingClassifier or another meta-estimator of such pipelines, got {model}"
+        )
+    model = copy.copy(model)
+    vars(model).update(changed)
+    return model
+
+
+def _replace_in_list(members, replace: Callable) -> list:
+    """Replace the front ends of estimators, or of pairs of a name and an estimator."""
+    return [
+        (member[0], *_replace_in_list(member[1:], replace))
+        if isinstance(member, tuple)
+        else member
+        if isinstance(member, str)  # "drop"
+        else replace_front_ends(member, replace)
+        for member in members
+    ]
+
+
+def front_ends(model) -> list[TrackExtractor]:
+    """List the front ends of a model; see :func:`replace_front_ends`."""
+    found: list[TrackExtractor] = []
+
+    def collect(front: TrackExtractor) -> TrackExtractor:
+        found.append(front)
+        return front
+
+    replace_front_ends(model, collect)
+    return found
 
 
 def copy_with_front_ends(model, **params: Any):
-    """Copy a fitted model with different front end parameters; see `replace_front_ends`."""
+    """Copy a fitted model with different front end parameters; see :func:`replace_front_ends`."""
     return replace_front_ends(model, lambda front: clone(front).set_params(**params))

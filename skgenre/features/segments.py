@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .._checks import AT_LEAST_0, AT_LEAST_1, check_number
 from ..audio import AudioError, AudioFile
 
 #: Minimum length in seconds of a track that is split into windows.
@@ -22,6 +23,8 @@ def n_segment_frames(segment_length: int, hop_length: int) -> int:
     >>> n_segment_frames(segment_length=66150, hop_length=512)
     130
     """
+    check_number("segment_length", segment_length, AT_LEAST_0)
+    check_number("hop_length", hop_length, AT_LEAST_1)
     return 1 + segment_length // hop_length
 
 
@@ -67,7 +70,7 @@ def segment_starts(
     Raises
     ------
     ValueError
-        If `hop_length` is larger than `segment_length`.
+        If `hop_length` is larger than `segment_length`, or a number is not positive.
 
     Examples
     --------
@@ -77,6 +80,10 @@ def segment_starts(
     >>> segment_starts(100, segment_length=20, hop_length=5, n_segments=3, placement="spread")
     array([ 6, 40, 73])
     """
+    check_number("n_samples", n_samples, AT_LEAST_0)
+    check_number("segment_length", segment_length, AT_LEAST_1)
+    check_number("hop_length", hop_length, AT_LEAST_1)
+    check_number("n_segments", n_segments, AT_LEAST_1, None)
     check_hop(segment_length, hop_length)
     needed = segment_length - segment_length % hop_length
     n = (n_samples - needed) // segment_length + 1 if n_samples >= needed else 0

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from numbers import Integral
 
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 
+from .._checks import AT_LEAST_1, check_number
 from .._warnings import warn
 from ..audio import LARGEST_SAMPLE
 from .filters import band_blocks, check_band_limits, mel_filters
@@ -159,8 +159,7 @@ def segment_mfcc(
         "n_mels": n_mels,
     }
     for name, size in sizes.items():
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(f"{name}={size!r} must be an integer of at least 1")
+        check_number(name, size, AT_LEAST_1)
     if n_mfcc > n_mels:
         raise ValueError(
             f"n_mfcc={n_mfcc} must be at most n_mels={n_mels}, the number of mel bands"

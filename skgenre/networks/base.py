@@ -6,7 +6,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length
 
+from .._checks import AT_LEAST_1, check_groups, check_two_classes
 from .._sklearn import (
     Interval,
     StrOptions,
@@ -25,7 +26,7 @@ from .._sklearn import (
 from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask
 from .batches import Segments
 from .callbacks import WithCallbacks, make_callbacks
-from .fitting import check_two_classes, join_histories, weigh_tracks, with_output
+from .fitting import join_histories, weigh_tracks, with_output
 from .holdout import hold_out
 from .layers import Layer
 from .prediction import Prediction
@@ -33,8 +34,6 @@ from .process import configure_tensorflow, refuse_forks
 from .recipe import NO_AUGMENTATION, PUBLISHED, Augmentation, Recipe
 
 logger = logging.getLogger("skgenre")
-
-AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 
 
 class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
@@ -273,7 +272,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         fitted = copy.copy(self)
         resume = self.warm_start and hasattr(self, "weights_")
         X, y = check_tensor(fitted, X, y, reset=not resume)
-        check_consistent_length(X, y, groups)
+        check_consistent_length(X, y)
+        groups = None if groups is None else check_groups(groups, len(X))
         check_classification_targets(y)
         classes = np.unique(y)
         check_two_classes("y", classes)
@@ -385,8 +385,8 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         if validation_fraction is not None:
             training, validation = hold_out(
                 tracks,
-                y[tracks],
-                None if groups is None else np.asarray(groups)[tracks],
+                self.classes_[y[tracks]],
+                None if groups is None else groups[tracks],
                 fraction=validation_fraction,
                 seed=random_state.randint(np.iinfo(np.int32).max),
             )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+
+from .._sklearn import _clone_parametrized
 
 
 def make_callbacks(callbacks: Sequence | Callable[[], Sequence] | None) -> list:
@@ -11,13 +14,26 @@ def make_callbacks(callbacks: Sequence | Callable[[], Sequence] | None) -> list:
     if callbacks is None:
         return []
     if not callable(callbacks):
-        return list(copy.deepcopy(callbacks))
+        with _explaining_copies():
+            return list(copy.deepcopy(callbacks))
     made = callbacks()
     if not isinstance(made, list | tuple):
         raise TypeError(
             f"callbacks={callbacks!r} must return a list of Keras callbacks; it returned {made!r}."
         )
     return list(made)
+
+
+@contextlib.contextmanager
+def _explaining_copies() -> Iterator[None]:
+    """Raise TypeError with the remedy if callbacks cannot be copied."""
+    try:
+        yield
+    except Exception as error:  # callbacks may raise anything when they are copied
+        raise TypeError(
+            f"The callbacks cannot be copied for a fit: {error}. Pass a function that creates "
+            "them for each fit: callbacks=lambda: [...]."
+        ) from error
 
 
 class WithCallbacks:
@@ -35,9 +51,20 @@ class WithCallbacks:
     def __deepcopy__(self, memo):
         new = memo[id(self)] = copy.copy(self)
         for name, value in self.__dict__.items():
-            if name != "callbacks_":  # some callbacks cannot be copied after a fit
+            if name == "callbacks":
+                with _explaining_copies():
+                    new.__dict__[name] = copy.deepcopy(value, memo)
+            elif name != "callbacks_":  # some callbacks cannot be copied after a fit
                 new.__dict__[name] = copy.deepcopy(value, memo)
         return new
+
+    def __sklearn_clone__(self):
+        try:
+            return _clone_parametrized(self)
+        except Exception:
+            if not callable(self.callbacks):
+                make_callbacks(self.callbacks)  # raises the error that explains, if they cause it
+            raise
 
     def __getstate__(self):
         state = super().__getstate__()

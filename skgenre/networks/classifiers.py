@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import AT_LEAST_1, SegmentClassifier
+from .base import SegmentClassifier
 from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
+from .._checks import check_number
+from .._sklearn import Interval
 from .._warnings import warn
 from ..tensor import list_tracks
 from .layers import Architecture, Dense, Layer
@@ -79,15 +82,9 @@ def _class_factors(class_weight, classes: np.ndarray, y: np.ndarray) -> np.ndarr
     """Return the class weight of each label in `y`."""
     if isinstance(class_weight, str):  # "balanced", which refers to the classes in y
         return compute_sample_weight(class_weight, y)
+    for label, weight in class_weight.items():
+        check_number(f"class_weight[{label!r}]", weight, Interval(Real, 0, None, closed="left"))
     return compute_class_weight(class_weight, classes=classes, y=classes[y])[y]
-
-
-def check_two_classes(name: str, classes: np.ndarray) -> None:
-    """Raise ValueError if the argument `name` contains fewer than two classes."""
-    if len(classes) < 2:
-        raise ValueError(
-            f"{name} contains only one class, {classes.tolist()[0]!r}; at least two are required."
-        )
 
 
 def with_output(

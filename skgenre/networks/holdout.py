@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from sklearn.model_selection import train_test_split
+
+#: Maximum number of classes and groups that are named in a message.
+_MOST_LISTED = 5
 
 
 def hold_out(
@@ -15,8 +20,8 @@ def hold_out(
     ----------
     tracks : int ndarray of shape (n_tracks,)
         Indices of the tracks to split.
-    labels : int ndarray of shape (n_tracks,)
-        Class of each track. The split is stratified by class.
+    labels : ndarray of shape (n_tracks,)
+        Label of each track. The split is stratified by label.
     groups : ndarray of shape (n_tracks,) or None
         Group of each track. The tracks of a group are kept together.
     fraction : float
@@ -39,11 +44,15 @@ def hold_out(
         held_out = _hold_out_groups(labels, groups, fraction, np.random.default_rng(seed))
         return tracks[~held_out], tracks[held_out]
     try:
+        classes, counts = np.unique(labels, return_counts=True)
+        if (counts < 2).any():
+            raise ValueError(f"There is only one track of {_listing(classes[counts < 2])}.")
         training, validation = train_test_split(
             np.arange(len(tracks)), test_size=fraction, stratify=labels, random_state=seed
         )
-        if len(np.unique(labels[training])) < len(np.unique(labels)):
-            raise ValueError("No track of some class would remain in the training set.")
+        lost = np.setdiff1d(classes, labels[training])
+        if len(lost):
+            raise ValueError(f"No track of {_listing(lost)} would remain in the training set.")
     except ValueError as error:
         raise ValueError(
             f"Cannot hold out validation_fraction={fraction} of {len(tracks)} tracks with "
@@ -60,14 +69,15 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
     -------
     held_out : bool ndarray of shape (n_tracks,)
     """
-    _, group = np.unique(groups, return_inverse=True)
-    _, label = np.unique(labels, return_inverse=True)
+    names, group = np.unique(groups, return_inverse=True)
+    classes, label = np.unique(labels, return_inverse=True)
     counts = np.zeros((group.max() + 1, label.max() + 1), int)  # of each group in each class
     np.add.at(counts, (group, label), 1)
     if len(counts) < 2:
         raise ValueError(
-            "Cannot hold out whole groups: there is only one group. Use early_stopping=False and "
-            "validation_fraction=None, or do not pass groups."
+            f"Cannot hold out whole groups: all tracks are of the group (artist) {names[0]}. Add "
+            "tracks of other groups, use early_stopping=False and validation_fraction=None, or do "
+            "not pass groups."
         )
     class_sizes, sizes = counts.sum(axis=0), counts.sum(axis=1)
     target = fraction * len(labels)
@@ -76,10 +86,14 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
     # A group with all tracks of a class stays in the training set.
     order = [i for i in _stratified_order(counts, rng) if (counts[i] < class_sizes).all()]
     if not order:
+        whole = _listing(
+            f"{name} (all of {_listing(classes[count == class_sizes])})"
+            for name, count in zip(names, counts, strict=True)
+        )
         raise ValueError(
-            f"Cannot hold out whole groups: each of the {len(counts)} groups contains all tracks "
-            "of some class. Use early_stopping=False and validation_fraction=None, or do not pass "
-            "groups."
+            f"Cannot hold out whole groups: each of the {len(counts)} groups (artists) contains "
+            f"all tracks of a class: {whole}. Add tracks of other groups, use early_stopping=False "
+            "and validation_fraction=None, or do not pass groups."
         )
     for i in order:
         n_held = len(labels) - left.sum()
@@ -90,6 +104,12 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
     if not held.any():  # each group has more than twice the requested number of tracks
         held[min(order, key=lambda i: sizes[i])] = True
     return held[group]
+
+
+def _listing(names: Iterable) -> str:
+    """Join the first names."""
+    named = [str(name) for name in names]
+    return ", ".join(named[:_MOST_LISTED]) + (", ..." if len(named) > _MOST_LISTED else "")
 
 
 def _stratified_order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:

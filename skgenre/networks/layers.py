@@ -13,7 +13,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Real
 from typing import ClassVar
+
+from .._checks import AT_LEAST_1, check_number
+from .._sklearn import Interval
 
 Shape = tuple[int, ...]
 
@@ -68,6 +72,14 @@ def _check_activation(activation: str) -> None:
         raise ValueError(f"activation must be one of {list(ACTIVATIONS)}; got {activation!r}.")
 
 
+def _check_window(name: str, size: tuple[int, int], strides: int) -> None:
+    if len(size) != 2 or not all(map(AT_LEAST_1.is_satisfied_by, (*size, strides))):
+        raise ValueError(
+            f"{name} must be two positive integers and strides a positive integer; got "
+            f"{name}={size!r} and strides={strides!r}."
+        )
+
+
 def _same_size(size: int, strides: int) -> int:
     """Return the number of positions of a window with ``padding="same"``, as in Keras."""
     return -(-size // strides)
@@ -114,6 +126,9 @@ class Dropout(Layer):
 
     rate: float
 
+    def __post_init__(self):
+        check_number("rate", self.rate, Interval(Real, 0, 1, closed="left"))
+
 
 @dataclass(frozen=True)
 class _Activated(Layer):
@@ -124,8 +139,7 @@ class _Activated(Layer):
 
     def __post_init__(self):
         _check_activation(self.activation)
-        if self.units < 1:
-            raise ValueError(f"units must be at least 1; got {self.units}.")
+        check_number("units", self.units, AT_LEAST_1)
 
 
 @dataclass(frozen=True)
@@ -143,6 +157,10 @@ class Dense(_Activated):
     """
 
     l2: float = 0.0
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_number("l2", self.l2, Interval(Real, 0, None, closed="left"))
 
     def output_shape(self, shape: Shape) -> Shape:
         return (*shape[:-1], self.units)
@@ -201,12 +219,7 @@ class Conv2D(_Activated):
         super().__post_init__()
         if self.padding not in PADDINGS:
             raise ValueError(f"padding must be one of {list(PADDINGS)}; got {self.padding!r}.")
-        sizes = [*self.kernel_size, self.strides]
-        if len(sizes) != 3 or not all(isinstance(n, int) and n > 0 for n in sizes):
-            raise ValueError(
-                "kernel_size must be two positive integers and strides a positive integer; got "
-                f"kernel_size={self.kernel_size} and strides={self.strides}."
-            )
+        _check_window("kernel_size", self.kernel_size, self.strides)
 
     def output_shape(self, shape: Shape) -> Shape:
         if self.padding == "same":
@@ -252,6 +265,9 @@ class MaxPooling2D(Layer):
     strides: int = 2
     n_axes: ClassVar[int | None] = 3
 
+    def __post_init__(self):
+        _check_window("pool_size", self.pool_size, self.strides)
+
     def output_shape(self, shape: Shape) -> Shape:
         height, width = (_same_size(n, self.strides) for n in shape[:2])
         return (height, width, shape[2])
@@ -291,8 +307,7 @@ class BatchNormalization(Layer):
     epsilon: ClassVar[float] = 1e-3
 
     def __post_init__(self):
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum must be in [0, 1); got {self.momentum}.")
+        check_number("momentum", self.momentum, Interval(Real, 0, 1, closed="left"))
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         n = (shape[-1],)
@@ -323,8 +338,7 @@ class LSTM(Layer):
     n_axes: ClassVar[int | None] = 2
 
     def __post_init__(self):
-        if self.units < 1:
-            raise ValueError(f"units must be at least 1; got {self.units}.")
+        check_number("units", self.units, AT_LEAST_1)
 
     def output_shape(self, shape: Shape) -> Shape:
         return (shape[0], self.units) if self.return_sequences else (self.units,)

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import AT_LEAST_1, SegmentClassifier
+from .base import SegmentClassifier
 from .classifiers import DROPOUT, check_sizes
 from .layers import Layer, mel_cnn_layers
 from .recipe import Augmentation, Recipe
@@ -54,8 +55,8 @@ class MelCNNClassifier(SegmentClassifier):
         Maximum learning rate of the AdamW optimizer. In `fit` it increases linearly during the
         first tenth of the steps and then decreases to 0 following half a cosine; this schedule
         is repeated by a further `fit` with ``warm_start=True``, and is not shortened by early
-        stopping. `partial_fit` uses a constant learning rate. Keras rejects callbacks that set
-        the learning rate, such as ``ReduceLROnPlateau``.
+        stopping. `partial_fit` uses a constant learning rate. Callbacks that set the learning
+        rate, such as ``ReduceLROnPlateau``, raise an error.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
         How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
         combined into the probabilities of the track. The result is normalized to sum to 1.

@@ -230,6 +230,29 @@ class _PooledKerasClassifier(KerasClassifier):
         }
 
 
+def _check_callbacks(callbacks: Sequence, recipe: Recipe) -> None:
+    """Raise ValueError for callbacks of Keras that would fail after some epochs."""
+    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    for callback in callbacks:
+        kind = callback if isinstance(callback, type) else type(callback)
+        if isinstance(callback, keras.callbacks.CallbackList):
+            _check_callbacks(callback.callbacks, recipe)
+        elif recipe.scheduled and issubclass(kind, setters):
+            raise ValueError(_NOT_SETTABLE.format(kind.__name__))
+        elif issubclass(kind, keras.callbacks.SwapEMAWeights):
+            raise ValueError(
+                f"{kind.__name__} requires an optimizer that averages the weights, which that of "
+                "the networks does not. Remove the callback."
+            )
+
+
+#: Error of callbacks that set a scheduled learning rate.
+_NOT_SETTABLE = (
+    "{} cannot set the learning rate of this network, which follows a schedule. Remove the "
+    "callback; the parameter learning_rate is the maximum of the schedule."
+)
+
+
 def train(
     architecture: L.Architecture,
     training: Segments,
@@ -282,9 +305,15 @@ def train(
     -------
     trained : Trained
         Weights, state and history.
+
+    Raises
+    ------
+    ValueError
+        If a callback cannot work with the network.
     """
     rng = np.random.default_rng(seed)
     callbacks = list(callbacks)
+    _check_callbacks(callbacks, recipe)
     plain = bool(callbacks)
     if patience is not None:
         callbacks.append(
@@ -300,11 +329,16 @@ def train(
         classifier = _PooledKerasClassifier(
             model=lambda: network.model, epochs=epochs or 1, callbacks=callbacks, verbose=verbose
         )
-        classifier.fit(
-            network.training.holding(training, batch_size, rng),
-            None,
-            validation_data=validation and network.validation.holding(validation, batch_size),
-        )
+        try:
+            classifier.fit(
+                network.training.holding(training, batch_size, rng),
+                None,
+                validation_data=validation and network.validation.holding(validation, batch_size),
+            )
+        except TypeError as error:
+            if recipe.scheduled and "LearningRateSchedule" in str(error):
+                raise ValueError(_NOT_SETTABLE.format("A callback")) from error
+            raise
         for callback in callbacks:
             if isinstance(callback, keras.callbacks.Callback):
                 # Call the method of the base class, since overriding methods expect a model.

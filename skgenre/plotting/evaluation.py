@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 import pandas as pd
 from sklearn.calibration import calibration_curve
 
+from .._checks import AT_LEAST_1, check_number
 from .._display import Display
+from .._sklearn import Interval
 from ..evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
 from ..evaluation.confidence import top_probability
 
@@ -59,6 +62,7 @@ class ReliabilityDisplay(Display):
     _size = (4.6, 4.2)
 
     def __init__(self, confidence, correct, error: float, n_bins: int = 10):
+        check_number("n_bins", n_bins, AT_LEAST_1)
         self.confidence = confidence
         self.correct = correct
         self.error = error
@@ -371,6 +375,7 @@ class ScoreIntervalDisplay(Display):
     """
 
     def __init__(self, scores: pd.DataFrame, chance: float | None = None, label: str = "score"):
+        check_number("chance", chance, Interval(Real, 0, 1, closed="both"), None)
         self.scores = scores
         self.chance = chance
         self.label = label

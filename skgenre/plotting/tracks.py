@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from .._checks import AT_LEAST_1, POSITIVE, check_number
 from .._display import Display
 from ..audio import load_audio, name_of
 from ..evaluation import leakage_report
@@ -344,6 +345,7 @@ class MFCCDisplay(Display):
     """
 
     def __init__(self, segments, segment_duration: float = 3.0, name: str = ""):
+        check_number("segment_duration", segment_duration, POSITIVE)
         self.segments = segments
         self.segment_duration = segment_duration
         self.name = name
@@ -437,6 +439,7 @@ class MelSpectrogramDisplay(Display):
     """
 
     def __init__(self, y, sample_rate: int = 22050, name: str = ""):
+        check_number("sample_rate", sample_rate, AT_LEAST_1)
         self.y = y
         self.sample_rate = sample_rate
         self.name = name

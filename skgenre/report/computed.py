@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import joblib
@@ -9,62 +10,24 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from .._sklearn import _safe_indexing
 from ..features import TrackExtractor, UnreadableTracksError
-from ..features.front import path_pipelines
+from ..features.front import Computed, replace_front_ends
 
 
-class Computed(TrackExtractor):
-    """Front end that returns precomputed features.
-
-    Parameters
-    ----------
-    extractor : TrackExtractor
-        Front end that computed the features.
-    features : array-like
-        Features of all tracks.
-    index : dict of str to int
-        Index of each path in `features`.
-    """
-
-    def __init__(self, extractor: TrackExtractor, features: Any, index: dict[str, int]):
-        self.extractor = extractor
-        self.features = features
-        self.index = index
-
-    @property
-    def track_shape(self):
-        """Shape of the features of a track."""
-        return self.extractor.track_shape
-
-    def extract_track(self, audio):
-        """Compute the features of a track with the original front end."""
-        return self.extractor.extract_track(audio)
-
-    def fit(self, X, y=None):
-        """Do nothing."""
-        return self
-
-    def transform(self, X):
-        """Return the precomputed features of paths."""
-        return _safe_indexing(self.features, [self.index[path] for path in X])
-
-    def __sklearn_clone__(self):
-        return self  # immutable, and the features are large
-
-
-def compute_features(models: list, tracks: Bunch) -> Bunch:
+def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str, Any], Bunch]:
     """Replace the front ends of models by precomputed features and drop unusable tracks.
 
     Parameters
     ----------
-    models : list of Pipeline or VotingClassifier
-        Models, which are modified in place. Features of equal front ends are computed once.
+    models : mapping of str to estimator
+        Models, which are not modified. Features of equal front ends are computed once.
     tracks : Bunch
         Tracks with ``data``, ``target``, ``target_names`` and ``groups``.
 
     Returns
     -------
+    models : dict of str to estimator
+        Copies of the models with precomputed features.
     tracks : Bunch
         Tracks that all front ends can use. ``left_out`` is a list of the paths of the other
         tracks and the reasons.
@@ -77,20 +40,22 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
     computed: dict[str | None, Computed] = {}
     used = np.ones(len(tracks.data), bool)
     reasons: dict[str, str] = {}
-    for pipeline in [pipeline for model in models for pipeline in path_pipelines(model)]:
-        name, extractor = pipeline.steps[0]
+
+    def compute(extractor: TrackExtractor) -> Computed:
         # The repr is not unique, since it abbreviates long lists.
         key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:
             X = extractor.transform(tracks.data)
             # The first value of unusable tracks is NaN.
             missing = np.isnan(np.asarray(X).reshape(len(X), -1)[:, 0])
-            used &= ~missing
+            used[missing] = False
             for i in np.flatnonzero(missing):
                 reasons.setdefault(tracks.data[i], _reason(extractor, tracks.data[i]))
             index = {path: i for i, path in enumerate(tracks.data)}
             computed[key] = Computed(extractor, X, index)
-        pipeline.steps[0] = name, computed[key]
+        return computed[key]
+
+    models = {name: replace_front_ends(model, compute) for name, model in models.items()}
     left = Bunch(
         data=[path for path, is_used in zip(tracks.data, used, strict=True) if is_used],
         target=tracks.target[used],
@@ -103,7 +68,7 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
             f"no track of {', '.join(map(str, lost))} can be used; add usable tracks, or remove "
             "the genre"
         )
-    return left
+    return models, left
 
 
 def _reason(extractor, path) -> str:

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from sklearn.utils import Bunch, check_consistent_length
+from sklearn.utils import Bunch
+from sklearn.utils.multiclass import check_classification_targets
 
+from .._checks import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    check_classifier,
+    check_groups,
+    check_labels,
+    check_number,
+    check_two_classes,
+)
 from ..audio import AudioError
 from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
 from ..evaluation.comparison import _name
 from ..evaluation.robustness import changed_predictions, summarise
 from ..features import UnreadableTracksError
 from ..features.extractor import check_paths
-from ..features.front import copy_with_front_ends, path_pipelines, replace_front_ends
+from ..features.front import copy_with_front_ends, front_ends, replace_front_ends
 from ..folds import count_groups
 from ..timeline import parts
 from .computed import compute_features
@@ -28,6 +38,9 @@ from .result import EvaluationReport
 
 #: Scores in the report, by their names in scikit-learn.
 SCORES = ("accuracy", "balanced_accuracy", "f1_macro")
+
+#: Name of the prediction of the most frequent genre in the scores.
+CHANCE = "chance"
 
 #: Number of folds for measuring leakage, which requires three times as many fits.
 _LEAKAGE_FOLDS = 3
@@ -58,9 +71,10 @@ def evaluation_report(
     Parameters
     ----------
     models : estimator, or mapping of str to estimator
-        Models to evaluate: pipelines that begin with a front end, or a ``VotingClassifier`` of
-        such pipelines. They are cloned. The scores of further models are compared with those of
-        the first model.
+        Models to evaluate: pipelines that begin with a front end, or a ``VotingClassifier`` or
+        other meta-estimator of such pipelines. They are cloned. No model can be named
+        ``"chance"``, which is the name of the prediction of the most frequent genre. The scores
+        of further models are compared with those of the first model.
     paths : list of str or path-like
         Tracks.
     y : array-like of shape (n_tracks,)
@@ -103,11 +117,12 @@ def evaluation_report(
     Raises
     ------
     TypeError
-        If a model does not begin with a front end.
+        If a model does not begin with a front end, or is not a classifier.
     ValueError
-        If there are no models, the lengths of the arguments differ, a genre has no usable tracks
-        or only one group, a track is not tested exactly once, or a genre is not among the
-        classes of a fitted model.
+        If there are no models, the lengths of the arguments differ, labels or groups are missing
+        (None or NaN), there is only one genre, a genre has no usable tracks or only one group, a
+        track is not tested exactly once, a genre is not among the classes of a fitted model, or a
+        number is not positive.
 
     See Also
     --------
@@ -122,19 +137,27 @@ def evaluation_report(
     >>> report.save("report.html")  # doctest: +SKIP
     """
     began = time.perf_counter()
+    check_number("robustness", robustness, AT_LEAST_1, None)
+    check_number("n_mistakes", n_mistakes, AT_LEAST_0)
+    check_number("n_resamples", n_resamples, AT_LEAST_1)
     tracks = _tracks(paths, y, groups)
     prefit = isinstance(cv, str) and cv == "prefit"
     front: dict[str, Any] = {"on_error": "warn", "verbose": verbose}
     if n_jobs is not None:
         front["n_jobs"] = n_jobs
     models = _prepare(models, prefit, tracks.target, front)
-    used = compute_features(list(models.values()), tracks)
+    if not prefit:
+        check_two_classes("y", np.unique(tracks.target))
+        cv = list(cv) if isinstance(cv, Iterator) else cv
+        folds, how = draw_folds(tracks, cv)  # now, so that errors come before audio is read
+    models, used = compute_features(models, tracks)
     everything = np.arange(len(used.data))
     if prefit:
         folds, how = [(everything, everything)], "none (fitted models)"
         predicted = {name: as_it_is(model, used) for name, model in models.items()}
     else:
-        folds, how = draw_folds(used, cv)
+        if used.left_out:
+            folds, how = draw_folds(used, cv)
         predicted = {name: out_of_fold(model, used, folds) for name, model in models.items()}
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
@@ -179,9 +202,10 @@ def evaluation_report(
 
 def _tracks(paths, y, groups) -> Bunch:
     paths = [os.fspath(path) for path in check_paths(paths)]
-    y = np.asarray(y)
-    groups = np.arange(len(paths)) if groups is None else np.asarray(groups)
-    check_consistent_length(paths, y, groups)
+    n = len(paths)
+    y = check_labels(y, n)
+    check_classification_targets(y)
+    groups = np.arange(n) if groups is None else check_groups(groups, n)
     return Bunch(data=paths, target=y, target_names=np.unique(y).tolist(), groups=groups)
 
 
@@ -191,15 +215,24 @@ def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
         models = {_name(models): models}
     if not models:
         raise ValueError("models must contain at least one model.")
+    if CHANCE in models:
+        raise ValueError(
+            f"No model can be named {CHANCE!r}, which the report uses for the share of the most "
+            "frequent genre; use another name."
+        )
+    for name, model in models.items():
+        check_classifier(f"The model {name!r}", model)
     if prefit:
         for name, model in models.items():
+            if not hasattr(model, "classes_"):
+                raise ValueError(f"{name} is not fitted, which cv='prefit' requires; call fit.")
             if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
                 raise ValueError(f"The genres {unknown} are not among the classes of {name}.")
         return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
-        for pipeline in path_pipelines(model):
-            pipeline[0].set_params(**front)
+        for extractor in front_ends(model):
+            extractor.set_params(**front)
     return prepared
 
 
@@ -252,7 +285,7 @@ def _scores(used, predicted, n_resamples: int, random_state) -> dict[str, pd.Dat
 
     genres, counts = np.unique(used.target, return_counts=True)
     most_frequent = np.full(len(used.target), genres[counts.argmax()])
-    everyone = [*labels.items(), ("chance", most_frequent)]
+    everyone = [*labels.items(), (CHANCE, most_frequent)]
     return {
         "scores": pd.DataFrame([row(name, m, y) for name, y in everyone for m in SCORES]),
         "differences": pd.DataFrame(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from . import sections
@@ -73,9 +73,19 @@ def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
     return found
 
 
+def _version(name: str) -> str | None:
+    """Return the version of a package; None if it is not installed, as librosa need not be."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
 def _footer(report: EvaluationReport) -> str:
     versions = ", ".join(
-        f"{name} {version(name)}" for name in ("skgenre", "scikit-learn", "librosa")
+        f"{name} {found}"
+        for name in ("skgenre", "scikit-learn", "librosa")
+        if (found := _version(name)) is not None
     )
     return h(
         f"Computed in {report.about['seconds']:.0f} s with {versions} and Python "

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .._files import replace_file
+from .._paths import expand
 
 
 class EvaluationReport:
@@ -112,4 +113,4 @@ class EvaluationReport:
         OSError
             If the file cannot be written.
         """
-        replace_file(path, self.to_html().encode("utf-8"))
+        replace_file(expand(path), self.to_html().encode("utf-8"))
