@@ -23,7 +23,7 @@ from skgenre import (
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
 
-from .conftest import make_sound, write_sound
+from .conftest import make_sound, slow_but, write_sound
 from .registry import NETWORKS
 
 NAMES = ["blues.00000", "blues.00002", "jazz.00054", "rock.00001"]
@@ -242,6 +242,13 @@ FITTED_ON_TABLES = {
 }
 
 
+#: Networks share what is tested here.
+ON_TABLES = [
+    *slow_but("ann", NETWORKS),
+    *(name for name in FITTED_ON_TABLES if name not in NETWORKS),
+]
+
+
 def fit_table(name, columns):
     estimator = clone(FITTED_ON_TABLES[name])
     if name in NETWORKS:
@@ -255,19 +262,19 @@ def use(estimator, X):
 
 
 @pytest.mark.parametrize("ndim", [3, 4])
-@pytest.mark.parametrize("name", FITTED_ON_TABLES)
+@pytest.mark.parametrize("name", ON_TABLES)
 def test_models_of_tables_in_another_order_refuse_tensors(name, ndim):
     estimator = fit_table(name, SORTED)
     with pytest.raises(ValueError, match=r"GTZAN's columns are in the order .*'mfcc10_mean'"):
         use(estimator, np.ones((2, 1, 1, 5)[-ndim:]))
 
 
-@pytest.mark.parametrize("name", FITTED_ON_TABLES)
+@pytest.mark.parametrize("name", ON_TABLES)
 def test_models_of_tables_in_the_order_of_gtzan_take_tensors(name):
     assert len(use(fit_table(name, ORDERED), np.ones((2, 1, 1, 5)))) == 2
 
 
-@pytest.mark.parametrize("name", FITTED_ON_TABLES)
+@pytest.mark.parametrize("name", ON_TABLES)
 def test_models_of_other_tables_warn_of_tensors_as_scikit_learn_does_of_arrays(name):
     estimator = fit_table(name, ["b", "a"])
     for X in (np.ones((2, 2)), np.ones((2, 1, 1, 2))):

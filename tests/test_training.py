@@ -26,7 +26,7 @@ from skgenre.networks.batches import Segments
 from skgenre.networks.weights import initial_weights
 from skgenre.tensor import segment_mask
 
-from .conftest import make_tensor, run_python
+from .conftest import make_tensor, run_python, slow_but
 from .registry import NETWORKS
 
 
@@ -369,7 +369,7 @@ def fitted_under_the_defaults(name):
 @pytest.fixture(
     scope="module",
     params=[
-        *((name, ALL) for name in CLASSIFIERS),
+        *slow_but(("every", ALL), [(name, ALL) for name in CLASSIFIERS]),
         ("every", ("eager", "epsilon")),
         *(pytest.param(("every", (name,)), marks=pytest.mark.slow) for name in SETTINGS),
     ],
