@@ -330,7 +330,7 @@ def test_seeds(tmp_path):
     ("kwargs", "message"),
     [
         ({"genres": ["opera"]}, r"genres=\['opera'\] must be"),
-        ({"genres": 11}, "genres=11 must be a number from 1 to 10"),
+        ({"genres": 11}, "genres=11 must be an integer from 1 to 10"),
         ({"genres": []}, r"genres=\[\]"),
         ({"duration": 0}, "duration=0"),
         ({"artists_per_genre": 0}, "artists_per_genre=0"),

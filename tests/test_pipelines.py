@@ -169,7 +169,7 @@ def test_bad_files_can_be_left_out(tracks, tmp_path):
 
 
 def test_labels_and_paths_of_different_length(tracks):
-    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[24, 23\]"):
+    with pytest.raises(ValueError, match="samples: 23 labels for 24 tracks"):
         clone(PIPELINES["ann"]).fit(tracks.data, tracks.target[:-1])
 
 

@@ -185,7 +185,8 @@ def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callabl
         # the number of times that they were drawn.
         rows = np.arange(len(draws))[:, None] * n
         times = np.bincount((draws + rows).ravel(), minlength=len(draws) * n)
-        total = times.reshape(len(draws), n) @ confusion
+        # In C order, so that sums over classes do not depend on SciPy's choice.
+        total = np.ascontiguousarray(times.reshape(len(draws), n) @ confusion)
         return _SCORES[scoring](total.reshape(-1, k, k))
 
     return score

@@ -16,7 +16,7 @@ from .extractor import TrackExtractor
 _PARTS = ("estimator", "estimators", "estimator_", "estimators_", "calibrated_classifiers_")
 
 
-class Computed(TrackExtractor, auto_wrap_output_keys=()):  # type: ignore[call-arg]
+class Computed(TrackExtractor, auto_wrap_output_keys=()):
     """Front end that returns precomputed features.
 
     Parameters
