@@ -11,12 +11,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_classifier, check_groups, check_labels, check_two_classes
+from ._metadata import find_weights, is_routing_enabled, make_router, route, weight_names
 from ._sklearn import (
     HasMethods,
     Interval,
@@ -27,7 +28,7 @@ from ._sklearn import (
     _safe_indexing,
 )
 from ._warnings import warn
-from .folds import GROUP, accepted, check_folds, count_groups, with_metadata
+from .folds import GROUP, check_folds, count_groups
 from .tensor import as_tensor, segment_mask
 from .voting import SegmentVotingClassifier
 
@@ -168,12 +169,39 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         check_classification_targets(y)
         check_two_classes("y", np.unique(y))
         groups = None if groups is None else check_groups(groups)
-        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        estimator = clone(self._estimator())
         given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
         given = {name: value for name, value in given.items() if value is not None}
-        estimator, params = self._route(given, fit_params)
+        routed = is_routing_enabled() and self.estimator is not None and bool(given)
+        if routed:
+            params = dict(process_routing(self, "fit", **given).estimator.fit)
+            if sample_weight is None:  # the estimator may request it under another name
+                sample_weight = find_weights(estimator, params)
+        elif fit_params:
+            raise TypeError(
+                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
+                "sklearn.set_config(enable_metadata_routing=True)"
+            )
+        else:
+            params, routed = route(estimator, **given)
+            if sample_weight is not None and not params.keys() & weight_names(estimator):
+                warn(
+                    f"{type(estimator).__name__} does not accept sample_weight; the weights are "
+                    "used only for the calibration."
+                )
+        weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+
+        def fit(tracks: np.ndarray):
+            """Fit a clone to some of the tracks."""
+            of_tracks = _check_method_params(X, params, indices=tracks)
+            every = len(tracks) == len(y)
+            with sklearn.config_context(enable_metadata_routing=routed):
+                return clone(estimator).fit(
+                    X if every else _safe_indexing(X, tracks), y[tracks], **of_tracks
+                )
+
         weighted = np.flatnonzero(weight > 0)
-        fitted = _fit_clone(estimator, X, y, params, weighted)
+        fitted = fit(weighted)
         self.estimator_, self.classes_ = fitted, fitted.classes_
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(fitted, name):
@@ -199,7 +227,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         if len(folds) < 2:
             raise ValueError(f"cv={self.cv} yields {len(folds)} fold; calibration needs at least 2")
         try:
-            found = self._out_of_fold(estimator, X, y, params, used, folds)
+            found = self._out_of_fold(fit, X, y, used, folds)
         except ValueError as error:
             warn(f"Probabilities are not calibrated because fitting a fold failed. {error}")
             return self
@@ -210,25 +238,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             self.threshold_ = _threshold(proba, labels, weight[tracks], self.target_accuracy)
         return self
 
-    def _route(self, given: dict, fit_params: dict) -> tuple[Any, dict]:
-        """Return a clone of the estimator and the metadata to pass to its ``fit``."""
-        estimator = clone(self._estimator())
-        if sklearn.get_config()["enable_metadata_routing"]:
-            return estimator, dict(process_routing(self, "fit", **given).estimator.fit)
-        if fit_params:
-            raise TypeError(
-                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
-                "sklearn.set_config(enable_metadata_routing=True)"
-            )
-        names = accepted(estimator, given)
-        if "sample_weight" in given and "sample_weight" not in names:
-            warn(
-                f"{type(estimator).__name__} does not accept sample_weight; the weights are used "
-                "only for the calibration."
-            )
-        return estimator, {name: given[name] for name in names}
-
-    def _out_of_fold(self, estimator, X, y, params, used, folds):
+    def _out_of_fold(self, fit, X, y, used, folds):
         """Compute out-of-fold log probabilities of the tracks `used`.
 
         Tracks of a class missing from the training part of their fold are left out.
@@ -241,7 +251,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         """
         found = []
         for i, (train, test) in enumerate(folds):
-            model = _fit_clone(estimator, X, y, params, np.intersect1d(train, used))
+            model = fit(np.intersect1d(train, used))
             test = np.intersect1d(test, used)
             known = test[np.isin(y[test], model.classes_)]
             proba = np.zeros((len(known), len(self.classes_)))
@@ -260,14 +270,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         routing : MetadataRouter
             Routing information of this estimator and of `estimator`.
         """
-        return (
-            MetadataRouter(owner=type(self).__name__)
-            .add_self_request(self)
-            .add(
-                estimator=self._estimator(),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return make_router(self)
 
     def _estimator(self):
         return SegmentVotingClassifier() if self.estimator is None else self.estimator
@@ -330,21 +333,10 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         return tags
 
 
-def _fit_clone(estimator, X, y, params: dict, tracks: np.ndarray):
-    """Fit a clone of an estimator to some of the tracks, passing metadata."""
-    params = _check_method_params(X, params, indices=tracks)
-    if len(tracks) < len(y):
-        X, y = _safe_indexing(X, tracks), y[tracks]
-    if not params:
-        return clone(estimator).fit(X, y)
-    with with_metadata():
-        return clone(estimator).fit(X, y, **params)
-
-
 def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
     """Drop tracks without segments if `X` is a tensor."""
     if isinstance(X, np.ndarray) and X.ndim > 2:
-        return tracks[segment_mask(as_tensor(X)).any(axis=1)]
+        return tracks[segment_mask(as_tensor(X))[tracks].any(axis=1)]
     return tracks
 
 

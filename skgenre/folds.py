@@ -1,4 +1,4 @@
-"""Folds that keep groups together, and the passing of groups and weights to the parts of a model.
+"""Folds that keep groups together.
 
 Everything that draws folds uses :func:`check_folds`, so that ``cv`` and ``groups`` mean the same
 everywhere.
@@ -6,17 +6,21 @@ everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 import sklearn
-from sklearn.base import is_classifier
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold, check_cv
-from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    check_cv,
+)
 
 from ._checks import AT_LEAST_2, check_number
+from ._metadata import route
 
 #: How messages call groups, which are usually artists.
 GROUP = "group (artist)", "groups (artists)"
@@ -56,7 +60,9 @@ def check_folds(cv: Any, y=None, groups=None) -> Any:
     check_number("cv", cv, AT_LEAST_2, None)
     n_folds = _DEFAULT_FOLDS if cv is None else int(cv)
     if y is None:
-        return check_cv(n_folds) if groups is None else GroupKFold(n_folds)
+        if groups is None:
+            return KFold(n_folds)
+        return GroupKFold(max(2, min(n_folds, len(np.unique(groups)))))
     counts = count_groups(y, groups)
     fewest = min(counts.values())
     if fewest < 2:
@@ -80,69 +86,11 @@ def count_groups(y, groups=None) -> dict[Any, int]:
     return {label: len(np.unique(group[y == label])) for label in np.unique(y).tolist()}
 
 
-def with_metadata() -> Any:
-    """Return a context in which scikit-learn routes metadata to the parts of a model."""
-    return sklearn.config_context(enable_metadata_routing=True)
-
-
-def accepted(model, names: Iterable[str]) -> set[str]:
-    """Return the names of the metadata to pass to ``model.fit`` within :func:`with_metadata`.
-
-    If metadata routing is enabled, the user has set what the parts of a model request. Otherwise,
-    all parts that accept groups request them, and all classifiers that accept sample weights, also
-    for scores inside a search.
-
-    Parameters
-    ----------
-    model : estimator
-        The model. Requests are set in place.
-    names : iterable of str
-        Names of metadata, such as ``"groups"`` and ``"sample_weight"``.
-
-    Returns
-    -------
-    names : set of str
-        The names that a part of the model requests. The others must not be passed.
-    """
-    names = list(names)
-    by_user = sklearn.get_config()["enable_metadata_routing"]
-    with with_metadata():
-        for part in () if by_user else _parts(model):
-            for method in ("fit", "score"):
-                own = getattr(part._get_metadata_request(), method).requests
-                unset = {
-                    name: name == "groups" or is_classifier(part)
-                    for name in names
-                    if name in own and own[name] is None
-                }
-                if unset:
-                    getattr(part, f"set_{method}_request")(**unset)
-        return set(get_routing_for_object(model).consumes("fit", names))
-
-
-def weight_names(model) -> set[str]:
-    """Return the names under which the parts of a model request sample weights in ``fit``."""
-    requests = (
-        part._get_metadata_request().fit.requests.get("sample_weight") for part in _parts(model)
-    )
-    return {"sample_weight", *(alias for alias in requests if isinstance(alias, str))}
-
-
-def _parts(model) -> list:
-    """Return a model and the estimators in it that can request metadata."""
-    return [
-        part
-        for part in [model, *model.get_params().values()]
-        if hasattr(part, "fit") and hasattr(part, "_get_metadata_request")
-    ]
-
-
 def fit_with_groups(model, X, y, groups) -> Any:
     """Fit a model, passing groups to all of its parts that accept them; return the model.
 
     If each sample is a group of its own, nothing is known about groups and none are passed.
     """
-    if len(set(groups)) == len(groups) or not accepted(model, ["groups"]):
-        return model.fit(X, y)
-    with with_metadata():
-        return model.fit(X, y, groups=groups)
+    params, routed = route(model, groups=groups if len(set(groups)) < len(groups) else None)
+    with sklearn.config_context(enable_metadata_routing=routed):
+        return model.fit(X, y, **params)

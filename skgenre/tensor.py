@@ -74,6 +74,8 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
                 "n_features)."
             )
         ensure_all_finite = "allow-nan" if allow_nan else True
+        if not reset and not hasattr(estimator, "feature_names_in_"):
+            _check_order(type(estimator).__name__, _get_feature_names(X))
         # validate_data has specific messages for 0-D and 1-D input and for sparse matrices.
         checked = validate_data(
             estimator, X, y, reset=reset, dtype=dtype, ensure_all_finite=ensure_all_finite
@@ -119,6 +121,17 @@ def _warn_of_channels(X: np.ndarray) -> None:
             f"of 1 coefficient. If the last axis is a channel, as in Keras' convolutions, pass "
             f"X[..., 0], of shape {X.shape[:3]}: {n} tracks of one segment with {height} frames "
             f"of {width} coefficients."
+        )
+
+
+def _check_order(name: str, names: np.ndarray | None) -> None:
+    """Compare the names of a table with the order of the columns of tensors, without names."""
+    if names is not None and (expected := tensor_order(names)) != list(names):
+        raise ValueError(
+            f"X is a table with GTZAN's columns in the order {list(names)}, but {name} was fitted "
+            f"without names, on a tensor or an array. In tensors, they are in the order of "
+            f"GTZAN_FEATURES: pass X[{expected}]. If it was fitted on an array in this order, pass "
+            "X.to_numpy()."
         )
 
 

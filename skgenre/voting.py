@@ -9,14 +9,14 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter, process_routing
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_classifier, check_two_classes
+from ._metadata import find_weights, is_routing_enabled, make_router, route, weight_names
 from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
-from .folds import weight_names
 from .tensor import (
     AGGREGATIONS,
     aggregate_or_prior,
@@ -127,25 +127,20 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         check_classifier("estimator", self._estimator())
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
+        estimator = clone(self._estimator())
         given = {"sample_weight": sample_weight, **fit_params}
         given = {name: values for name, values in given.items() if values is not None}
-        estimator = clone(self._estimator())
-        # Routing is only needed if fit was called with metadata. Otherwise, the weights that
-        # result from different numbers of segments are passed to the estimator directly.
-        routed = sklearn.get_config()["enable_metadata_routing"] and bool(given)
-        if routed:
+        params: dict[str, Any] = {}
+        if is_routing_enabled() and self.estimator is not None and given:
             params = dict(process_routing(self, "fit", **given).estimator.fit)
         elif fit_params:
             raise TypeError(
                 f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
                 "sklearn.set_config(enable_metadata_routing=True)"
             )
-        else:
-            params = {}
-        # The estimator may request the weights of tracks under other names.
-        of_weights = params.keys() & weight_names(estimator)
-        if sample_weight is None and of_weights:
-            sample_weight = params[min(of_weights)]
+        routed_weight = find_weights(estimator, params)
+        if sample_weight is None:
+            sample_weight = routed_weight
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         X = as_tensor(X)
         mask = segment_mask(X)
@@ -153,22 +148,26 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         classes = np.unique(y[tracks])
         check_two_classes("y", classes)
         track, segment, shared = _share(mask, tracks, weight)
+        # One value per segment.
+        weights = weight_names(estimator)
         params = {
             name: _share(mask, tracks, np.asarray(values, float))[2]
-            if name in of_weights
+            if name in weights
             else np.asarray(values)[track]
             for name, values in params.items()
         }
-        name = _weight_parameter(estimator)
-        if not routed and name is not None and (sample_weight is not None or np.ptp(shared) > 0):
-            params = {name: shared}
-        if sample_weight is not None and name is None and not of_weights:
-            last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-            warn(
-                f"{type(last).__name__} does not accept sample_weight: all segments of tracks with "
-                "a positive weight count equally, and the weights only affect class_prior_. Use "
-                "an estimator that accepts weights, such as LogisticRegression."
-            )
+        routed = bool(params)
+        if routed_weight is None and (sample_weight is not None or np.ptp(shared) > 0):
+            more, routed = route(estimator, routed=routed, sample_weight=shared)
+            if sample_weight is not None and not more:
+                last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+                warn(
+                    f"{type(last).__name__} does not accept sample_weight: all segments of tracks "
+                    "with a positive weight count equally, and the weights only affect "
+                    "class_prior_. Use an estimator that accepts weights, such as "
+                    "LogisticRegression."
+                )
+            params |= more
         with sklearn.config_context(enable_metadata_routing=routed), warnings.catch_warnings():
             # Raised by the covariances of discriminant analysis if a class has one segment. Its
             # advice, to reshape an array, does not help.
@@ -270,14 +269,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         routing : MetadataRouter
             Routing information of this estimator and of `estimator`.
         """
-        return (
-            MetadataRouter(owner=type(self).__name__)
-            .add_self_request(self)
-            .add(
-                estimator=self._estimator(),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-        )
+        return make_router(self)
 
     def _estimator(self):
         return LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
@@ -300,12 +292,3 @@ def _share(mask: np.ndarray, tracks: np.ndarray, weight: np.ndarray) -> tuple:
     """
     track, segment, shared = spread(mask, tracks, weight)
     return track, segment, shared * (weight[track].sum() / len(track))
-
-
-def _weight_parameter(estimator) -> str | None:
-    """Return the name of the sample weight parameter of ``fit``, or None if there is none."""
-    if hasattr(estimator, "steps"):
-        name, last = estimator.steps[-1]
-        inner = _weight_parameter(last)
-        return None if inner is None else f"{name}__{inner}"
-    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.ensemble import VotingClassifier
+from sklearn.ensemble import AdaBoostClassifier, VotingClassifier
+from sklearn.feature_selection import RFECV
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
@@ -15,6 +16,7 @@ from sklearn.model_selection import (
     KFold,
     StratifiedGroupKFold,
     StratifiedKFold,
+    cross_val_score,
 )
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -163,6 +165,9 @@ HOLDERS = {
         make_pipeline(StandardScaler(), Noting()), {}, cv=GroupKFold(2)
     ),
     "in a search in a pipeline": make_pipeline(StandardScaler(), SEARCH),
+    "in a search with a scorer": GridSearchCV(
+        make_pipeline(StandardScaler(), Noting()), {}, scoring="accuracy", cv=GroupKFold(2)
+    ),
     "in a vote": VotingClassifier([("one", Noting()), ("two", Noting())], voting="soft"),
 }
 
@@ -275,6 +280,116 @@ def test_weights_count_in_the_temperature_and_the_threshold():
     assert copied.temperature_ != 1
     assert_allclose(weighted.temperature_, copied.temperature_, rtol=1e-3)
     assert_allclose(weighted.threshold_, copied.threshold_, rtol=1e-3)
+
+
+@pytest.mark.parametrize("grouped", [True, False], ids=["groups", "no groups"])
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        None,
+        SegmentVotingClassifier(),
+        SegmentVotingClassifier(make_pipeline(StandardScaler(), LogisticRegression())),
+        GridSearchCV(SegmentVotingClassifier(), {"aggregation": ["mean"]}, cv=2),
+    ],
+    ids=["default", "voting", "voting of a pipeline", "search"],
+)
+def test_tracks_of_zero_weight_are_left_out_of_tensors(estimator, grouped):
+    X, y = make_tensor(36)
+    X[5, 1:] = np.nan
+    groups = np.arange(36) // 3
+    weight = np.where(np.arange(36) % 9 == 4, 0.0, 1.0)
+    kept = weight > 0
+    of_all, of_kept = ({"groups": groups}, {"groups": groups[kept]}) if grouped else ({}, {})
+    pairs = list(KFold(2).split(X[kept]))
+    expected = GroupCalibratedClassifier(estimator, cv=pairs).fit(X[kept], y[kept], **of_kept)
+    where = np.flatnonzero(kept)
+    pairs = [(where[train], where[test]) for train, test in pairs]
+    found = GroupCalibratedClassifier(estimator, cv=pairs)
+    found.fit(X, y, sample_weight=weight, **of_all)
+    assert_allclose(found.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        AdaBoostClassifier(n_estimators=2),
+        make_pipeline(StandardScaler(), AdaBoostClassifier(n_estimators=2)),
+        make_pipeline(RFECV(LogisticRegression(), cv=2), LogisticRegression()),
+        VotingClassifier([("a", AdaBoostClassifier(n_estimators=2)), ("b", LogisticRegression())]),
+    ],
+    ids=["alone", "in a pipeline", "selection", "in a vote"],
+)
+def test_models_that_cannot_be_routed_are_compared_all_the_same(model, table):
+    X, y, groups = table
+    found = compare_models({"it": model}, X, y, groups=groups, cv=GROUPED, scoring="accuracy")
+    expected = cross_val_score(model, X, y, groups=groups, cv=GROUPED)
+    assert found["accuracy"][0] == pytest.approx(expected.mean())
+
+
+class Plain:
+    """A classifier without scikit-learn's base class."""
+
+    seen = []
+
+    def get_params(self, deep=True):
+        return {}
+
+    def set_params(self):
+        return self
+
+    def __sklearn_tags__(self):
+        return Noting().__sklearn_tags__()
+
+    def fit(self, X, y, groups=None, sample_weight=None):
+        self.seen.append((groups is not None, sample_weight is not None))
+        self.classes_ = np.unique(y)
+        return self
+
+    predict, predict_proba = Noting.predict, Noting.predict_proba
+
+
+def test_a_classifier_without_the_base_class_gets_groups_and_weights(table):
+    X, y, groups = table
+    Plain.seen.clear()
+    GroupCalibratedClassifier(Plain(), cv=2).fit(X, y, sample_weight=np.ones(36), groups=groups)
+    assert Plain.seen == [(True, True)] * 3
+
+
+@pytest.mark.parametrize("wrap", [lambda c: c, lambda c: make_pipeline(StandardScaler(), c)])
+def test_segments_are_weighted_with_groups_as_without(wrap, data):
+    X, y = data  # tracks of different lengths
+    voting = SegmentVotingClassifier(wrap(Noting()))
+    GroupCalibratedClassifier(voting, cv=2).fit(X, y)
+    without = [weight for _, weight, _ in Noting.seen]
+    Noting.seen.clear()
+    GroupCalibratedClassifier(voting, cv=2).fit(X, y, groups=np.arange(len(X)))
+    assert_allclose(Noting.seen[0][1], without[0])
+    assert all(weight is not None and found is not None for _, weight, found in Noting.seen)
+
+
+@pytest.mark.parametrize("alias", ["a", "z"])
+def test_the_weights_of_a_track_are_those_of_the_classifier(alias):
+    X, y = make_tensor(30)
+    some = np.where(np.arange(30) < 5, 0.0, 1.0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=alias)
+        classifier = LogisticRegression().set_fit_request(sample_weight="b")
+        voting = SegmentVotingClassifier(make_pipeline(scaler, classifier))
+        voting.fit(X, y, **{alias: some, "b": np.ones(30)})
+    assert_allclose(voting.class_prior_, [1 / 3] * 3)
+
+
+def test_names_of_groups_are_names_of_strategies(table):
+    X, y, groups = table
+    for cv in (3, {"by artist": 3}):
+        with pytest.raises(ValueError, match=r"groups has the keys \['artist'\], which are no"):
+            compare_models({"it": Noting()}, X, y, cv=cv, groups={"artist": groups})
+
+
+def test_folds_without_labels_are_at_most_the_groups(tmp_path):
+    names = [f"track {i}" for i in range(8)]
+    write_splits(tmp_path / "splits.json", 5, names, groups=[0, 0, 1, 1, 2, 2, 2, 0])
+    assert len(read_splits(tmp_path / "splits.json", names)) == 3
 
 
 @pytest.mark.parametrize("preset", ["descriptors", "musicnn"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_validate
 from sklearn.utils import indexable
@@ -23,7 +23,8 @@ from .._checks import (
     check_sequence,
     check_two_classes,
 )
-from ..folds import accepted, check_folds, with_metadata
+from .._metadata import route
+from ..folds import check_folds
 
 
 def compare_models(
@@ -98,12 +99,17 @@ def compare_models(
     check_two_classes("y", np.unique(y))
     n = len(y)
     if isinstance(groups, Mapping):
+        if unknown := groups.keys() - (cv.keys() if isinstance(cv, Mapping) else ()):
+            raise ValueError(
+                f"groups has the keys {sorted(unknown)}, which are no splitting strategies; cv has "
+                f"{list(cv) if isinstance(cv, Mapping) else 'no names'}. Use the same names."
+            )
         groups = {key: _checked(of, n, f"groups[{key!r}]") for key, of in groups.items()}
     else:
         groups = _checked(groups, n, "groups")
     if not isinstance(cv, Mapping):
         cv = check_folds(cv, y, groups)
-        cv = {type(cv).__name__.lstrip("_"): cv}
+        cv = {type(cv).__name__.lstrip("_"): cv}  # check_folds returns splitters as they are
     if not isinstance(groups, Mapping):
         groups = dict.fromkeys(cv, groups)
     scoring = [scoring] if isinstance(scoring, str) else list(scoring)
@@ -114,14 +120,14 @@ def compare_models(
     rows = []
     for name, model in models.items():
         for splitting, splits in folds.items():
-            fresh, of = clone(model), groups.get(splitting)
-            passed = {"groups": of} if of is not None and accepted(fresh, ["groups"]) else None
-            with with_metadata() if passed else nullcontext():
+            fresh = clone(model)
+            params, routed = route(fresh, groups=groups.get(splitting))
+            with sklearn.config_context(enable_metadata_routing=routed):
                 scores = cross_validate(
                     fresh,
                     X,
                     y,
-                    params=passed,
+                    params=params,
                     cv=splits,
                     scoring=scoring,
                     n_jobs=n_jobs,

@@ -47,7 +47,7 @@ def _lead(report: EvaluationReport) -> str:
     n_genres = report.tracks["genre"].nunique()
     about, by = report.about, report.about["by"]
     artists = f" by {about['n_groups']} artists" if about["artists_known"] else ""
-    how = "fitted before" if about["prefit"] else f"cross-validated {by}"
+    how = f"fitted before, evaluated {by}" if about["prefit"] else f"cross-validated {by}"
     return (
         f"{', '.join(models)}, {how}, on {len(report.tracks)} tracks of {n_genres} genres{artists}."
     )
