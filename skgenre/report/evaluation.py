@@ -14,6 +14,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.utils import Bunch, check_consistent_length
 
 from ..audio import AudioError
+from ..datasets import count_known_artists
 from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
 from ..evaluation.comparison import _name
 from ..evaluation.robustness import changed_predictions, summarise
@@ -139,13 +140,12 @@ def evaluation_report(
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
-    by = name_groups(used)
     about = {
         "folds": how,
-        "by": by,
+        "by": name_groups(used),
         "prefit": prefit,
         "shared": 0 if prefit else shared_artists(used, folds),
-        "artists_known": by == "by artist",
+        "artists_known": count_known_artists(used.data, used.groups),
         "n_groups": len(set(used.groups)),
         "n_folds": len(folds),
         "draws": n_resamples,

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from .._files import replace_file
+from .folds import name_known
 
 
 class EvaluationReport:
@@ -73,7 +74,7 @@ class EvaluationReport:
     def __repr__(self) -> str:
         accuracy = self.scores[self.scores["metric"] == "accuracy"]
         models = ", ".join(f"{row.model} {row.score:.3f}" for row in accuracy.itertuples())
-        by = self.about["by"]
+        by = self.about["by"] + name_known(self.about["artists_known"], len(self.tracks))
         return f"<EvaluationReport of {len(self.tracks)} tracks {by}: accuracy {models}>"
 
     def to_html(self) -> str:
