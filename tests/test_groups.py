@@ -198,6 +198,8 @@ def test_pieces_of_an_unknown_artist_are_one_track(tmp_path, groups):
             ("a.00016", "a.00016.{}.0"),
             ("song", "song_{}-{next}"),
             ("song", "song_{}5-{after}5"),
+            ("song", "song_{}.0-{next}.0"),
+            ("track012", "track012~{}"),
         ),
         *(("song", "song_{}m00s-{next}m00s"), ("16-00", "16-00_{}")),
     ],
@@ -221,7 +223,16 @@ def test_pieces_belong_to_their_track(tmp_path, groups, track, piece):
         *("00000{}", "rock ({})", "Partita {}", "song (take {})"),
         *("Top 100 - 0{}", "Best of 1990 - 0{}", "Studio 54-0{}", "Studio 54_0{}", "Hits 99 0{}"),
         *("Best of 1990.0{}", "disc1-0{}", "cd2_track0{}", "Vol.3-0{}", "01_song{}", "{}_track012"),
-        *("song_{a}", "Side {a}", "track01{}a", "song_{}-9", "song_{}-{b}"),
+        *(
+            "song_{a}",
+            "Side {a}",
+            "track01{}a",
+            "song_{}-9",
+            "song_{}-{b}",
+            "album1_track0{}",
+            "01_mambo{}",
+            "12{a}",
+        ),
     ],
 )
 @LOADERS

@@ -135,7 +135,7 @@ def load_folder(
       title (``Studio 54-01.mp3``).
     - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are pieces.
     - A number alone (``track_12.wav``), a date, a disc and a track (``1-01.mp3``,
-      ``cd1_track02.mp3``), and a number before a title (``01_song2.mp3``) make no pieces. If
+      ``cd1_track02.mp3``), and a number before a title (``01_mambo5.mp3``) make no pieces. If
       numbers would make all files of a genre one track, only words make pieces in this genre.
     - A copy, such as ``song - Copy.mp3``, belongs to the group of its original. ``song (1).mp3``
       does if ``song.mp3`` exists.
@@ -183,7 +183,8 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], l
         raise ValueError(
             f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
         )
-    _warn_of_lost_genres(root, paths, set(genres), elsewhere)
+    if elsewhere:
+        _warn_of_lost_genres(root, paths, set(genres), elsewhere)
     # A folder that is named as a track of GTZAN contains its pieces, not the tracks of an artist.
     artists = [
         "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
@@ -196,14 +197,12 @@ def _warn_of_lost_genres(
     root: str, paths: list[str], genres: set[str], elsewhere: dict[str, str]
 ) -> None:
     """Warn of genre folders without tracks because these are reached through other folders."""
+    # A folder that is reached twice may contain no audio, and a link to the root leads back.
+    listed = {str(part) for path in paths for part in (Path(path), *Path(path).parents)} - {root}
     lost: dict[str, str] = {}
     for path, first in sorted(elsewhere.items()):
         folder = Path(root, Path(path).relative_to(root).parts[0])
-        # A link to the root leads back, and a folder that is reached twice may contain no audio.
-        listed = first != root and any(
-            Path(first) in (track, *track.parents) for track in map(Path, paths)
-        )
-        if folder.is_dir() and normal(folder.name) not in genres and listed:
+        if first in listed and normal(folder.name) not in genres and folder.is_dir():
             lost.setdefault(str(folder), first)
     if lost:
         named = ", ".join(f"{folder} (listed as {first})" for folder, first in lost.items())

@@ -40,7 +40,7 @@ AUDIO_SUFFIXES = (
 )
 
 #: A separator.
-_S = r"[\s._#,+\-\u2010-\u2015]"
+_S = r"[\s._#,:;+=@~\-\u2010-\u2015]"
 #: A number. It is possessive, so that no pattern tries to divide it.
 _N = r"[0-9]++"
 _LETTER = r"[^\W\d_]"
@@ -87,36 +87,38 @@ _KINDS = {
     "-": rf"{_S}+",
     "p": rf"(?i:{_PIECE}){_WORD_ENDS}",
     "d": rf"(?i:{DISC}){_WORD_ENDS}",
+    "t": rf"(?i:track|song|title){_WORD_ENDS}",
     "o": rf"(?i:of){_WORD_ENDS}",
-    "a": rf"{_LETTER}{_WORD_ENDS}",
+    "a": rf"[A-Za-z]{_WORD_ENDS}",
     "w": rf"{_LETTER}+?{_WORD_ENDS}",
     "?": r".",
 }
+_ORDER = "".join(_KINDS)
 _TOKEN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()), re.DOTALL)
 
 _OF = "[- ]?o[- ]?n"
 #: Pieces by a word: "part3_song", and "song_part3", "song (chunk 3 of 9)", "song seg a",
 #: "song_3_of_9".
 _WORDED = [
-    re.compile(rf"p[- ]?n(?:{_OF})?[- ](?!p[- ]?n)(?P<track>.*[npdoaw].*)"),
+    re.compile(rf"p[- ]?n(?:{_OF})?[- ](?!p[- ]?n)(?P<track>.*[npdtoaw].*)"),
     re.compile(
-        rf"(?P<track>.*?[^- (])[- ]?\(?(?:p[- ]?[na](?:{_OF})?|(?<![wp])(?<!p[- ])n{_OF})\)?"
+        rf"(?P<track>.*?[^- (])[- ]?\(?(?:p[- ]?[na](?:{_OF})?|(?<![twp])(?<!p[- ])n{_OF})\)?"
         r"(?:\(n\))*"
     ),
 ]
 #: Pieces by a number, or any word and a number, after the number of the track: "track012_3",
 #: "a.00016.p0", "track012_crop1", "take 7 (2)". The number of the track is not that of a disc, and
 #: no space precedes it: the numbers of "Studio 54-01" and "Top 100 - 01" are those of a title and
-#: a track.
+#: a track. The number in "album1_track2" is that of a track.
 _NUMBERED = [
-    re.compile(r"(?P<track>(?:.* (?=[pdoaw]))?[^ (]*(?<!d)(?<!d-)na?)(?:-n|-?[wap]-?[na])"),
+    re.compile(r"(?P<track>(?:.* (?=[pdtoaw]))?[^ (]*(?<!d)(?<!d-)na?)(?:-n|-?[wap]-?[na])"),
     re.compile(r"(?P<track>.*n)\(n\)"),
 ]
 #: A disc and a track, as in "1-01", or a track and a title, as in "01_song2".
 _POSITION = re.compile(rf"0?[1-9][.\-](?!00)\d\d|\d\d?{_S}?{_LETTER}{{2,}}{_S}?(?:\d+|{_LETTER})")
 #: A range of time, as in "song_0-30", and a letter of a track, as in "track012a".
-_RANGE = re.compile(rf"(?<={_LETTER}){_S}{_TIME}{_S}{_TIME}$")
-_LETTERED = re.compile(rf"(?<=\d){_S}?{_LETTER}$")
+_RANGE = re.compile(rf"(?<={_LETTER}){_S}{_TIME}(?:\.\d+)?{_S}{_TIME}(?:\.\d+)?$")
+_LETTERED = re.compile(rf"(?<=\d){_S}?[A-Za-z]$")
 
 
 class GtzanName(NamedTuple):
@@ -210,8 +212,7 @@ def _strip(track: str, rules: Sequence[re.Pattern]) -> str:
 def _shape(stem: str) -> tuple[str, list[int]]:
     """Return the kinds of the tokens of a name, and where each begins, with the length."""
     tokens = list(_TOKEN.finditer(stem))
-    kinds = list(_KINDS)
-    shape = "".join(kinds[(token.lastindex or 0) - 1] for token in tokens)
+    shape = "".join([_ORDER[(token.lastindex or 0) - 1] for token in tokens])
     return shape, [*(token.start() for token in tokens), len(stem)]
 
 
