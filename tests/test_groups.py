@@ -231,7 +231,6 @@ def test_pieces_belong_to_their_track(tmp_path, groups, track, piece):
             "song_{}-{b}",
             "album1_track0{}",
             "01_mambo{}",
-            "12{a}",
         ),
     ],
 )

@@ -198,11 +198,11 @@ def _warn_of_lost_genres(
 ) -> None:
     """Warn of genre folders without tracks because these are reached through other folders."""
     # A folder that is reached twice may contain no audio, and a link to the root leads back.
-    listed = {str(part) for path in paths for part in (Path(path), *Path(path).parents)} - {root}
+    listed = {part for path in map(Path, paths) for part in (path, *path.parents)} - {Path(root)}
     lost: dict[str, str] = {}
     for path, first in sorted(elsewhere.items()):
         folder = Path(root, Path(path).relative_to(root).parts[0])
-        if first in listed and normal(folder.name) not in genres and folder.is_dir():
+        if Path(first) in listed and normal(folder.name) not in genres and folder.is_dir():
             lost.setdefault(str(folder), first)
     if lost:
         named = ", ".join(f"{folder} (listed as {first})" for folder, first in lost.items())
