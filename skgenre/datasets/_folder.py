@@ -198,7 +198,8 @@ def _warn_of_lost_genres(
 ) -> None:
     """Warn of genre folders without tracks because these are reached through other folders."""
     # A folder that is reached twice may contain no audio, and a link to the root leads back.
-    listed = {part for path in map(Path, paths) for part in (path, *path.parents)} - {Path(root)}
+    listed = {part for path in map(Path, paths) for part in (path, *path.parents)}
+    listed -= {Path(root), *Path(root).parents}
     lost: dict[str, str] = {}
     for path, first in sorted(elsewhere.items()):
         folder = Path(root, Path(path).relative_to(root).parts[0])
@@ -207,9 +208,8 @@ def _warn_of_lost_genres(
     if lost:
         named = ", ".join(f"{folder} (listed as {first})" for folder, first in lost.items())
         warn(
-            f"{len(lost)} genre {'folder has' if len(lost) == 1 else 'folders have'} no tracks of "
-            f"their own: {named}. A file that is reached by several links is listed once; give "
-            "each genre files of its own."
+            f"Genre folders of {root} without tracks of their own: {named}. A file that is reached "
+            "by several links is listed once; give each genre files of its own."
         )
 
 
