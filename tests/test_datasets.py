@@ -112,6 +112,55 @@ def test_a_file_outside_that_is_reached_twice_counts_once_by_the_first_link(tmp_
     assert relative(tmp_path / "music", found) == ["jazz/x.wav", "rock/a.wav"]
 
 
+@pytest.mark.parametrize("root", ["", "."], ids=["absolute", "relative"])
+@pytest.mark.parametrize("linked", ["folder", "file"])
+def test_a_genre_whose_files_are_listed_in_another_is_named_in_a_warning(
+    tmp_path, monkeypatch, linked, root
+):
+    fabricate(tmp_path, ["outside/x.wav"])
+    music = tmp_path / "music"
+    music.mkdir()
+    monkeypatch.chdir(music)
+    for genre in ("Soul", "jazz"):
+        if linked == "folder":
+            (music / genre).symlink_to(tmp_path / "outside")
+        else:
+            (music / genre).mkdir()
+            (music / genre / "x.wav").symlink_to(tmp_path / "outside" / "x.wav")
+    message = r"Genre folders of .* without tracks of their own: .*jazz \(listed as .*Soul"
+    with pytest.warns(UserWarning, match=message):
+        tracks = load_folder(root or music)
+    assert tracks.target_names == ["soul"]
+
+
+@pytest.mark.parametrize(
+    ("link", "target"),
+    [
+        *(("Jazz", "jazz"), ("rock/again", "../jazz"), ("all", "."), ("up", "..")),
+        *(
+            ("covers", "pictures"),
+            ("again", "pictures"),
+            ("jazz/sub", "."),
+            ("b.wav", "jazz/a.wav"),
+        ),
+        *(("empty/link", ".."), ("empty/link", "../..")),
+    ],
+)
+def test_links_that_hide_no_genre_need_no_warning(tmp_path, monkeypatch, link, target):
+    monkeypatch.chdir(tmp_path)
+    fabricate(tmp_path, ["music/jazz/a.wav", "music/rock/b.wav", "music/pictures/cover.jpg"])
+    (tmp_path / "music" / "empty").mkdir()
+    (tmp_path / "music" / link).symlink_to(target)
+    for root in ("music", tmp_path / "music"):
+        assert load_folder(root).target_names == ["jazz", "rock"]
+
+
+def test_hard_links_are_files_of_their_own(tmp_path):
+    fabricate(tmp_path, ["jazz/a.wav"])
+    (tmp_path / "jazz" / "b.wav").hardlink_to(tmp_path / "jazz" / "a.wav")
+    assert relative(tmp_path, list_audio(tmp_path)) == ["jazz/a.wav", "jazz/b.wav"]
+
+
 def test_links_in_the_target_of_a_link_are_followed(tmp_path):
     fabricate(tmp_path, ["music/rock/a.wav", "second/b.wav"])
     (tmp_path / "first").mkdir()

@@ -512,14 +512,15 @@ def test_chance_is_the_share_of_the_most_frequent_genre(tracks):
     assert f"<b>{100 * chance:.1f}\u00a0%</b><span>chance level: the share of the most" in page
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["artists", "no artists"])
-def test_every_first_line_says_whether_artists_are_known(known, tracks, tmp_path):
+@pytest.mark.parametrize("n_known", [24, 16, 0], ids=["all artists", "some artists", "no artists"])
+def test_every_first_line_says_whether_artists_are_known(n_known, tracks, tmp_path):
     import os
     import re
 
-    for path, genre, artist in zip(tracks.data, tracks.target, tracks.groups, strict=True):
+    which = tracks.data, tracks.target, tracks.groups
+    for i, (path, genre, artist) in enumerate(zip(*which, strict=True)):
         name = os.path.basename(path).replace(".", f"-{artist}-", 1)
-        target = tmp_path / genre / (f"{artist}/{name}" if known else name)
+        target = tmp_path / genre / (f"{artist}/{name}" if i < n_known else name)
         target.parent.mkdir(parents=True, exist_ok=True)
         os.link(path, target)
     done = CliRunner().invoke(main, ["evaluate", str(tmp_path), "--preset", "knn"])
@@ -532,7 +533,9 @@ def test_every_first_line_says_whether_artists_are_known(known, tracks, tmp_path
     )  # fmt: skip
     page = report.to_html()
     lead = re.search(r'<p class="lead">(.*?)</p>', page)[1]
-    if known:
+    some = f" (artists known for {n_known} of 24 tracks)"
+    assert [some in text for text in (first, lead, repr(report))] == [n_known == 16] * 3
+    if n_known:
         assert "unseen artists" in first
         assert all("by artist" in text for text in (first, lead, repr(report)))
         assert "artists are unknown" not in done.stdout + page

@@ -75,6 +75,7 @@ def evaluate(
     subfolders of the genre folders, such as rock/Artist/song.mp3, the artist tags with
     --genre-from tags, the known artists of GTZAN, or the column --group of a table. Where no
     artists are known, the accuracy is that on unseen files, which is higher than on unseen artists.
+    An artist is known by two tracks or more.
 
     The accuracy is pooled over all tracks, with a confidence interval over the artists. The mean
     over the folds, which scikit-learn's cross_val_score yields, is printed as well.
@@ -127,7 +128,7 @@ def evaluate(
 
 def _print(found, n: int) -> None:
     """Print a line per model, and how to name the artists if they are unknown."""
-    from ..report.folds import NAME_ARTISTS
+    from ..report.folds import NAME_ARTISTS, name_known
 
     about, n_used = found.about, len(found.tracks)
     known = about["artists_known"]
@@ -145,9 +146,9 @@ def _print(found, n: int) -> None:
                 f"; mean of {len(means)} folds {means.mean():.1%}, standard deviation "
                 f"{means.std(ddof=0):.1%}"
             )
-        click.echo(printable(f"{line}{left_out(n_used, n)}"))
+        click.echo(printable(f"{line}{name_known(known, n_used)}{left_out(n_used, n)}"))
     if not known:
-        click.echo(f"The artists are unknown. {NAME_ARTISTS}")
+        click.echo(f"The artists are unknown, or have one track each. {NAME_ARTISTS}")
 
 
 def _load_for(model: str, tracks, jobs: int):

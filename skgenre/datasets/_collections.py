@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,8 +11,23 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from .._checks import AT_LEAST_1, check_number
-from ._names import one_spelling
+from ..audio import name_of
+from ._names import DISC, normal, one_spelling, split_folder, tracks_of, worded_tracks_of
 from .facts import groups_by_name
+
+#: Folder names that do not denote an artist, without spaces and punctuation.
+_NO_ARTIST = frozenset(
+    f"{name}{plural}"
+    for name in (
+        *("va", "various", "variousartist", "unknown", "unknownartist", "untitled"),
+        *("compilation", "sampler", "soundtrack", "ost", "single", "mixed", "misc"),
+        *("miscellaneous", "other", "playlist", "noartist", "track", "song", "album"),
+    )
+    for plural in ("", "s")
+)
+
+#: Folder names for parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
+_PART = re.compile(rf"(?:{DISC}|part)([0-9]+|[a-d]|one|two|three|four)?")
 
 
 def check_min_tracks(min_tracks: Any) -> None:
@@ -68,11 +84,11 @@ def make_collection(
     ValueError
         If no genre has at least `min_tracks` tracks.
     """
-    by_name = groups_by_name(names)
+    target = np.asarray(target, dtype=str)
+    by_name = groups_by_name(names, target.tolist())
     groups = one_spelling(
         own or other for own, other in zip(groups or by_name, by_name, strict=True)
     )
-    target = np.asarray(target, dtype=str)
     counts = Counter(target.tolist())
     keep = np.array([counts[genre] >= min_tracks for genre in target.tolist()], dtype=bool)
     if not keep.any():
@@ -91,3 +107,42 @@ def make_collection(
         ),
         **{name: np.asarray(values)[keep] for name, values in more.items()},
     )
+
+
+def count_known_artists(paths: Sequence, groups) -> int:
+    """Return the number of tracks whose groups are artists.
+
+    Parameters
+    ----------
+    paths : sequence of str, path-like or file objects, length n_tracks
+        Paths or track ids.
+    groups : array-like of shape (n_tracks,)
+        Groups, such as artists.
+
+    Returns
+    -------
+    n_known : int
+        Number of tracks in groups that contain two tracks or more, except for groups whose name
+        denotes no artist, such as ``"rock/cd1"``. Files that are pieces, copies or other formats of
+        a track according to their names count as one.
+    """
+    groups = np.asarray(groups).tolist()
+    names = [name_of(path) for path in paths]
+    tracks: defaultdict[Any, set[str]] = defaultdict(set)
+    for group, name, track, worded in zip(
+        groups, names, tracks_of(names), worded_tracks_of(names), strict=True
+    ):
+        # Numbers in the folder of an artist may be those of tracks, as in "One/Top100-01".
+        folders = {normal(part) for part in re.split(r"[/\\]", name)[:-1]}
+        in_folder = normal(str(group)) in folders - {normal(split_folder(track)[1])}
+        tracks[group].add(worded if in_folder else track)
+    return sum(
+        len(tracks[group]) > 1 and not is_no_artist(split_folder(normal(str(group)))[1])
+        for group in groups
+    )
+
+
+def is_no_artist(name: str) -> bool:
+    """Return whether a normalized name does not denote an artist."""
+    letters = "".join(filter(str.isalnum, name))
+    return not letters or letters in _NO_ARTIST or _PART.fullmatch(letters) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Literal, overload
 
@@ -12,24 +11,10 @@ from sklearn.utils import Bunch
 
 from .._paths import expand
 from .._warnings import warn
-from ._collections import check_min_tracks, make_collection
-from ._listing import list_audio
+from ._collections import check_min_tracks, is_no_artist, make_collection
+from ._listing import list_audio, list_once
 from ._names import normal, parse_gtzan
 from ._tags import read_tags
-
-#: Folder names that do not denote an artist, without spaces and punctuation.
-_NO_ARTIST = frozenset(
-    f"{name}{plural}"
-    for name in (
-        *("va", "various", "variousartist", "unknown", "unknownartist", "untitled"),
-        *("compilation", "sampler", "soundtrack", "ost", "single", "mixed", "misc"),
-        *("miscellaneous", "other", "playlist", "noartist", "track", "song", "album"),
-    )
-    for plural in ("", "s")
-)
-
-#: Folder names for parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
-_PART = re.compile(r"(cd|dvd|disc|disk|side|part|vol|volume)([0-9]+|[a-d]|one|two|three|four)?")
 
 
 @overload
@@ -105,7 +90,8 @@ def load_folder(
     Warns
     -----
     UserWarning
-        If files have no genre tag, or if subfolders cannot be read. They are left out.
+        If files have no genre tag, or if subfolders cannot be read. They are left out. Also if all
+        files of a genre folder are reached through another one, where they are listed.
 
     See Also
     --------
@@ -134,13 +120,23 @@ def load_folder(
     Tracks without an artist are grouped by file name, ignoring the suffix:
 
     - Tracks of GTZAN and their pieces, such as ``blues.00000.au`` and ``blues_00000_part3.wav``,
-      belong to the artist, or to the track if its artist is unknown.
-    - A file name that ends in a piece belongs to the group of the rest of its path:
-      ``rock/song_part3.wav``, ``rock/song (chunk 2 of 9).wav`` and ``rock/song.mp3`` belong to
-      ``"rock/song"``. Pieces are recognized by a word, such as part, piece, segment, chunk, clip,
-      slice, split or window, and a number, or by a second number, as in ``track012_3.wav`` and
-      ``take 7 (2).wav``. The number in ``track_12.wav`` is that of a track, and a date or a disc
-      and track (``1-01.mp3``) are no pieces.
+      belong to the artist, or to the track if its artist is unknown. The name may have a prefix,
+      as in ``0_blues.00000.wav``.
+    - A piece belongs to the group of the rest of its path: ``rock/song_part3.wav``,
+      ``rock/part3_song.wav``, ``rock/song (chunk 2 of 9).wav``, ``rock/song_3_of_9.wav`` and
+      ``rock/song.mp3`` belong to ``"rock/song"``. These pieces are named by one of the words part,
+      piece, segment, section, chunk, clip, slice, split, window, excerpt, snippet, fragment,
+      sample, block, crop, frame, start and offset, or pt, seg, win and frag, with a number, or with
+      a letter at the end.
+    - After the number of a track, a number, or any word with a number or a letter, is a piece:
+      ``track012_3.wav``, ``track012,3.wav``, ``track012_t30.wav``, ``track012-00m03s.wav`` and
+      ``take 7 (2).wav``. So is a letter if the track has several, as ``track012a.wav`` and
+      ``track012b.wav``. No space may precede the number of the track, which is otherwise part of a
+      title (``Studio 54-01.mp3``).
+    - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are pieces.
+    - A number alone (``track_12.wav``), a date, a disc and a track (``1-01.mp3``,
+      ``cd1_track02.mp3``), and a number before a title (``01_mambo5.mp3``) make no pieces. If
+      numbers would make all files of a genre one track, only words make pieces in this genre.
     - A copy, such as ``song - Copy.mp3``, belongs to the group of its original. ``song (1).mp3``
       does if ``song.mp3`` exists.
     - Other tracks are their own groups.
@@ -172,7 +168,7 @@ def load_folder(
 
 def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
     """List audio files with genres, artists and names by folder; no files are excluded."""
-    paths = list_audio(root)
+    paths, elsewhere = list_once(root)
     parts = [Path(path).relative_to(root).parts for path in paths]
     paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
     if not paths:
@@ -187,12 +183,34 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], l
         raise ValueError(
             f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
         )
+    if elsewhere:
+        _warn_of_lost_genres(root, paths, set(genres), elsewhere)
     # A folder that is named as a track of GTZAN contains its pieces, not the tracks of an artist.
     artists = [
         "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
         for genre, names in zip(genres, parts, strict=True)
     ]
     return paths, genres, artists, ["/".join(names) for names in parts], []
+
+
+def _warn_of_lost_genres(
+    root: str, paths: list[str], genres: set[str], elsewhere: dict[str, str]
+) -> None:
+    """Warn of genre folders without tracks because these are reached through other folders."""
+    # A folder that is reached twice may contain no audio, and a link to the root leads back.
+    listed = {part for path in map(Path, paths) for part in (path, *path.parents)}
+    listed -= {Path(root), *Path(root).parents}
+    lost: dict[str, str] = {}
+    for path, first in sorted(elsewhere.items()):
+        folder = Path(root, Path(path).relative_to(root).parts[0])
+        if Path(first) in listed and normal(folder.name) not in genres and folder.is_dir():
+            lost.setdefault(str(folder), first)
+    if lost:
+        named = ", ".join(f"{folder} (listed as {first})" for folder, first in lost.items())
+        warn(
+            f"Genre folders of {root} without tracks of their own: {named}. A file that is reached "
+            "by several links is listed once; give each genre files of its own."
+        )
 
 
 def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
@@ -223,9 +241,4 @@ def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], lis
 
 def _artist_group(genre: str, artist: str) -> str:
     """Return the group of a normalized artist name, which may not denote an artist."""
-    return f"{genre}/{artist}" if _is_no_artist(artist) else artist
-
-
-def _is_no_artist(name: str) -> bool:
-    letters = "".join(filter(str.isalnum, name))
-    return not letters or letters in _NO_ARTIST or _PART.fullmatch(letters) is not None
+    return f"{genre}/{artist}" if is_no_artist(artist) else artist

@@ -43,9 +43,10 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
 
     Notes
     -----
-    Symbolic links are followed. A file that is reached more than once is listed once: at its real
-    path if this is in a subfolder, otherwise by the first link in alphabetical order. Broken links,
-    and links to a folder that contains `folder`, are ignored.
+    Symbolic links are followed. A file that is reached more than once by symbolic links is listed
+    once: at its real path if this is in a subfolder, otherwise by the first link in alphabetical
+    order. Hard links are listed as files of their own. Broken links, and links to a folder that
+    contains `folder`, are ignored.
 
     Examples
     --------
@@ -56,18 +57,33 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
     ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
     ['jazz/jazz_artist_0/jazz.00000.wav']
     """
-    folder = expand(folder)
+    return list_once(expand(folder))[0]
+
+
+def list_once(folder: str) -> tuple[list[str], dict[str, str]]:
+    """List audio files like :func:`list_audio`, and what is not listed since it is elsewhere.
+
+    Returns
+    -------
+    paths : list of str
+        Sorted paths.
+    elsewhere : dict of str to str
+        For each path of a file or folder that was reached before, the path by which it was reached.
+    """
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{folder} is not a folder")
-    # A link to a parent of the folder leads back here.
-    visited = {str(parent) for parent in Path(os.path.realpath(folder)).parents}
+    # Folders by real path. A link to a parent of the folder leads back here.
+    visited = {str(parent): "" for parent in Path(os.path.realpath(folder)).parents}
+    elsewhere: dict[str, str] = {}
     # Paths by real path. Files that are not in a subfolder come last, since they have no genre.
     top = os.path.dirname(os.path.join(folder, ""))
     found: dict[str, str] = {}
     loose: dict[str, str] = {}
 
     def add(real: str, path: str) -> None:
-        (loose if os.path.dirname(path) == top else found).setdefault(real, path)
+        first = (loose if os.path.dirname(path) == top else found).setdefault(real, path)
+        if first != path:
+            elsewhere[path] = first
 
     unreadable: dict[str, OSError] = {}
     links = [folder]
@@ -85,17 +101,20 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
             if stat.S_ISREG(mode) and is_audio(start):
                 add(os.path.realpath(start), start)
             elif stat.S_ISDIR(mode):
-                for real, entry in _walk(start, visited, unreadable):
+                for real, entry in _walk(start, visited, elsewhere, unreadable):
                     if entry.is_symlink():
                         links.append(entry.path)
                     elif is_audio(entry.name):
                         add(os.path.join(real, entry.name), entry.path)
     report_unreadable(folder, unreadable)
-    return sorted((loose | found).values())
+    return sorted((loose | found).values()), elsewhere
 
 
 def _walk(
-    folder: str, visited: set[str], unreadable: dict[str, OSError]
+    folder: str,
+    visited: dict[str, str],
+    elsewhere: dict[str, str],
+    unreadable: dict[str, OSError],
 ) -> Iterator[tuple[str, os.DirEntry]]:
     """Iterate over files and links below a folder, with the real path of their folder."""
     folders = [folder]
@@ -103,8 +122,9 @@ def _walk(
         parent = folders.pop()
         real = os.path.realpath(parent)
         if real in visited:
+            elsewhere[parent] = visited[real]
             continue
-        visited.add(real)
+        visited[real] = parent
         for entry in visible(parent, unreadable):
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)

@@ -3,6 +3,9 @@
 Two rules decide doubtful cases. Too many files in one group cost little, but a recording that is
 split over two groups leaks from the training set to the test set. And a number alone says nothing:
 ``track_12`` is a track, and only a second number or a word makes it a piece.
+
+A file name is split into words, numbers and separators, each written as one character (see
+:data:`_KINDS`). The rules are patterns of these characters.
 """
 
 from __future__ import annotations
@@ -10,12 +13,10 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
-
-import numpy as np
-
-from ..audio import name_of
 
 #: The genres of GTZAN, each with 100 tracks.
 GTZAN_GENRES = (
@@ -38,14 +39,18 @@ AUDIO_SUFFIXES = (
     *(".ape", ".wv", ".mka", ".ac3", ".amr", ".dsf", ".mpc", ".tta", ".webm"),
 )
 
-#: A separator: a space, or a dot, underscore, hash or dash.
-_S = r"[\s._#\-\u2010-\u2015]"
+#: A separator.
+_S = r"[\s._#,:;+=@~\-\u2010-\u2015]"
 #: A number. It is possessive, so that no pattern tries to divide it.
 _N = r"[0-9]++"
+_LETTER = r"[^\W\d_]"
 _PIECE = (
     r"(?:part|pt|piece|segment|seg|chunk|clip|slice|split|window|win|section|excerpt|snippet"
-    r"|fragment|frag)s?"
+    r"|fragment|frag|sample|block|crop|frame|start|offset)s?"
 )
+#: Parts of an album.
+DISC = r"(?:cd|dvd|disc|disk|side|vol|volume)"
+_TIME = r"(?:(?:\d+(?:ms|sec|min|h|m|s))+(?![^\W_])|\d+)"
 _DATE = rf"(?:19|20)[0-9]{{2}}{_S}[01][0-9]{_S}[0-3][0-9]"
 
 # Suffixes can be chained, as in "blues.00000.au.wav". Images of spectrograms are named likewise.
@@ -61,31 +66,59 @@ _NUMBERED_ENDING = re.compile(
     rf"(?<=[^/\\])(?:{_SUFFIX}|{_COPY}|{_NUMBERED_COPY})+$", re.IGNORECASE
 )
 
-#: A track of GTZAN, a piece of it, or a file in a folder that is named as the track.
+#: A track of GTZAN, a piece of it, or a file in a folder that is named as the track. The prefix
+#: may contain numbers and the names of folders, as in "0_rock.00016" and "rock_rock.00016".
+_GENRE = "|".join(GTZAN_GENRES).replace("hiphop", f"hip{_S}?hop")
 _GTZAN = re.compile(
-    rf"(?:.*[/\\])?(?P<genre>{'|'.join(GTZAN_GENRES)}){_S}*(?P<number>[0-9]{{5}})"
+    rf"(?:.*[/\\])?(?P<prefix>(?:(?:gtzan|genres|original|{_GENRE}|{_LETTER}*{_S}*{_N}){_S}+)*)"
+    rf"(?P<genre>{_GENRE}){_S}*(?P<number>[0-9]{{5}})"
     rf"(?P<piece>[/\\][^/\\]+|(?![0-9])[^/\\]*[0-9][^/\\]*|{_S}*{_PIECE})?",
     re.IGNORECASE | re.DOTALL,
 )
 
-#: A piece by a word and a number: "song_part3", "song (chunk 3 of 9)", "songClip3", "song_3_of_9",
-#: "song12/segment 3".
-_WORDED = re.compile(
-    rf"(?P<track>.*?[^/\\\s._#\-\u2010-\u2015])"
-    rf"(?:{_S}+|(?<=[0-9])[/\\]?|(?-i:(?<=[a-z])(?=[A-Z])))"
-    rf"[(\[]?(?:{_PIECE}{_S}*{_N}(?:{_S}*of{_S}*{_N})?|(?<![0-9]){_N}{_S}*of{_S}*{_N})[)\]]?"
-    rf"(?:{_NUMBERED_COPY})*",
-    re.IGNORECASE | re.DOTALL,
-)
+#: The kinds of tokens, in the order in which they are tried. Words end before a digit, and before
+#: a capital in "songPart3". A date is one number, and so is a time, such as "30s" and "00m03s".
+_WORD_ENDS = rf"(?:(?<=[a-z])(?=[A-Z])|(?!{_LETTER}))"
+_KINDS = {
+    "n": rf"{_DATE}(?!\d)|{_TIME}",
+    "(": r"\s*[(\[]",
+    ")": r"[)\]]",
+    " ": rf"{_S}*\s{_S}*",
+    "-": rf"{_S}+",
+    "p": rf"(?i:{_PIECE}){_WORD_ENDS}",
+    "d": rf"(?i:{DISC}){_WORD_ENDS}",
+    "t": rf"(?i:track|song|title){_WORD_ENDS}",
+    "o": rf"(?i:of){_WORD_ENDS}",
+    "a": rf"[A-Za-z]{_WORD_ENDS}",
+    "w": rf"{_LETTER}+?{_WORD_ENDS}",
+    "?": r".",
+}
+_ORDER = "".join(_KINDS)
+_TOKEN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()), re.DOTALL)
 
-#: A piece by a number after the number of the track: "track012_3", "a.00016.p0", "take 7 (2)",
-#: "song12_0-30". A date and a track on a disc, as in "2019-05-04" and "1-01", are no pieces.
-_NUMBERED = re.compile(
-    rf"(?P<folder>(?>(?:.*[/\\])?))(?!(?:.*[^0-9])?{_DATE}$|[0-9]{{1,2}}{_S}+[0-9]{{2}}$)"
-    rf"(?P<stem>[^/\\]*?(?:{_DATE}|(?<![0-9]){_N}))"
-    rf"(?:{_S}+[pscw]?{_N}(?:{_S}*of{_S}*{_N}|s|sec|ms)?|\s*[(\[]{_N}[)\]])+",
-    re.IGNORECASE | re.DOTALL,
-)
+_OF = "[- ]?o[- ]?n"
+#: Pieces by a word: "part3_song", and "song_part3", "song (chunk 3 of 9)", "song seg a",
+#: "song_3_of_9".
+_WORDED = [
+    re.compile(rf"p[- ]?n(?:{_OF})?[- ](?!p[- ]?n)(?P<track>.*[npdtoaw].*)"),
+    re.compile(
+        rf"(?P<track>.*?[^- (])[- ]?\(?(?:p[- ]?[na](?:{_OF})?|(?<![twp])(?<!p[- ])n{_OF})\)?"
+        r"(?:\(n\))*"
+    ),
+]
+#: Pieces by a number, or any word and a number, after the number of the track: "track012_3",
+#: "a.00016.p0", "track012_crop1", "take 7 (2)". The number of the track is not that of a disc, and
+#: no space precedes it: the numbers of "Studio 54-01" and "Top 100 - 01" are those of a title and
+#: a track. The number in "album1_track2" is that of a track.
+_NUMBERED = [
+    re.compile(r"(?P<track>(?:.* (?=[pdtoaw]))?[^ (]*(?<!d)(?<!d-)na?)(?:-n|-?[wap]-?[na])"),
+    re.compile(r"(?P<track>.*n)\(n\)"),
+]
+#: A disc and a track, as in "1-01", or a track and a title, as in "01_song2".
+_POSITION = re.compile(rf"0?[1-9][.\-](?!00)\d\d|\d\d?{_S}?{_LETTER}{{2,}}{_S}?(?:\d+|{_LETTER})")
+#: A range of time, as in "song_0-30", and a letter of a track, as in "track012a".
+_RANGE = re.compile(rf"(?<={_LETTER}){_S}{_TIME}(?:\.\d+)?{_S}{_TIME}(?:\.\d+)?$")
+_LETTERED = re.compile(rf"(?<=\d){_S}?[A-Za-z]$")
 
 
 class GtzanName(NamedTuple):
@@ -111,20 +144,25 @@ def parse_gtzan(name: str) -> GtzanName | None:
     match = _GTZAN.fullmatch(_NUMBERED_ENDING.sub("", _COPY_OF.sub("", name)))
     if match is None:
         return None
-    piece = match["piece"] or ""
-    number = re.search(_N, piece)
+    genre = "".join(filter(str.isalpha, match["genre"]))
+    number = re.search(_N, f"{match['piece'] or ''} {match['prefix']}")
     return GtzanName(
-        f"{match['genre']}.{match['number']}".lower(), bool(piece), int(number[0] if number else 0)
+        f"{genre}.{match['number']}".lower(),
+        bool(match["piece"] or number),
+        int(number[0] if number else 0),
     )
 
 
-def tracks_of(names: Iterable[str]) -> list[str]:
+def tracks_of(names: Sequence[str], genres: Sequence[str] | None = None) -> list[str]:
     """Return the track that each file is or is a piece of, as its name says.
 
     Parameters
     ----------
-    names : iterable of str
+    names : sequence of str
         Paths.
+    genres : sequence of str, default=None
+        Genre of each path. If all files of a genre would be one track by their numbers, these are
+        the numbers of tracks, and only words make pieces.
 
     Returns
     -------
@@ -132,7 +170,80 @@ def tracks_of(names: Iterable[str]) -> list[str]:
         The track id for tracks of GTZAN, otherwise the path without the suffix, the number of the
         piece and the mark of a copy.
     """
-    tracks = [_track(name) for name in names]
+    rules = _NUMBERED + _WORDED
+    worded = worded_tracks_of(names)
+    tracks = [_strip(name, rules) for name in _without(worded, _RANGE, _continue_each_other)]
+    tracks = [_strip(name, rules) for name in _without(tracks, _LETTERED, _are_several)]
+    tracks = _originals(tracks)
+    if genres is None:
+        return tracks
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for genre, track in zip(genres, tracks, strict=True):
+        found[genre].add(track)
+    return [
+        track if len(found[genre]) > 1 else by_word
+        for genre, track, by_word in zip(genres, tracks, worded, strict=True)
+    ]
+
+
+def worded_tracks_of(names: Sequence[str]) -> list[str]:
+    """Return the track of each file like :func:`tracks_of`, with pieces by words only."""
+    return _originals([_strip(_ENDING.sub("", _COPY_OF.sub("", name)), _WORDED) for name in names])
+
+
+def _strip(track: str, rules: Sequence[re.Pattern]) -> str:
+    """Return a path without what the rules know as a piece, or the id of a track of GTZAN."""
+    # Pieces can be cut into pieces: "song_part1_chunk2".
+    while (gtzan := parse_gtzan(track)) is None:
+        folder, stem = split_folder(track)
+        shape, ends = _shape(stem)
+        if rules is not _WORDED and _POSITION.fullmatch(stem):
+            rules = _WORDED
+        if match := next(filter(None, (rule.fullmatch(shape) for rule in rules)), None):
+            start, end = match.span("track")
+            track = folder + stem[ends[start] : ends[end]]
+        elif folder[-2:-1].isdecimal() and _WORDED[1].fullmatch(f"n-{shape}"):
+            track = folder[:-1]  # "song12/segment 3"
+        else:
+            return track
+    return gtzan.track
+
+
+def _shape(stem: str) -> tuple[str, list[int]]:
+    """Return the kinds of the tokens of a name, and where each begins, with the length."""
+    tokens = list(_TOKEN.finditer(stem))
+    shape = "".join([_ORDER[(token.lastindex or 0) - 1] for token in tokens])
+    return shape, [*(token.start() for token in tokens), len(stem)]
+
+
+def _without(tracks: list[str], ending: re.Pattern, are_pieces: Callable) -> list[str]:
+    """Strip endings that are those of pieces if they are taken together, for each track."""
+    bases = [ending.sub("", track) for track in tracks]
+    endings: defaultdict[str, set[str]] = defaultdict(set)
+    for track, base in zip(tracks, bases, strict=True):
+        if track != base:
+            endings[normal(base)].add(normal(track[len(base) :]))
+    return [
+        base if are_pieces(endings[normal(base)]) else track
+        for track, base in zip(tracks, bases, strict=True)
+    ]
+
+
+def _are_several(letters: set[str]) -> bool:
+    return len(letters) > 1
+
+
+def _continue_each_other(ranges: set[str]) -> bool:
+    """Return whether ranges cover a track: "0-30" and "30-60", also with "15-45" between them."""
+    numbers = sorted([int(number) for number in re.findall(r"\d+", text)] for text in ranges)
+    split = [(times[: len(times) // 2], times[len(times) // 2 :]) for times in numbers]
+    return any(begin == split[0][1] for begin, _ in split) and all(
+        one[0] < other[0] <= one[1] < other[1] for one, other in pairwise(split)
+    )
+
+
+def _originals(tracks: Sequence[str]) -> list[str]:
+    """Return the originals of numbered copies, each in one spelling."""
     # "rock (1)" and "rock (2)" are copies only if there is an original: many collections number
     # their tracks like this.
     known = {normal(track) for track in tracks}
@@ -143,46 +254,10 @@ def tracks_of(names: Iterable[str]) -> list[str]:
     )
 
 
-def _track(name: str) -> str:
-    """Return the track of a path, whatever other paths there are."""
-    if (gtzan := parse_gtzan(name)) is not None:
-        return gtzan.track
-    track = _ENDING.sub("", _COPY_OF.sub("", name))
-    # Pieces can be cut into pieces: "song_part1_chunk2".
-    while True:
-        if match := _WORDED.fullmatch(track):
-            track = match["track"]
-        elif match := _NUMBERED.fullmatch(track):
-            track = match["folder"] + match["stem"]
-        else:
-            return track
-
-
-def artists_known(paths: Sequence, groups) -> bool:
-    """Return whether groups say more about tracks than their names do.
-
-    Parameters
-    ----------
-    paths : sequence of str, path-like or file objects, length n_tracks
-        Paths or track ids.
-    groups : array-like of shape (n_tracks,)
-        Groups, such as artists.
-
-    Returns
-    -------
-    known : bool
-        True if a group contains two tracks, or is named differently from its track. Files that are
-        pieces, copies or other formats of a track according to their names count as one.
-    """
-    groups = np.asarray(groups).tolist()
-    tracks = tracks_of(name_of(path) for path in paths)
-    if len(set(zip(groups, tracks, strict=True))) > len(set(groups)):
-        return True
-    # Groups that are taken from names end the path of the track.
-    return any(
-        isinstance(group, str) and not f"/{normal(track)}".endswith(f"/{normal(group)}")
-        for group, track in zip(groups, tracks, strict=True)
-    )
+def split_folder(path: str) -> tuple[str, str]:
+    """Split a path after the last slash or backslash."""
+    start = max(path.rfind("/"), path.rfind("\\")) + 1
+    return path[:start], path[start:]
 
 
 def one_spelling(names: Iterable[str]) -> list[str]:

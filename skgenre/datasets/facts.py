@@ -93,8 +93,9 @@ def track_groups(names) -> np.ndarray:
     names : sequence of str or path-like
         File names or paths of tracks of GTZAN or of pieces of them, in any case and with or without
         the suffix of an audio file: ``"blues.00000"``, ``"blues/blues_00000.au"``,
-        ``"blues.00000.3.wav"``, ``"blues00000_part3.png"``, ``"blues.00000/3.wav"``. Marks of
-        copies, as in ``"blues.00000 (1).wav"``, are ignored.
+        ``"blues.00000.3.wav"``, ``"blues00000_part3.png"``, ``"blues.00000/3.wav"``,
+        ``"hip-hop.00000"``. Marks of copies, as in ``"blues.00000 (1).wav"``, are ignored, and so
+        are numbers and names of genres before the name, as in ``"0_blues.00000.wav"``.
 
     Returns
     -------
@@ -144,13 +145,15 @@ def artist_groups(names) -> np.ndarray:
     return np.array([artists.get(track, track) for track in track_groups(names)], dtype=str)
 
 
-def groups_by_name(names) -> list[str]:
+def groups_by_name(names, genres) -> list[str]:
     """Return the group of each path by its name alone.
 
     Parameters
     ----------
-    names : iterable of str
+    names : sequence of str
         Paths.
+    genres : sequence of str
+        Genre of each path.
 
     Returns
     -------
@@ -158,4 +161,4 @@ def groups_by_name(names) -> list[str]:
         The artist for tracks of GTZAN, otherwise the track.
     """
     artists = gtzan_artists()
-    return [artists.get(track, track) for track in tracks_of(names)]
+    return [artists.get(track, track) for track in tracks_of(names, genres)]

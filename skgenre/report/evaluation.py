@@ -24,6 +24,7 @@ from .._checks import (
     check_two_classes,
 )
 from ..audio import AudioError
+from ..datasets import count_known_artists
 from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
 from ..evaluation.comparison import _name
 from ..evaluation.robustness import changed_predictions, summarise
@@ -162,13 +163,12 @@ def evaluation_report(
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
-    by = name_groups(used)
     about = {
         "folds": how,
-        "by": by,
+        "by": name_groups(used),
         "prefit": prefit,
         "shared": 0 if prefit else shared_artists(used, folds),
-        "artists_known": by == "by artist",
+        "artists_known": count_known_artists(used.data, used.groups),
         "n_groups": len(set(used.groups)),
         "n_folds": len(folds),
         "draws": n_resamples,

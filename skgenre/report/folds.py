@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from ..datasets import artists_known
+from ..datasets import count_known_artists
 from ..folds import check_folds, fit_with_groups
 
 #: How to state the artists, for outputs about files whose artists are unknown.
@@ -49,7 +49,14 @@ def draw_folds(tracks: Bunch, cv: Any) -> tuple[list, str]:
 
 def name_groups(tracks: Bunch) -> str:
     """Return ``"by artist"``, or ``"by file"`` if the artists are unknown."""
-    return "by artist" if artists_known(tracks.data, tracks.groups) else "by file"
+    return "by artist" if count_known_artists(tracks.data, tracks.groups) else "by file"
+
+
+def name_known(n_known: int, n_tracks: int) -> str:
+    """Return how many tracks have a known artist, or nothing if all or none have."""
+    if n_known in (0, n_tracks):
+        return ""
+    return f" (artists known for {n_known} of {n_tracks} tracks)"
 
 
 def shared_artists(tracks: Bunch, folds: list) -> int:

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from . import sections
+from .folds import name_known
 from .style import POLICY, STYLE
 from .text import cards, h, paragraph, percent
 
@@ -47,9 +48,11 @@ def _lead(report: EvaluationReport) -> str:
     n_genres = report.tracks["genre"].nunique()
     about, by = report.about, report.about["by"]
     artists = f" by {about['n_groups']} artists" if about["artists_known"] else ""
+    known = name_known(about["artists_known"], len(report.tracks))
     how = f"fitted before, evaluated {by}" if about["prefit"] else f"cross-validated {by}"
     return (
-        f"{', '.join(models)}, {how}, on {len(report.tracks)} tracks of {n_genres} genres{artists}."
+        f"{', '.join(models)}, {how}, on {len(report.tracks)} tracks of {n_genres} genres{artists}"
+        f"{known}."
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .._files import replace_file
 from .._paths import expand
+from .folds import name_known
 
 
 class EvaluationReport:
@@ -74,7 +75,7 @@ class EvaluationReport:
     def __repr__(self) -> str:
         accuracy = self.scores[self.scores["metric"] == "accuracy"]
         models = ", ".join(f"{row.model} {row.score:.3f}" for row in accuracy.itertuples())
-        by = self.about["by"]
+        by = self.about["by"] + name_known(self.about["artists_known"], len(self.tracks))
         return f"<EvaluationReport of {len(self.tracks)} tracks {by}: accuracy {models}>"
 
     def to_html(self) -> str:

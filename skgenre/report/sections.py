@@ -77,9 +77,9 @@ def what_was_evaluated(report: EvaluationReport) -> str:
     if not known:
         parts.append(
             paragraph(
-                "The artists are unknown, so the scores are those on unseen files. Tracks of an "
-                "artist may be in both the training and the test set of a fold, and the accuracy "
-                f"on unseen artists is probably lower. {h(NAME_ARTISTS)}",
+                "The artists are unknown, or have one track each, so the scores are those on "
+                "unseen files. Tracks of an artist may be in both the training and the test set of "
+                f"a fold, and the accuracy on unseen artists is probably lower. {h(NAME_ARTISTS)}",
                 "warning",
             )
         )
