@@ -653,3 +653,14 @@ def test_a_store_belongs_to_a_class(paths, tmp_path):
     with pytest.raises(ValueError, match="differs in class;"):
         extract_store(level(2)(), paths, tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["versions"] == [*cache.versions()]
+
+
+@pytest.mark.parametrize("edited", ["front", "base"])
+def test_a_store_says_which_text_has_changed(module, paths, tmp_path, edited):
+    extract_store(module()(), paths, tmp_path / "store")
+    texts = {"text": MODULE, "base": BASE}
+    texts["text" if edited == "front" else edited] += "# a comment"
+    front = module(**texts)
+    message = rf"differs in class \(the text of \S*{edited}\.py has changed since\); use another"
+    with pytest.raises(ValueError, match=message + r".* in a module of their own"):
+        extract_store(front(), paths, tmp_path / "store")
