@@ -481,6 +481,15 @@ class Front(Mixin, TrackExtractor):
         y = helper(audio.read(0, 10)) * self.factor
         return np.full(2, self.clip(self.scale(y) if self.scale else y))
 
+def define():
+    class Local(Front):
+        kind = "mfcc"
+
+        def extract_track(self, audio):
+            return super().extract_track(audio) * 2
+
+    return Local
+
 def extract(front, paths):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -490,9 +499,10 @@ def extract(front, paths):
 memory, *paths = sys.argv[1:]
 scales = [None, lambda y, n=scale: y * n]
 Front.limit = 2.5  # after the definition
-for scale in scales:
-    expected = Front(scale, memory=memory).transform(paths)
-    tasks = [joblib.delayed(extract)(Front(scale, memory=memory), [path]) for path in paths]
+for front in [*map(Front, scales), define()()]:
+    front.memory = memory
+    expected = front.transform(paths)
+    tasks = [joblib.delayed(extract)(front, [path]) for path in paths]
     assert (np.concatenate(joblib.Parallel(n_jobs=2)(tasks)) == expected).all()
 AudioFile.__init__ = None
 pipe = make_pipeline(Front(memory=memory), LogisticRegression())

@@ -24,9 +24,11 @@ from joblib.hashing import NumpyHasher
 if TYPE_CHECKING:
     from .extractor import TrackExtractor
 
-#: Packages whose code is identified by :func:`.cache.versions`, and Python's own modules, except
-#: those to which classes that are made by calling a metaclass seem to belong.
-_VERSIONED = {"skgenre", "sklearn", *sys.stdlib_module_names} - {"abc", "types"}
+#: Modules of Python to which classes that are made by calling a metaclass seem to belong.
+_PYTHON = {"abc", "types"}
+
+#: Packages whose code is identified by :func:`.cache.versions`, and Python's other modules.
+_VERSIONED = {"skgenre", "sklearn", *sys.stdlib_module_names} - _PYTHON
 
 #: Folders of installed packages.
 _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
@@ -59,7 +61,8 @@ def class_key(cls: type[TrackExtractor]) -> str:
         if _is_of_user(base.__module__, cls)
         for name, value in sorted(_members(base).items())
     ]
-    names = [(base.__module__, base.__qualname__) for base in cls.__mro__]
+    # The qualified name of a local class is another in workers.
+    names = [(base.__module__, base.__name__) for base in cls.__mro__]
     return joblib.hash((names, cls._texts, members))
 
 
@@ -90,7 +93,7 @@ def read_texts(cls: type[TrackExtractor], *names: str) -> dict[str, str]:
     while left:
         name = left.pop()
         module = sys.modules.get(name) if isinstance(name, str) else None
-        if module is None or name in texts or not _is_of_user(name, cls):
+        if module is None or name in texts or name in _PYTHON or not _is_of_user(name, cls):
             continue
         file = getattr(module, "__file__", None) or ""
         linecache.checkcache(file)
@@ -172,10 +175,13 @@ class _CodeHasher(NumpyHasher):
         super().save(obj)
 
     def _content(self, obj: FunctionType | type) -> Any:
-        name = obj.__module__, obj.__qualname__
-        known = "<locals>" not in obj.__qualname__ and not _is_of_user(name[0], self._cls)
-        if known or id(obj) in self._saved:
+        name = obj.__module__, obj.__name__
+        if id(obj) in self._saved:
             return name
+        # Libraries make functions with values of the user in closures.
+        is_local = isinstance(obj, FunctionType) and "<locals>" in obj.__qualname__
+        if not (is_local or _is_of_user(obj.__module__, self._cls)):
+            return obj.__module__, obj.__qualname__
         self._saved[id(obj)] = obj
         if isinstance(obj, type):
             return name, obj.__bases__, _members(obj)
