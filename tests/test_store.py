@@ -277,6 +277,20 @@ def test_rows_of_tracks_that_are_not_in_the_list_are_kept(files, tmp_path, opene
     assert not opened
 
 
+def test_only_damaged_rows_of_tracks_that_are_not_in_the_list_are_lost(files, tmp_path, opened):
+    expected = Level().transform(files)
+    extract_store(Level(), files, tmp_path / "store")
+    tensor = tmp_path / "store" / "tensor.npy"
+    os.truncate(tensor, tensor.stat().st_size - expected[0].nbytes)
+    for some in (files[:1], files[1::-1]):
+        found = extract_store(Level(), some, tmp_path / "store")
+        assert_array_equal(found.data, Level().transform(some))
+        assert_array_equal(load_store(tmp_path / "store").data, found.data)
+    opened.clear()
+    assert_array_equal(extract_store(Level(), files, tmp_path / "store").data, expected)
+    assert opened == [str(files[3])]
+
+
 def test_the_row_of_a_replaced_file_is_overwritten(files, tmp_path):
     extract_store(Level(), files, tmp_path / "store")
     size = (tmp_path / "store" / "tensor.npy").stat().st_size

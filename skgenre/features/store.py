@@ -21,6 +21,7 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
 import sys
@@ -208,22 +209,23 @@ def _extract_into(folder: Path, extractor: TrackExtractor, paths: list, manifest
     index = _read_index(folder)
     # Rows of other tracks are kept behind the others, except those of files that were replaced.
     listed = {*tracks, *_replaced(found, manifest)}
-    others = [track for track in index if track not in listed]
+    tracks = [*tracks, *(track for track in index if track not in listed)]
     # The header of an .npy file must contain Python integers.
-    n = len(paths) + len(others)
-    shape = tuple(int(n) for n in (n, *extractor.track_shape) if n is not None)
+    shape = tuple(int(n) for n in (len(tracks), *extractor.track_shape) if n is not None)
     rows = _Rows(folder / _TENSOR, np.dtype(extractor.dtype), shape)
-    missing = _arrange(rows, [index.get(track) for track in (*tracks, *others)])
-    missing = [i for i in missing if i < len(paths)]  # damaged rows of other tracks are left
-    # Remove records of replaced files, and what an interrupted write left.
-    kept = [track for track in dict.fromkeys((*tracks, *others)) if track in index]
+    missing = _arrange(rows, [index.get(track) for track in tracks])
+    # Remove records of missing rows and replaced files, and what an interrupted write left.
+    lost = {tracks[i] for i in missing}
+    kept = [track for track in dict.fromkeys(tracks) if track not in lost]
     replace_file(folder / _INDEX, b"".join(_to_record(track, index[track]) for track in kept))
     if found is None:
         _write_manifest(folder, manifest)
-    report = Report(len(missing))
+    needed = [paths[i] for i in missing if i < len(paths)]
+    report = Report(len(needed))
     with rows, open(folder / _INDEX, "ab", buffering=0) as file:
-        extracted = extractor._extract_all([paths[i] for i in missing], report)
-        for i, track in zip(missing, extracted, strict=True):
+        # Damaged rows of tracks that are not in the list become NaN.
+        extracted = itertools.chain(extractor._extract_all(needed, report), itertools.repeat(None))
+        for i, track in zip(missing, extracted, strict=False):
             row = np.full(shape[1:], np.nan, rows.dtype)
             if track is not None:
                 row[: len(track)] = track
