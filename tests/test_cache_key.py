@@ -329,6 +329,85 @@ def test_the_key_is_of_the_text_that_was_loaded(module, tmp_path):
     assert class_key(load_module(tmp_path).Front) != before
 
 
+PACKAGE = {
+    "__init__": "",
+    "front": """
+import numpy as np
+from skgenre import TrackExtractor
+from .helpers import loudest
+class Front(TrackExtractor):
+    track_shape = (1,)
+    def extract_track(self, audio):
+        return np.atleast_1d(loudest(audio.read(0, 10)) * 100)
+""",
+    "helpers": """
+from . import tools
+from .settings import N
+def loudest(y):
+    return tools.highest(y) * N * 200
+""",
+    "settings": "N = 300",
+    "tools": """
+def highest(y):
+    from {package}.lazy import FACTOR
+    return y.max() * FACTOR
+import {package}.lazy
+""",
+    "lazy": "FACTOR = 400",
+    "unused": "N = 500",
+}
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Writes a package, and returns its front end."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(old="", new=""):
+        (tmp_path / "mine").mkdir(exist_ok=True)
+        for name, text in PACKAGE.items():
+            text = text.replace("{package}", "mine").replace(old, new) if old else text
+            (tmp_path / "mine" / f"{name}.py").write_text(text.replace("{package}", "mine"))
+        for name in [name for name in sys.modules if name.partition(".")[0] == "mine"]:
+            monkeypatch.delitem(sys.modules, name)
+        importlib.invalidate_caches()
+        return importlib.import_module("mine.front").Front
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("number", "followed"),
+    [("100", True), ("200", True), ("300", True), ("400", True), ("500", False)],
+)
+@pytest.mark.parametrize("installed", [False, True])
+def test_imported_modules_of_the_user_are_in_the_key(
+    package, number, followed, installed, tmp_path, monkeypatch
+):
+    if installed:  # with pip
+        monkeypatch.setattr("skgenre.features.code._INSTALLED", (str(tmp_path),))
+    before = class_key(package())
+    assert class_key(package()) == before
+    assert (class_key(package(number, "2")) != before) == followed
+
+
+def test_functions_of_a_notebook_do_not_read_libraries(monkeypatch):
+    front = run_cells(CELLS)
+    read = []
+    monkeypatch.setattr(linecache, "getlines", lambda name: read.append(name) or [])
+    class_key(front)
+    assert not read
+
+
+def test_a_value_that_is_set_later_is_in_the_key(monkeypatch):
+    before = class_key(WithParameter)
+    monkeypatch.setattr(WithParameter, "n", 5, raising=False)
+    with_n = class_key(WithParameter)
+    monkeypatch.setattr(WithParameter, "n", 6)
+    assert len({before, with_n, class_key(WithParameter)}) == 3
+
+
 CELLS = ["N = 1", "def helper(y):\n    return y + N", "def unused():\n    return 1", MODULE]
 
 
@@ -356,6 +435,94 @@ def test_an_edited_cell_of_a_notebook_is_another_key(cell, old, new):
     edited = list(CELLS)
     edited[cell] = CELLS[cell].replace(old, new)
     assert class_key(run_cells(edited)) != class_key(run_cells(CELLS))
+
+
+#: A front end of a script with what joblib sends otherwise than it is: values and tuples that are
+#: the same objects here, several cells, a helper, and a base with the same value.
+SCRIPT = """
+import sys, warnings
+import joblib, numpy as np
+from skgenre import TrackExtractor
+from skgenre.audio import AudioFile
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+warnings.simplefilter("error")
+SHAPE = (2,)
+scale = 3
+
+def helper(y, *, n=(2, 3)):
+    return y.max(axis=0) * n[0]
+
+class Mixin:
+    kind, shape, limit = "mel", SHAPE, 1.5
+
+    @property
+    def factor(self):
+        return 2 if self.kind in {"mel", "mfcc", "chroma"} else 1
+
+class Front(Mixin, TrackExtractor):
+    kind, shape, dtype, sample_rate = "mel", SHAPE, np.float32, 22050
+
+    def __init__(self, scale=None, on_error="raise", memory=None, n_jobs=None, verbose=0):
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        self.scale = scale
+
+    @property
+    def track_shape(self):
+        return SHAPE
+
+    @staticmethod
+    def clip(y, high=1.5):
+        return min(y, high)
+
+    def extract_track(self, audio, *, n=(2, 3)):
+        y = helper(audio.read(0, 10)) * self.factor
+        return np.full(2, self.clip(self.scale(y) if self.scale else y))
+
+def define():
+    class Local(Front):
+        kind = "mfcc"
+
+        def extract_track(self, audio):
+            return super().extract_track(audio) * 2
+
+    return Local
+
+def extract(front, paths):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        AudioFile.__init__ = None  # an error where a file is opened
+        return front.transform(paths)
+
+memory, *paths = sys.argv[1:]
+scales = [None, lambda y, n=scale: y * n]
+Front.limit = 2.5  # after the definition
+for front in [*map(Front, scales), define()()]:
+    front.memory = memory
+    expected = front.transform(paths)
+    tasks = [joblib.delayed(extract)(front, [path]) for path in paths]
+    assert (np.concatenate(joblib.Parallel(n_jobs=2)(tasks)) == expected).all()
+AudioFile.__init__ = None
+pipe = make_pipeline(Front(memory=memory), LogisticRegression())
+grid = {"front__scale": scales, "logisticregression__C": [1]}
+search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise")
+search.fit(np.repeat(paths, 4), [0, 1] * (2 * len(paths)))
+print("done")
+"""
+
+
+@pytest.mark.parametrize("kind", ["script", "notebook"])
+def test_workers_find_what_a_class_of_a_script_has_cached(kind, paths, tmp_path):
+    """Without a warning, as they are errors in the script."""
+    memory = tmp_path / "cache"
+    if kind == "notebook":  # no file
+        assert run_python(SCRIPT, memory, *paths) == "done\n"
+        return
+    (tmp_path / "script.py").write_text(SCRIPT)
+    run = "import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    assert run_python(run, tmp_path / "script.py", memory, *paths) == "done\n"
 
 
 class WithParameter(Base):
@@ -496,3 +663,14 @@ def test_a_store_belongs_to_a_class(paths, tmp_path):
     with pytest.raises(ValueError, match="differs in class;"):
         extract_store(level(2)(), paths, tmp_path)
     assert json.loads((tmp_path / "manifest.json").read_text())["versions"] == [*cache.versions()]
+
+
+@pytest.mark.parametrize("edited", ["front", "base"])
+def test_a_store_says_which_text_has_changed(module, paths, tmp_path, edited):
+    extract_store(module()(), paths, tmp_path / "store")
+    texts = {"text": MODULE, "base": BASE}
+    texts["text" if edited == "front" else edited] += "# a comment"
+    front = module(**texts)
+    message = rf"differs in class \(the text of \S*{edited}\.py has changed since\); use another"
+    with pytest.raises(ValueError, match=message + r".* in a module of their own"):
+        extract_store(front(), paths, tmp_path / "store")

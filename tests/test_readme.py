@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import without_tensorflows_start
+from .conftest import slow_but, without_tensorflows_start
 
 ROOT = Path(__file__).parent.parent
 GETTING_STARTED = ROOT / "docs" / "getting_started.rst"
@@ -75,15 +75,19 @@ def test_what_is_pasted_runs(page, files, tmp_path):
         assert (tmp_path / name).stat().st_size > 1000
 
 
-def test_the_scripts_run(tmp_path):
+SCRIPTS = {
+    "grid_search": (["music"], r"[01]\.\d\d with .*filters.*\n"),
+    "train_pipeline": (["music"], ""),
+    "predict_files": (["song.wav"], r".*: (classical|disco|metal) \([01]\.\d\d\)\n"),
+    "compare_models": (["music"], r"(\w+: [01]\.\d\d \+- [01]\.\d\d\n){2}"),
+}
+
+
+@pytest.mark.parametrize("names", slow_but(("grid_search",), [tuple(SCRIPTS)]), ids="-".join)
+def test_the_scripts_run(names, tmp_path):
     make_music(tmp_path)
-    scripts = {
-        "train_pipeline": (["music"], ""),
-        "predict_files": (["song.wav"], r".*: (classical|disco|metal) \([01]\.\d\d\)\n"),
-        "grid_search": (["music"], r"[01]\.\d\d with .*filters.*\n"),
-        "compare_models": (["music"], r"(\w+: [01]\.\d\d \+- [01]\.\d\d\n){2}"),
-    }
-    for name, (args, output) in scripts.items():
+    for name in names:
+        args, output = SCRIPTS[name]
         text = (ROOT / "examples" / f"{name}.py").read_text()
         assert len(text.splitlines()) <= 25
         for old, new in FEWER_EPOCHS.items():

@@ -17,7 +17,7 @@ from skgenre import (
     load_store,
 )
 from skgenre.audio import AudioFile
-from skgenre.features import store
+from skgenre.features import cache, store
 
 from .conftest import make_sound, write_sound
 
@@ -230,7 +230,7 @@ def test_an_interruption_at_any_write_leaves_no_row_of_another_track(
         names = {Path(path).name for path in opened}
         assert first or names <= set(NEW.get(change, []))  # kept rows stay
         assert {path.name for path in folder.iterdir()} <= {
-            *("lock", "manifest.json", "tensor.npy", "index")
+            *("lock", "manifest.json", "tensor.npy", "index", "verified")
         }
     assert 3 <= last < 99
 
@@ -238,7 +238,7 @@ def test_an_interruption_at_any_write_leaves_no_row_of_another_track(
 @pytest.mark.parametrize("on_error", ["raise", "warn"])
 def test_a_failed_track_is_retried_when_it_is_repaired(files, tmp_path, opened, on_error):
     content = files[1].read_bytes()
-    for damage in (lambda: files[1].write_bytes(b"no sound"), files[1].unlink):
+    for damage, again in ((lambda: files[1].write_bytes(b"no sound"), 1), (files[1].unlink, 0)):
         damage()
         front = Level(on_error=on_error)
         with pytest.warns(UserWarning) if on_error == "warn" else pytest.raises(ValueError):  # noqa: PT011, PT030
@@ -246,8 +246,57 @@ def test_a_failed_track_is_retried_when_it_is_repaired(files, tmp_path, opened, 
         files[1].write_bytes(content)
         opened.clear()
         found = extract_store(front, files, tmp_path / "store")
-        assert opened == [str(files[1])]
+        assert opened == [str(files[1])] * again  # the row of a file that was away is kept
         assert_array_equal(found.data, Level().transform(files))
+
+
+PARTS = {
+    "first": lambda files: files[:2],
+    "last": lambda files: files[2:],
+    "reordered": lambda files: files[2:0:-1],
+    "with another": lambda files: [files[0].with_name("new.wav"), files[3]],
+    "one after another": lambda files: files[:1],
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_rows_of_tracks_that_are_not_in_the_list_are_kept(files, tmp_path, opened, part):
+    write_sound(files[0].with_name("new.wav"), make_sound(1, seed=9))
+    expected = Level().transform(files)
+    extract_store(Level(), files, tmp_path / "store")
+    some = PARTS[part](files)
+    of_part = Level().transform(some)
+    found = extract_store(Level(), some, tmp_path / "store")
+    assert_array_equal(found.data, of_part)
+    assert_array_equal(load_store(tmp_path / "store").data, of_part)
+    opened.clear()
+    if part == "one after another":  # no track in common with the last list
+        found = extract_store(Level(), files[1:2], tmp_path / "store")
+        assert_array_equal(found.data, expected[1:2])
+    assert_array_equal(extract_store(Level(), files, tmp_path / "store").data, expected)
+    assert not opened
+
+
+def test_only_damaged_rows_of_tracks_that_are_not_in_the_list_are_lost(files, tmp_path, opened):
+    expected = Level().transform(files)
+    extract_store(Level(), files, tmp_path / "store")
+    tensor = tmp_path / "store" / "tensor.npy"
+    os.truncate(tensor, tensor.stat().st_size - expected[0].nbytes)
+    for some in (files[:1], files[1::-1]):
+        found = extract_store(Level(), some, tmp_path / "store")
+        assert_array_equal(found.data, Level().transform(some))
+        assert_array_equal(load_store(tmp_path / "store").data, found.data)
+    opened.clear()
+    assert_array_equal(extract_store(Level(), files, tmp_path / "store").data, expected)
+    assert opened == [str(files[3])]
+
+
+def test_the_row_of_a_replaced_file_is_overwritten(files, tmp_path):
+    extract_store(Level(), files, tmp_path / "store")
+    size = (tmp_path / "store" / "tensor.npy").stat().st_size
+    change_files("replaced", files)
+    extract_store(Level(), files, tmp_path / "store")
+    assert (tmp_path / "store" / "tensor.npy").stat().st_size == size
 
 
 def test_a_store_of_a_single_file_follows_it(files, tmp_path):
@@ -307,6 +356,61 @@ def test_a_damaged_row_of_a_finished_store_is_computed_again(segmenter, paths, t
     found = extract_store(segmenter, paths, tmp_path)
     assert opened == [str(paths[-1])]
     assert_array_equal(found.data, segmenter.transform(paths))
+
+
+@pytest.fixture
+def n_read(monkeypatch):
+    """Numbers of the rows that are read."""
+    numbers = []
+    read = store._Rows.read
+    monkeypatch.setattr(store._Rows, "read", lambda self, i: numbers.append(i) or read(self, i))
+    return numbers
+
+
+def test_a_store_is_verified_once(made, n_read, monkeypatch):
+    load_store(made)
+    load_store(made)
+    assert n_read == [0, 1, 2, 3] * 2  # files may change again within the resolution of their times
+    monkeypatch.setattr(cache, "_TICK", 0)
+    load_store(made)
+    n_read.clear()
+    load_store(made)
+    assert n_read == []
+    content = bytearray((made / "tensor.npy").read_bytes())
+    content[-1] ^= 1
+    (made / "tensor.npy").write_bytes(content)
+    with pytest.raises(ValueError, match=r"3\.wav has changed"):
+        load_store(made)
+
+
+@pytest.mark.parametrize("damage", [None, b"", b"x" * 16])
+def test_a_record_of_verification_that_cannot_be_used_is_ignored(made, n_read, monkeypatch, damage):
+    monkeypatch.setattr(cache, "_TICK", 0)
+    expected = np.array(load_store(made).data)
+    if damage is None:  # as in a folder that can only be read
+        (made / "verified").unlink()
+        monkeypatch.setattr(store, "replace_file", full)
+    else:
+        (made / "verified").write_bytes(damage)
+    n_read.clear()
+    assert_array_equal(load_store(made).data, expected)
+    assert n_read == [0, 1, 2, 3]
+
+
+def full(*args):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize(("change", "n"), [("none", 4), ("new", 0), ("added", 4)])
+def test_rows_are_read_at_most_once_by_a_call(files, tmp_path, n_read, change, n):
+    if change != "new":
+        extract_store(Level(), files, tmp_path / "store")
+    if change == "added":
+        files.append(write_sound(tmp_path / "new.wav", make_sound(1, seed=9)))
+    n_read.clear()
+    extract_store(Level(), files, tmp_path / "store")
+    # Those of an array that is copied are read again, as they are written.
+    assert len(n_read) == (2 * n if change == "added" else n)
 
 
 def replacements(value, path=()):

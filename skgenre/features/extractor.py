@@ -20,7 +20,7 @@ from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
 from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
-from .code import hash_sources
+from .code import read_texts
 from .report import Report
 
 logger = logging.getLogger("skgenre")
@@ -163,12 +163,12 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         "verbose": ["verbose"],
     }
 
-    #: Texts of the files that define a class, see :func:`.code.hash_sources`.
-    _sources: ClassVar[dict[str, str]] = {}
+    #: Hashes of the texts that define a class, by module. They are sent to workers with the class.
+    _texts: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls, **kwargs) -> None:
         super().__init_subclass__(**kwargs)
-        cls._sources = hash_sources(cls)
+        cls._texts = read_texts(cls)
 
     def __init__(
         self,

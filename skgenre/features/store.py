@@ -2,15 +2,17 @@
 
 A store is a folder with
 
-- ``tensor.npy``, the array, whose rows are in the order of the tracks;
+- ``tensor.npy``, the array, whose rows are in the order of the tracks, followed by the rows of
+  tracks that were in earlier lists;
 - ``index``, a list of records of two hashes: of the content of a track, and of its row. A record is
   appended after each row. A row belongs to a track if its hash is that in the record of the track,
   wherever the row is, so no interruption can assign a row to another track;
-- ``manifest.json``, which describes the front end and the list of files.
+- ``manifest.json``, which describes the front end and the list of files;
+- ``verified``, the states of the array and the index in which all rows were last verified.
 
-If extraction is interrupted at any point, or the list of files has changed, the next call keeps the
-rows of the tracks in the list and computes the others. Rows are written with ordinary file
-operations, because a memory map would kill the process when the disk is full (SIGBUS).
+If extraction is interrupted at any point, or the list of files has changed, the next call keeps all
+rows and computes those that are missing. Rows are written with ordinary file operations, because a
+memory map would kill the process when the disk is full (SIGBUS).
 """
 
 from __future__ import annotations
@@ -19,8 +21,10 @@ import contextlib
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,10 +40,11 @@ from .code import class_key
 from .extractor import TrackExtractor, check_paths
 from .report import Report
 
-_FORMAT = 3
+_FORMAT = 4
 #: Entries of the manifest that must be the same in all calls.
 _FIXED = ("class", "parameters", "versions")
 _MANIFEST, _TENSOR, _INDEX, _LOCK = "manifest.json", "tensor.npy", "index", "lock"
+_VERIFIED = "verified"
 
 #: Size of a hash of the content of a track, or of its row, in bytes.
 _HASH = 16
@@ -82,10 +87,11 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     Notes
     -----
     A store follows the list of tracks. If tracks were added, removed, reordered, moved or replaced
-    since the last call, the rows of tracks with the same content are kept, the others are computed,
-    and rows of tracks that are not in the list are removed. If rows change their place, the array
-    is copied, which temporarily requires disk space for both arrays. Damaged rows are computed
-    again.
+    since the last call, the rows of tracks with the same content are kept, and the others are
+    computed. Rows of tracks that are not in the list are kept as well, behind those of the list, in
+    case a later list contains them; extract into a new folder to save their space. Only the row of
+    a file whose content was replaced is overwritten. If rows change their place, the array is
+    copied, which temporarily requires disk space for both arrays. Damaged rows are computed again.
 
     Only one process at a time can write to a store; others raise an error. Apart from the paths
     and 32 bytes per track, memory use does not depend on the number of tracks.
@@ -112,32 +118,63 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     folder.mkdir(parents=True, exist_ok=True)
     manifest = _describe(extractor, paths, _read_manifest(folder))
     # Finished stores are not locked, so that they can be on a read-only file system.
-    if _is_finished(folder, extractor, manifest):
+    _check_compatible(folder, manifest)
+    if _is_complete(folder, extractor, manifest):
         with contextlib.suppress(ValueError):  # damaged rows are computed again
             return load_store(folder)
     with _locked(folder), _explain_full_disk(folder):
-        _is_finished(folder, extractor, manifest)  # another process may have begun a store
+        _check_compatible(folder, manifest)  # another process may have begun a store
         _extract_into(folder, extractor, paths, manifest)
-    return load_store(folder)
+    return _open(folder)  # all rows were just written or verified
 
 
-def _is_finished(folder: Path, extractor: TrackExtractor, manifest: dict) -> bool:
-    """Check whether a store is complete, and whether it may be changed to `manifest`."""
+def _check_compatible(folder: Path, manifest: dict) -> None:
+    """Check that a store, if there is one, may be changed to `manifest`."""
     found = _read_manifest(folder)
     if found is None:
-        return False
+        return
     differing = [key for key in _FIXED if found[key] != manifest[key]]
-    if not differing and not _known(found) & _known(manifest):
+    if not differing and not (_known(found) | _read_index(folder).keys()) & _known(manifest):
         differing = ["all tracks"]
-    if differing:
-        raise ValueError(
-            f"{folder} contains a store that differs in {', '.join(differing)}; use another "
-            "folder, or delete this one"
-        )
-    if not found["complete"] or any(found[key] != manifest[key] for key in ("tracks", "files")):
+    if not differing:
+        return
+    edited = [name for name, text in manifest["texts"].items() if found["texts"].get(name) != text]
+    reason = remedy = ""
+    if "class" in differing and edited and found["name"] == manifest["name"]:
+        files = ", ".join(str(getattr(sys.modules.get(name), "__file__", name)) for name in edited)
+        reason = f" (the text of {files} has changed since)"
+        remedy = "; keep front ends in a module of their own, which changes less often"
+    raise ValueError(
+        f"{folder} contains a store that differs in {', '.join(differing)}{reason}; use another "
+        f"folder, or delete this one{remedy}"
+    )
+
+
+def _is_complete(folder: Path, extractor: TrackExtractor, manifest: dict) -> bool:
+    """Check whether a store contains exactly the tracks of `manifest`."""
+    found = _read_manifest(folder)
+    if found is None or not found["complete"]:
+        return False
+    if any(found[key] != manifest[key] for key in ("tracks", "files")):
         return False
     # Failed tracks are NaN after a call with on_error="warn".
     return extractor.on_error != "raise" or _read_index(folder).keys() >= set(found["tracks"])
+
+
+def _replaced(found: dict | None, manifest: dict) -> set[str]:
+    """Return the contents of files that have another content now."""
+
+    def contents(manifest: dict) -> list[tuple[str, str]]:
+        return [
+            (path, track)
+            for (path, _), track in zip(manifest["files"], manifest["tracks"], strict=True)
+        ]
+
+    before = contents(found) if found else []
+    now = dict(contents(manifest))
+    # A file that cannot be read may have its old content again.
+    others = {track for path, track in before if now.get(path) is None}
+    return {track for _, track in before} - others
 
 
 def _known(manifest: dict) -> set[str]:
@@ -162,27 +199,33 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _extract_into(folder: Path, extractor: TrackExtractor, paths: list, manifest: dict) -> None:
-    begun = _read_manifest(folder) is not None
-    if begun:
+    found = _read_manifest(folder)
+    if found is not None:
         _write_manifest(folder, manifest)
     else:  # existing rows belong to another store
         for name in (_TENSOR, _INDEX):
             (folder / name).unlink(missing_ok=True)
     tracks = manifest["tracks"]
     index = _read_index(folder)
+    # Rows of other tracks are kept behind the others, except those of files that were replaced.
+    listed = {*tracks, *_replaced(found, manifest)}
+    tracks = [*tracks, *(track for track in index if track not in listed)]
     # The header of an .npy file must contain Python integers.
-    shape = tuple(int(n) for n in (len(paths), *extractor.track_shape) if n is not None)
+    shape = tuple(int(n) for n in (len(tracks), *extractor.track_shape) if n is not None)
     rows = _Rows(folder / _TENSOR, np.dtype(extractor.dtype), shape)
     missing = _arrange(rows, [index.get(track) for track in tracks])
-    # Remove records of other tracks, and what an interrupted write left.
-    kept = [track for track in dict.fromkeys(tracks) if track in index]
+    # Remove records of missing rows and replaced files, and what an interrupted write left.
+    lost = {tracks[i] for i in missing}
+    kept = [track for track in dict.fromkeys(tracks) if track not in lost]
     replace_file(folder / _INDEX, b"".join(_to_record(track, index[track]) for track in kept))
-    if not begun:
+    if found is None:
         _write_manifest(folder, manifest)
-    report = Report(len(missing))
+    needed = [paths[i] for i in missing if i < len(paths)]
+    report = Report(len(needed))
     with rows, open(folder / _INDEX, "ab", buffering=0) as file:
-        found = extractor._extract_all([paths[i] for i in missing], report)
-        for i, track in zip(missing, found, strict=True):
+        # Damaged rows of tracks that are not in the list become NaN.
+        extracted = itertools.chain(extractor._extract_all(needed, report), itertools.repeat(None))
+        for i, track in zip(missing, extracted, strict=False):
             row = np.full(shape[1:], np.nan, rows.dtype)
             if track is not None:
                 row[: len(track)] = track
@@ -305,7 +348,11 @@ def _write(file: io.FileIO, content: bytes) -> None:
 
 def _hash(row: np.ndarray) -> bytes:
     kind = f"{row.dtype.str} {row.shape} ".encode()
-    return hashlib.blake2b(kind + row.tobytes(), digest_size=_HASH).digest()
+    return _digest(kind + row.tobytes())
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_HASH).digest()
 
 
 def _to_record(track: str, row: bytes) -> bytes:
@@ -361,9 +408,15 @@ def load_store(folder: str | os.PathLike) -> Bunch:
 
     Notes
     -----
-    The array is read once, row by row, to compare the checksum of each row.
+    When a store is loaded for the first time, the array is read once, row by row, to compare the
+    checksum of each row, which takes about a second per gigabyte. It is read again if its files
+    have changed since, according to the file system, or if the folder is not writable.
     """
     folder = Path(expand(folder))
+    return _open(folder, verify=True)
+
+
+def _open(folder: Path, *, verify: bool = False) -> Bunch:
     manifest = _read_manifest(folder)
     if manifest is None:
         raise ValueError(f"{folder} contains no store: {_MANIFEST} is missing")
@@ -372,24 +425,39 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     try:
         filenames = [path for path, _ in manifest["files"]]
         data = np.lib.format.open_memmap(folder / _TENSOR, mode="r")
-        if len(data) != len(filenames) or data.dtype.kind != "f" or not data.flags.c_contiguous:
+        if len(data) < len(filenames) or data.dtype.kind != "f" or not data.flags.c_contiguous:
             raise ValueError(
                 f"{len(filenames)} tracks, but an array of shape {data.shape} and type {data.dtype}"
             )
-        index = _read_index(folder)
-        # Tracks that cannot be used have rows of NaN, and no record.
-        unusable = _hash(np.full(data.shape[1:], np.nan, data.dtype))
-        with _Rows(folder / _TENSOR, data.dtype, data.shape, writeable=False) as rows:
-            for i, track in enumerate(manifest["tracks"]):
-                if _hash(rows.read(i)) != index.get(track, unusable):
-                    raise ValueError(f"the row of {filenames[i]} has changed")
+        if verify:
+            _verify(folder, data, manifest["tracks"], filenames)
     except Exception as error:  # NumPy, ast and mmap raise various errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
             f"{folder} contains a store that is damaged ({reason}); delete it and extract it "
             "again, or call extract_store again to compute only the damaged rows"
         ) from error
-    return Bunch(data=data, filenames=filenames)
+    return Bunch(data=data[: len(filenames)], filenames=filenames)
+
+
+def _verify(folder: Path, data: np.ndarray, tracks: list, filenames: list[str]) -> None:
+    """Compare the checksums of all rows, unless this was done for the files as they are."""
+    # No stamp is trusted within two seconds of a change.
+    stamps = [stamp(folder / name) for name in (_TENSOR, _INDEX)]
+    state = json.dumps([tracks, *stamps]).encode()
+    with contextlib.suppress(OSError):
+        if None not in stamps and (folder / _VERIFIED).read_bytes() == _digest(state):
+            return
+    index = _read_index(folder)
+    # Tracks that cannot be used have rows of NaN, and no record.
+    unusable = _hash(np.full(data.shape[1:], np.nan, data.dtype))
+    with _Rows(folder / _TENSOR, data.dtype, data.shape, writeable=False) as rows:
+        for i, track in enumerate(tracks):
+            if _hash(rows.read(i)) != index.get(track, unusable):
+                raise ValueError(f"the row of {filenames[i]} has changed")
+    if None not in stamps:
+        with contextlib.suppress(OSError):  # a read-only folder is verified each time
+            replace_file(folder / _VERIFIED, _digest(state))
 
 
 def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dict:
@@ -412,6 +480,8 @@ def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dic
         "format": _FORMAT,
         "complete": False,
         "class": class_key(type(extractor)),
+        "name": f"{type(extractor).__module__}.{type(extractor).__qualname__}",
+        "texts": extractor._texts,
         "parameters": parameters,
         "versions": list(versions()),
         "tracks": contents,
@@ -464,4 +534,4 @@ def _write_manifest(folder: Path, manifest: dict) -> None:
 def _sum(manifest: dict) -> str:
     """Return a checksum of everything but the state."""
     text = json.dumps({**manifest, "complete": None}, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=_HASH).hexdigest()
+    return _digest(text.encode()).hex()
