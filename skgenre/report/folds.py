@@ -13,8 +13,8 @@ from ..folds import check_folds, fit_with_groups
 
 #: How to state the artists, for outputs about files whose artists are unknown.
 NAME_ARTISTS = (
-    "To name the artists, use subfolders such as rock/Artist/song.mp3, the tags of the files "
-    "(genre_from='tags', or --genre-from tags), or a table with a column of artists."
+    "To name the artists, use subfolders such as rock/Artist/song.mp3, tags of the files "
+    "(--genre-from tags), or a table with a column of artists (--group)."
 )
 
 
