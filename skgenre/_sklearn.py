@@ -25,8 +25,14 @@ from sklearn.utils._set_output import _wrap_data_with_container
 # Validate `classes` in `partial_fit`.
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-# Select rows of metadata; validate `sample_weight`, and `y` of X with more than two dimensions.
-from sklearn.utils.validation import _check_method_params, _check_sample_weight, _check_y
+# Select rows of metadata; validate `sample_weight`, and `y` of X with more than two dimensions; get
+# the column names of a table.
+from sklearn.utils.validation import (
+    _check_method_params,
+    _check_sample_weight,
+    _check_y,
+    _get_feature_names,
+)
 
 __all__ = [
     "SIMPLE_METHODS",
@@ -39,6 +45,7 @@ __all__ = [
     "_check_sample_weight",
     "_check_y",
     "_fit_context",
+    "_get_feature_names",
     "_safe_indexing",
     "_wrap_data_with_container",
 ]

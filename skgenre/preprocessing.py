@@ -348,6 +348,12 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
         return np.asarray(names, dtype=object)
 
     def _statistics(self) -> list[str]:
+        if isinstance(self.statistics, set | frozenset):
+            # Its order differs between processes.
+            raise TypeError(
+                f"statistics={self.statistics!r} is a {type(self.statistics).__name__}, which has "
+                "no order; pass a list"
+            )
         names = [self.statistics] if isinstance(self.statistics, str) else list(self.statistics)
         unknown = [name for name in names if name not in STATISTICS]
         if unknown or not names:

@@ -12,8 +12,9 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ._sklearn import _check_y
+from ._sklearn import _check_y, _get_feature_names
 from ._warnings import warn
+from .features.columns import GTZAN_FEATURES, tensor_order
 
 #: Ways of aggregating the probabilities of the segments of a track.
 AGGREGATIONS = ("mean", "vote", "max", "geometric")
@@ -47,8 +48,14 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     ValueError
         If the number of dimensions or coefficients is wrong, or, unless `allow_nan`, if 2-D input
         contains NaN or values exceed the range of float32, in which the classifiers compute.
-        :func:`segment_mask` checks segments for NaN.
-        :func:`segment_mask`.
+        :func:`segment_mask` checks segments for NaN. Also if the estimator was fitted on a table
+        of GTZAN columns that are in another order than in tensors.
+
+    Warns
+    -----
+    UserWarning
+        If `reset`, and 4-D input has the shape of single-channel images; or if a tensor is passed
+        to an estimator that was fitted on a table of other columns, whose names cannot be checked.
     """
     dtype = [np.float32, np.float64]
     ndim = getattr(X, "ndim", None)
@@ -88,13 +95,41 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
         estimator.n_features_in_ = n_features
         if hasattr(estimator, "feature_names_in_"):
             del estimator.feature_names_in_
+        _warn_of_channels(X)
     elif n_features != estimator.n_features_in_:
         raise ValueError(
             f"X has {n_features} features, but {name} is expecting "
             f"{estimator.n_features_in_} features as input: the number of coefficients per frame "
             "must be the same as in fit."
         )
+    elif hasattr(estimator, "feature_names_in_"):
+        _check_names(name, list(estimator.feature_names_in_))
     return (X, y) if with_y else X
+
+
+def _warn_of_channels(X: np.ndarray) -> None:
+    """Warn if a 4-D array has the shape of single-channel images, as in many Keras tutorials."""
+    if X.ndim == 4 and X.shape[2] > 1 and X.shape[3] == 1:
+        n, height, width, _ = X.shape
+        warn(
+            f"X of shape {X.shape} is read as {n} tracks of {height} segments with {width} frames "
+            f"of 1 coefficient. If the last axis is a channel, as in Keras' convolutions, pass "
+            f"X[..., 0], of shape {X.shape[:3]}: {n} tracks of one segment with {height} frames "
+            f"of {width} coefficients."
+        )
+
+
+def _check_names(name: str, names: list[str]) -> None:
+    """Compare the names of a table with the order of the columns of tensors, which have none."""
+    expected = tensor_order(names)
+    if names != expected:
+        raise ValueError(
+            f"X is a tensor, in which GTZAN's columns are in the order of GTZAN_FEATURES, but "
+            f"{name} was fitted on a table with the columns {names}. Pass a table to predict, or "
+            f"fit {name} on table[{expected}]."
+        )
+    if not set(names) <= set(GTZAN_FEATURES):
+        warn(f"X does not have valid feature names, but {name} was fitted with feature names")
 
 
 def blocks(X: np.ndarray) -> Iterator[slice]:
@@ -272,7 +307,10 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     X : array-like or DataFrame of shape (n_pieces, n_features)
-        Features of the pieces, for example from :func:`skgenre.datasets.load_gtzan_features`.
+        Features of the pieces, for example from :func:`skgenre.datasets.load_gtzan_features`. If
+        all columns of a DataFrame are GTZAN's, they are put in the order of
+        :data:`skgenre.features.GTZAN_FEATURES`, as in the tensors of
+        :class:`skgenre.TrackFeatures`. Otherwise, their order is kept.
     track_ids : array-like of shape (n_pieces,)
         Track of each piece. The pieces of a track need not be adjacent; their order is kept.
 
@@ -298,7 +336,11 @@ def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
     >>> tensor[0, :, 0].tolist()
     [[1.0, 2.0], [5.0, 6.0]]
     """
+    names = _get_feature_names(X)
     X = check_array(X, dtype=np.float32)
+    if names is not None:
+        expected = tensor_order(names)
+        X = X[:, np.argsort([expected.index(name) for name in names], kind="stable")]
     track_ids = np.asarray(track_ids)
     check_consistent_length(X, track_ids)
     _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)

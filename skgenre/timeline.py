@@ -12,6 +12,7 @@ from sklearn.utils import Bunch
 
 from ._warnings import warn
 from .audio import AudioFile
+from .features.columns import tensor_order
 from .features.front import path_pipelines
 
 
@@ -113,7 +114,8 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
     with AudioFile(path, front.sample_rate) as audio:
         is_table = len(pipeline[0].track_shape) == 1
         one = round(seconds * front.sample_rate)
-        if is_table and len(audio.read(0, one + 1)) <= one:  # may be shorter than 3 s
+        is_short = is_table and len(audio.read(0, one + 1)) <= one
+        if is_short:  # tables accept tracks shorter than 3 s
             segments = pipeline[0].extract_track(audio)[None, None]
         else:
             segments = front.extract_track(audio)
@@ -124,5 +126,6 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
     stop = np.minimum(start + seconds, duration)
     X = segments[:, None]  # one track per segment
     if is_table:
-        X = pd.DataFrame(segments[:, 0], columns=pipeline[0].get_feature_names_out())
+        names = pipeline[0].get_feature_names_out()
+        X = pd.DataFrame(segments[:, 0], columns=names if is_short else tensor_order(names))[names]
     return start, stop, pipeline[1:].predict_proba(X)

@@ -302,7 +302,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
 def test_one_group_a_genre_cannot_be_evaluated(folder, run):
     result = run("evaluate", folder, "--preset", "logistic")
     assert result.exit_code == 0, result.output
-    assert "by file); mean of 2 folds" in result.stdout
+    assert "by artist); mean of 2 folds" in result.stdout
     result = run("evaluate", folder / ".." / "music0", "--folds", 1)
     assert result.exit_code == 2  # click's own, with its usage
 

@@ -136,3 +136,11 @@ def test_the_best_estimator_of_a_search_can_be_evaluated(clean, tmp_path, run):
     save(best, tmp_path / "best.skgenre")
     result = run("evaluate", clean, "--model", tmp_path / "best.skgenre")
     assert "100.0% accuracy on 6 tracks (" in result.stdout, result.output
+
+
+def test_a_model_is_evaluated_on_genres_in_its_own_spelling(clean, tmp_path, run):
+    tracks = load_folder(clean)
+    model = genre_pipeline("knn").fit(tracks.data, np.char.upper(tracks.target))
+    save(model, tmp_path / "model.skgenre")
+    result = run("evaluate", clean, "--model", tmp_path / "model.skgenre")
+    assert ": 100.0% accuracy on 6 tracks (" in result.stdout, result.output

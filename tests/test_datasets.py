@@ -28,7 +28,7 @@ def test_a_folder_of_genre_folders(tmp_path):
     ]
     assert tracks.target.tolist() == ["jazz", "jazz", "rock", "rock"]
     assert tracks.target_names == ["jazz", "rock"]
-    assert tracks.groups.tolist() == ["jazz/a.m4a", "jazz/b.wav", "the who", "the who"]
+    assert tracks.groups.tolist() == ["jazz/a", "jazz/b", "the who", "the who"]
     assert len(list_audio(tmp_path)) == 5
 
 
@@ -48,6 +48,156 @@ def test_folders_without_genres(tmp_path):
     fabricate(tmp_path, ["song.mp3"])
     with pytest.raises(ValueError, match="its 1 audio files are not in genre folders"):
         load_folder(tmp_path)
+
+
+def test_a_genre_folder_of_a_blank_name(tmp_path):
+    fabricate(tmp_path, [" /song.mp3"])
+    with pytest.raises(ValueError, match=r"genre folder of .*song\.mp3 is blank; rename"):
+        load_folder(tmp_path)
+
+
+# ---------------------------------------------------------------- symbolic links
+
+
+def relative(folder, paths):
+    return [os.path.relpath(path, folder) for path in paths]
+
+
+def test_a_genre_folder_can_be_a_link(tmp_path):
+    fabricate(tmp_path, ["music/rock/a.wav", "elsewhere/b.wav", "elsewhere/sub/c.wav"])
+    (tmp_path / "music" / "Jazz").symlink_to(tmp_path / "elsewhere")
+    tracks = load_folder(tmp_path / "music")
+    listed = ["Jazz/b.wav", "Jazz/sub/c.wav", "rock/a.wav"]
+    assert relative(tmp_path / "music", tracks.data) == listed
+    assert tracks.target.tolist() == ["jazz", "jazz", "rock"]
+
+
+def test_a_genre_folder_of_gtzan_can_be_a_link(tmp_path):
+    fabricate(tmp_path, ["elsewhere/blues.00000.wav"])
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "Blues").symlink_to(tmp_path / "elsewhere")
+    assert load_gtzan(tmp_path / "music").track_ids.tolist() == ["blues.00000"]
+
+
+def test_a_link_to_a_file_is_listed_by_its_own_name(tmp_path):
+    fabricate(tmp_path, ["objects/1234", "music/jazz/a.wav"])
+    (tmp_path / "music" / "jazz" / "b.flac").symlink_to("../../objects/1234")
+    (tmp_path / "music" / "jazz" / "cover").symlink_to("a.wav")
+    found = list_audio(tmp_path / "music")
+    assert relative(tmp_path / "music", found) == ["jazz/a.wav", "jazz/b.flac"]
+
+
+@pytest.mark.parametrize("target", ["../rock/z.wav", "../rock"], ids=["file", "folder"])
+def test_a_file_that_is_reached_twice_counts_once_in_its_real_folder(tmp_path, target):
+    fabricate(tmp_path, ["jazz/a.wav", "rock/z.wav"])
+    (tmp_path / "jazz" / "again.wav").symlink_to(target)
+    assert relative(tmp_path, list_audio(tmp_path)) == ["jazz/a.wav", "rock/z.wav"]
+
+
+def test_a_loose_file_counts_in_the_genre_folder_that_links_to_it(tmp_path):
+    fabricate(tmp_path, ["x.wav", "y.wav"])
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "jazz" / "x.wav").symlink_to("../x.wav")
+    (tmp_path / "z.wav").symlink_to("y.wav")
+    assert relative(tmp_path, load_folder(f"{tmp_path}/").data) == ["jazz/x.wav"]
+    assert relative(tmp_path, list_audio(f"{tmp_path}/")) == ["jazz/x.wav", "y.wav"]
+
+
+def test_a_file_outside_that_is_reached_twice_counts_once_by_the_first_link(tmp_path):
+    fabricate(tmp_path, ["outside/x.wav", "music/rock/a.wav"])
+    for genre in ("soul", "jazz"):
+        (tmp_path / "music" / genre).symlink_to(tmp_path / "outside")
+    (tmp_path / "music" / "rock" / "x.wav").symlink_to(tmp_path / "outside" / "x.wav")
+    found = list_audio(tmp_path / "music")
+    assert relative(tmp_path / "music", found) == ["jazz/x.wav", "rock/a.wav"]
+
+
+def test_links_in_the_target_of_a_link_are_followed(tmp_path):
+    fabricate(tmp_path, ["music/rock/a.wav", "second/b.wav"])
+    (tmp_path / "first").mkdir()
+    (tmp_path / "first" / "sub").symlink_to(tmp_path / "second")
+    (tmp_path / "music" / "jazz").symlink_to(tmp_path / "first")
+    found = list_audio(tmp_path / "music")
+    assert relative(tmp_path / "music", found) == ["jazz/sub/b.wav", "rock/a.wav"]
+
+
+@pytest.mark.parametrize(
+    "target", [".", "..", "../..", "link", "../rock", "nowhere"], ids=lambda target: target
+)
+def test_circles_and_broken_links_are_ignored(tmp_path, target):
+    fabricate(tmp_path, ["other.wav", "music/jazz/a.wav", "music/rock/b.wav"])
+    for folder in ("jazz", "rock"):
+        (tmp_path / "music" / folder / "link").symlink_to(target)
+    (tmp_path / "music" / "jazz" / "broken.wav").symlink_to(target + "/nothing.wav")
+    found = list_audio(tmp_path / "music")
+    assert relative(tmp_path / "music", found) == ["jazz/a.wav", "rock/b.wav"]
+
+
+def test_hidden_links_are_ignored(tmp_path):
+    fabricate(tmp_path, ["music/jazz/a.wav", "outside/b.wav"])
+    (tmp_path / "music" / ".link").symlink_to(tmp_path / "outside")
+    assert relative(tmp_path / "music", list_audio(tmp_path / "music")) == ["jazz/a.wav"]
+
+
+# ---------------------------------------------------------------- folders that cannot be read
+
+
+@pytest.fixture
+def forbid(monkeypatch):
+    """Return a function that makes folders unreadable, also for root."""
+    scandir, forbidden = os.scandir, set()
+
+    def refuse(path="."):
+        if os.fspath(path) in forbidden:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    return lambda *folders: forbidden.update(map(str, folders))
+
+
+@pytest.mark.parametrize("loader", [list_audio, load_folder, load_gtzan])
+def test_folders_that_cannot_be_read_are_named_once(tmp_path, forbid, loader):
+    fabricate(tmp_path, ["blues/blues.00000.wav", "jazz/jazz.00001.wav", "rock/rock.00001.wav"])
+    forbid(tmp_path / "jazz", tmp_path / "rock")
+    message = r"2 folders of .* cannot be read: .*/jazz \(Permission denied\), .*/rock \(Perm"
+    with pytest.warns(UserWarning, match=message) as warned:
+        found = loader(tmp_path)
+    assert len(warned) == 1
+    paths = found if loader is list_audio else found.data
+    assert relative(tmp_path, paths) == ["blues/blues.00000.wav"]
+
+
+@pytest.mark.parametrize("loader", [list_audio, load_folder, load_gtzan])
+def test_the_folder_itself_cannot_be_read(tmp_path, forbid, loader):
+    fabricate(tmp_path, ["blues/blues.00000.wav"])
+    forbid(tmp_path)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        loader(tmp_path)
+
+
+def test_the_target_of_a_link_cannot_be_read(tmp_path, forbid):
+    fabricate(tmp_path, ["music/rock/a.wav", "outside/b.wav"])
+    (tmp_path / "music" / "jazz").symlink_to(tmp_path / "outside")
+    forbid(tmp_path / "music" / "jazz")
+    with pytest.warns(UserWarning, match=r"1 folder of .*music/jazz \(Permission denied\)\. Their"):
+        assert len(list_audio(tmp_path / "music")) == 1
+
+
+def test_a_link_whose_target_is_not_accessible(tmp_path, monkeypatch):
+    fabricate(tmp_path, ["music/rock/a.wav"])
+    link = tmp_path / "music" / "jazz"
+    link.symlink_to(tmp_path)
+    status = os.stat
+
+    def refuse(path, *args, **kwargs):
+        if path == str(link):
+            raise PermissionError(13, "Permission denied", path)
+        return status(path, *args, **kwargs)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    with pytest.warns(UserWarning, match=r"1 folder of .*music/jazz \(Permission denied\)"):
+        assert len(list_audio(tmp_path / "music")) == 1
 
 
 # ---------------------------------------------------------------- GTZAN
@@ -77,7 +227,7 @@ def test_layouts_that_people_have(tmp_path, inner):
     assert "3 of 1,000" in tracks.DESCR
 
 
-@pytest.mark.parametrize("suffix", ["au", "flac", "mp3", "WAV"])
+@pytest.mark.parametrize("suffix", ["au", "flac", "mp3", "opus", "au.wav", "WAV"])
 def test_formats(tmp_path, suffix):
     fabricate(tmp_path, [f"jazz/jazz.00054.{suffix}", "jazz/jazz.00001.wav"])
     tracks = load_gtzan(tmp_path)
@@ -88,6 +238,22 @@ def test_formats(tmp_path, suffix):
 def test_one_track_in_two_formats_is_one_track(tmp_path):
     fabricate(tmp_path, ["pop/pop.00001.wav", "pop/pop.00001.au"])
     assert load_gtzan(tmp_path).data == [str(tmp_path / "pop" / "pop.00001.au")]
+
+
+def test_a_track_and_its_copy_are_one_track(tmp_path):
+    fabricate(tmp_path, ["pop/pop.00001 (1).wav", "pop/pop.00001.wav", "pop/pop_00001.au.wav"])
+    assert load_gtzan(tmp_path).data == [str(tmp_path / "pop" / "pop.00001.wav")]
+
+
+def test_genre_folders_of_gtzan_in_any_case(tmp_path):
+    fabricate(tmp_path, ["Pop/pop.00001.wav", "pop/pop.00002.wav"])
+    assert load_gtzan(tmp_path).track_ids.tolist() == ["pop.00001", "pop.00002"]
+
+
+def test_pieces_alone_are_not_gtzan(tmp_path):
+    fabricate(tmp_path, ["pop/pop.00001_0.wav", "pop/pop.00001_1.wav"])
+    with pytest.raises(FileNotFoundError, match="contains 2 pieces of tracks: use load_folder"):
+        load_gtzan(tmp_path)
 
 
 def test_the_corrupt_file_is_left_out_logged_and_listed(tmp_path, caplog):

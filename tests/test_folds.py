@@ -38,7 +38,7 @@ from skgenre.folds import check_folds
 from skgenre.networks import base
 from skgenre.networks.holdout import hold_out
 
-from .conftest import make_tensor
+from .conftest import make_tensor, slow_but
 from .registry import NETWORKS
 
 #: Folds of three groups a class, drawn with the fixed seed.
@@ -216,7 +216,7 @@ def test_groups_reach_models_in_every_backend(backend, table):
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
 def test_a_calibrated_network_holds_out_other_artists(name, monkeypatch):
     X, y = make_tensor(36)
     groups = np.arange(36) // 3

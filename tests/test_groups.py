@@ -1,25 +1,40 @@
-"""Groups of a music folder: an artist is one, however and wherever the name is written."""
+"""Groups: an artist is one, however and wherever the name is written, and so is a track."""
 
 import unicodedata
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold
 
-from skgenre.datasets import load_folder
+from skgenre import artist_groups, track_groups
+from skgenre.datasets import artists_known, load_folder, load_gtzan, load_table
 
 
-def groups(folder, *names):
+def fabricate(folder, names):
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+
+def groups(folder, *names):
+    fabricate(folder, names)
     tracks = load_folder(folder)
     found = {
         path.removeprefix(f"{folder}/"): group
         for path, group in zip(tracks.data, tracks.groups.tolist(), strict=True)
     }
     return [found[name] for name in names]
+
+
+def groups_of_table(folder, *names):
+    fabricate(folder, names)
+    pd.DataFrame({"path": names, "genre": "any"}).to_csv(folder / "t.csv", index=False)
+    return load_table(folder / "t.csv").groups.tolist()
+
+
+LOADERS = pytest.mark.parametrize("groups", [groups, groups_of_table], ids=["folder", "table"])
 
 
 def test_an_artist_of_two_genres_is_one_group(tmp_path):
@@ -71,6 +86,187 @@ def test_artists_that_look_like_none_are_artists(tmp_path, name):
 def test_tracks_without_an_artist_and_those_of_gtzan_stay_as_they_are(tmp_path):
     names = ["rock/Song.mp3", "pop/Song.mp3", "blues/blues.00000.wav", "blues/blues.00001.wav"]
     assert groups(tmp_path, *names) == [
-        *("rock/Song.mp3", "pop/Song.mp3", "John Lee Hooker", "John Lee Hooker")
+        *("rock/Song", "pop/Song", "John Lee Hooker", "John Lee Hooker")
     ]
     assert load_folder(tmp_path).groups.dtype.kind == np.dtype(str).kind
+
+
+def test_an_artist_of_gtzan_is_that_of_a_folder(tmp_path):
+    first, second = groups(tmp_path, "blues/John  lee Hooker/a.mp3", "blues/blues.00000.wav")
+    assert first == second
+
+
+# ---------------------------------------------------------------- names of GTZAN
+
+#: Names of blues.00000, whose artist is John Lee Hooker.
+WHOLE = [
+    *("blues.00000.ogg", "blues.00000.opus", "blues.00000.M4A", "blues.00000.au.wav"),
+    *("blues_00000.wav", "blues-00000.wav", "Blues 00000.wav", "blues00000.wav"),
+    *("blues.00000 (1).wav", "blues.00000(2).wav", "blues.00000 - Copy.wav", "blues.00000_copy.au"),
+    *("blues.00000 - Copy (2).wav", "blues.00000 copy 2.wav", "Copy of blues.00000.wav"),
+    *("blues.00000.wav (1).wav", "blues.00000 (copy).wav", "blues.00000 (3rd copy).wav"),
+]
+PIECES = [
+    *("blues.00000.3.wav", "blues.00000_3.wav", "blues.00000-3.ogg", "blues.00000 3.wav"),
+    *("blues_00000_03.wav", "blues00000_3.wav", "blues.00000_part3.wav", "blues.00000.seg_3.wav"),
+    *("blues.00000 - segment 3.wav", "blues.00000chunk3.wav", "blues.00000_clip-003.mp3"),
+    *("BLUES.00000_SPLIT3.WAV", "blues.00000_3_of_10.wav", "blues.00000 [3].wav"),
+    *("blues.00000_3s-6s.wav", "blues.00000_p3.wav", "blues.00000_3 (1).wav"),
+    *("blues.00000_window.wav", "blues.00000/3.wav", "blues.00000/slice_3.wav"),
+]
+
+
+@pytest.mark.parametrize("name", WHOLE + PIECES)
+@LOADERS
+def test_a_name_of_gtzan_is_known_in_every_form(tmp_path, groups, name):
+    found = groups(tmp_path, f"blues/{name}", "blues/blues.00001.wav", "blues/other.wav")
+    assert found[:2] == ["John Lee Hooker"] * 2
+    assert found[2].endswith("blues/other")
+
+
+@pytest.mark.parametrize("name", [*WHOLE, *PIECES, "blues00000.png", "blues.00000.3.png"])
+def test_names_of_gtzan_name_a_track_and_an_artist(name):
+    assert track_groups([name]).tolist() == ["blues.00000"]
+    assert artist_groups([name]).tolist() == ["John Lee Hooker"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_gtzan_is_loaded_with_names_of_every_form(tmp_path, name):
+    fabricate(tmp_path, [f"blues/{name}"])
+    tracks = load_gtzan(tmp_path)
+    assert tracks.data == [str(tmp_path / "blues" / name)]
+    assert tracks.track_ids.tolist() == ["blues.00000"]
+    assert tracks.groups.tolist() == ["John Lee Hooker"]
+
+
+@LOADERS
+def test_pieces_of_an_unknown_artist_are_one_track(tmp_path, groups):
+    found = groups(tmp_path, *(f"jazz/jazz.00054_{i}.wav" for i in range(3)))
+    assert found == ["jazz.00054"] * 3
+
+
+# ---------------------------------------------------------------- names of any other track
+
+
+@pytest.mark.parametrize(
+    ("track", "piece"),
+    [
+        *(("song", "song_part{}"), ("My song", "My song - segment {}"), ("x", "x.chunk0{}")),
+        *(("song", "song (clip {} of 9)"), ("song", "song_seg-{}"), ("song", "Song_Split_{}")),
+        *(("song", "song_window{}_1"), ("song", "song_part1_slice{}"), ("song 2", "song 2 part{}")),
+        *(("track012", "track012_{}"), ("000123", "000123-{}"), ("song12", "song12_0{}")),
+        *(("a.00016", "a.00016.{}"), ("take 7", "take 7 ({})"), ("take 7", "take 7 [{}]")),
+        *(("track_12", "track_12_{}"), ("song12", "song12_{}_of_9"), ("song12", "song12_{}-30")),
+        *(("2019-05-04", "2019-05-04_{}"), ("song12", "song12part{}"), ("7", "7_{}_copy")),
+        *(("song", "song_{}_of_9"), ("song", "songPart{}"), ("track012", "track012_p{}")),
+    ],
+)
+@LOADERS
+def test_pieces_belong_to_their_track(tmp_path, groups, track, piece):
+    names = [*(f"rock/{piece.format(i)}.wav" for i in range(1, 4)), f"rock/{track}.mp3"]
+    found = groups(tmp_path, *names, "rock/elsewhere.wav")
+    assert len(set(found[:4])) == 1
+    assert found[4] != found[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("1-0{}", "2.1{}", "01 0{}", "1-0{} Title", "01 - 0{} Title", "2019-05-0{}"),
+        *("Live 2019.05.0{}", "song {}", "track_1{}", "Symphony No. {}", "part{}", "0{}"),
+        *("00000{}", "rock ({})", "Partita {}", "song (take {})"),
+    ],
+)
+@LOADERS
+def test_a_number_alone_makes_no_piece(tmp_path, groups, name):
+    found = groups(tmp_path, *(f"rock/{name.format(i)}.wav" for i in range(1, 4)))
+    assert len(set(found)) == 3
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        *("song.wav", "song.mp3.wav", "SONG.flac", "Song - Copy.mp3", "song_copy.mp3"),
+        *(
+            "Copy of song.mp3",
+            "song (another copy).mp3",
+            "song (1).mp3",
+            "song(2).mp3",
+            "song - Copie (2).mp3",
+        ),
+    ],
+)
+@LOADERS
+def test_copies_and_other_formats_belong_to_the_original(tmp_path, groups, copy):
+    first, second = groups(tmp_path, "rock/song.mp3", f"rock/{copy}")
+    assert first == second
+
+
+@LOADERS
+def test_tracks_of_equal_names_in_other_folders_are_others(tmp_path, groups):
+    first, second = groups(tmp_path, "rock/song_part1.mp3", "pop/song_part2.mp3")
+    assert first != second
+
+
+def test_a_folder_is_the_track_of_its_pieces_in_a_table(tmp_path):
+    found = groups_of_table(tmp_path, "song1/chunk_1.wav", "song1/chunk_2.wav", "song2/chunk_1.wav")
+    assert found == [str(tmp_path / "song1")] * 2 + [str(tmp_path / "song2")]
+
+
+@LOADERS
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_tracks_are_compared_like_artists(tmp_path, groups, form):
+    first, second = groups(
+        tmp_path, "rock/Ä_part1.mp3", f"rock/{unicodedata.normalize(form, 'ä_part2')}.mp3"
+    )
+    assert first == second
+
+
+# ---------------------------------------------------------------- whether artists are known
+
+
+@pytest.mark.parametrize(
+    ("known", "names"),
+    [
+        (False, ["rock/a.wav", "rock/b.wav"]),
+        (False, ["rock/a_part1.wav", "rock/A_part2.wav", "rock/a.mp3", "rock/b.wav"]),
+        (True, ["rock/One/a.wav", "rock/Two/b.wav"]),
+        (True, ["rock/One/disc1-01.wav", "rock/One/disc1-02.wav", "rock/Two/disc1-01.wav"]),
+        (False, ["jazz/jazz.00054_1.wav", "jazz/jazz.00054_2.wav"]),
+        (True, ["rock/One/a.wav", "rock/one/b.wav", "rock/c.wav"]),
+        (True, ["blues/blues.00000.wav", "blues/blues_00001.wav", "rock/c.wav"]),
+    ],
+)
+def test_whether_a_folder_tells_artists(tmp_path, known, names):
+    fabricate(tmp_path, names)
+    tracks = load_folder(tmp_path)
+    assert artists_known(tracks.data, tracks.groups) is known
+
+
+@pytest.mark.parametrize(
+    ("known", "artists"),
+    [(False, None), (False, ["", "", ""]), (True, ["x", "x", ""]), (True, ["x", "x", "x"])],
+)
+def test_whether_a_table_tells_artists(tmp_path, known, artists):
+    names = ["a_part1.wav", "a_part2.wav", "b.wav"]
+    fabricate(tmp_path, names)
+    table = pd.DataFrame({"path": names, "genre": "rock", "artist": artists})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    tracks = load_table(tmp_path / "t.csv", group="artist" if artists else None)
+    assert artists_known(tracks.data, tracks.groups) is known
+
+
+@pytest.mark.parametrize(
+    ("known", "names", "groups"),
+    [
+        (False, ["a.wav", "b.wav", "c.wav"], np.arange(3)),
+        (True, ["a.wav", "b.wav", "c.wav"], np.array([0, 0, 1])),
+        (True, ["blues.00000", "blues.00002"], ["John Lee Hooker", "other"]),
+        (False, ["blues.00000", "jazz.00054"], ["blues.00000", "jazz.00054"]),
+        (True, ["blues.00000", "blues.00001"], ["John Lee Hooker"] * 2),
+        (False, ["blues.00000.0.wav", "blues.00000.1.wav"], ["blues.00000"] * 2),
+        (False, [], []),
+    ],
+)
+def test_whether_groups_tell_artists(known, names, groups):
+    assert artists_known(names, groups) is known

@@ -5,9 +5,26 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from pandas.testing import assert_frame_equal
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
 
+from skgenre import (
+    SegmentScaler,
+    SegmentSummary,
+    SegmentVotingClassifier,
+    TrackDescriptors,
+    TrackFeatures,
+    extract_store,
+    genre_timeline,
+    make_baseline,
+    pieces_to_tracks,
+    track_features,
+)
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
+
+from .conftest import make_sound, slow_but, write_sound
+from .registry import NETWORKS
 
 NAMES = ["blues.00000", "blues.00002", "jazz.00054", "rock.00001"]
 
@@ -59,6 +76,13 @@ def test_pieces(load):
 @pytest.mark.parametrize("ending", ["", ".wav", ".au", ".0.wav"])
 def test_endings(load, ending):
     assert load(make_table([name + ending for name in NAMES])).track_ids.tolist() == NAMES
+
+
+@pytest.mark.parametrize("form", ["{}_{}.wav", "{}.part{}.png", "{} - segment {}.au.wav", "{}-{}"])
+def test_pieces_in_other_forms_of_names(load, form):
+    table = load(make_table([form.format(name, i) for name in NAMES for i in range(3)]))
+    assert table.track_ids.tolist() == np.repeat(NAMES, 3).tolist()
+    assert table.piece.tolist() == [0, 1, 2] * 4
 
 
 def test_any_order_of_columns_and_other_columns(load):
@@ -135,6 +159,154 @@ def test_files_that_are_no_tables(tmp_path):
     make_table(NAMES).iloc[:0].to_csv(tmp_path / "headed.csv", index=False)
     with pytest.raises(ValueError, match=r"headed\.csv has no rows"):
         load_gtzan_features(tmp_path / "headed.csv")
+
+
+# ---------------------------------------------------------------- the order of columns
+
+#: In the order of the tables, and in another.
+ORDERED = ["rms_mean", "spectral_centroid_mean", "mfcc1_mean", "mfcc2_mean", "mfcc10_mean"]
+SORTED = sorted(ORDERED)
+
+
+@pytest.fixture(scope="module")
+def paths(tracks):
+    return tracks.data[:6]
+
+
+@pytest.mark.parametrize("cached", [False, True], ids=["computed", "cached"])
+def test_tensors_have_the_order_of_gtzan_whatever_the_columns(paths, cached, tmp_path):
+    memory = tmp_path if cached else None
+    tensors = [
+        TrackFeatures(columns=columns, window=3, memory=memory).transform(paths)
+        for columns in (ORDERED, SORTED)
+    ]
+    assert SORTED != ORDERED
+    assert_array_equal(*tensors)
+
+
+def test_stores_have_the_order_of_gtzan_whatever_the_columns(paths, tmp_path):
+    features = TrackFeatures(columns=SORTED, window=3, n_windows=1)
+    store = extract_store(features, paths, tmp_path)
+    assert_array_equal(store.data, features.set_params(columns=ORDERED).transform(paths))
+
+
+def test_tables_have_the_order_of_the_columns(paths):
+    table = TrackFeatures(columns=SORTED).set_output(transform="pandas").transform(paths)
+    assert table.columns.tolist() == SORTED
+
+
+CONTAINERS = {
+    "pandas": lambda table: table,
+    "polars": lambda table: pytest.importorskip("polars").from_pandas(table),
+    "pyarrow": lambda table: pytest.importorskip("pyarrow").Table.from_pandas(table),
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_pieces_have_the_order_of_gtzan_whatever_the_columns(container):
+    table = make_table(NAMES)[ORDERED]
+    tensor, _ = pieces_to_tracks(CONTAINERS[container](table[SORTED]), NAMES)
+    assert_array_equal(tensor[:, 0, 0], table.astype(np.float32))
+
+
+@pytest.mark.parametrize("columns", [["b", "a"], ["mfcc2_mean", "mfcc1_mean", "length"], [1, 0]])
+def test_pieces_of_other_columns_keep_their_order(columns):
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(4, len(columns))), columns=columns)
+    tensor, _ = pieces_to_tracks(table, NAMES)
+    assert_array_equal(tensor[:, 0, 0], table.astype(np.float32))
+
+
+def test_a_model_of_pieces_predicts_files_whatever_the_order_of_columns(tracks):
+    table = TrackFeatures().set_output(transform="pandas")
+    table = table.set_params(columns=ORDERED).transform(tracks.data)
+    X, first = pieces_to_tracks(table[SORTED[::-1]], tracks.data)
+    model = SegmentVotingClassifier(make_baseline("logistic")).fit(X, tracks.target[first])
+    expected = model.predict_proba(pieces_to_tracks(table, tracks.data)[0])
+    front = TrackFeatures(columns=SORTED, window=30)
+    assert_allclose(make_pipeline(front, model).predict_proba(tracks.data), expected, atol=1e-6)
+
+
+FITTED_ON_TABLES = {
+    **NETWORKS,
+    "scaler": SegmentScaler(),
+    "summary": SegmentSummary(statistics="mean"),
+    "voting": SegmentVotingClassifier(),
+}
+
+
+#: Networks share what is tested here.
+ON_TABLES = [
+    *slow_but("ann", NETWORKS),
+    *(name for name in FITTED_ON_TABLES if name not in NETWORKS),
+]
+
+
+def fit_table(name, columns):
+    estimator = clone(FITTED_ON_TABLES[name])
+    if name in NETWORKS:
+        estimator.set_params(epochs=1)
+    rows = np.random.default_rng(0).normal(size=(8, len(columns)))
+    return estimator.fit(pd.DataFrame(rows, columns=columns), np.arange(8) % 2)
+
+
+def use(estimator, X):
+    return getattr(estimator, "transform", getattr(estimator, "predict", None))(X)
+
+
+@pytest.mark.parametrize("ndim", [3, 4])
+@pytest.mark.parametrize("name", ON_TABLES)
+def test_models_of_tables_in_another_order_refuse_tensors(name, ndim):
+    estimator = fit_table(name, SORTED)
+    with pytest.raises(ValueError, match=r"GTZAN's columns are in the order .*'mfcc10_mean'"):
+        use(estimator, np.ones((2, 1, 1, 5)[-ndim:]))
+
+
+@pytest.mark.parametrize("name", ON_TABLES)
+def test_models_of_tables_in_the_order_of_gtzan_take_tensors(name):
+    assert len(use(fit_table(name, ORDERED), np.ones((2, 1, 1, 5)))) == 2
+
+
+@pytest.mark.parametrize("name", ON_TABLES)
+def test_models_of_other_tables_warn_of_tensors_as_scikit_learn_does_of_arrays(name):
+    estimator = fit_table(name, ["b", "a"])
+    for X in (np.ones((2, 2)), np.ones((2, 1, 1, 2))):
+        with pytest.warns(UserWarning, match="X does not have valid feature names, but"):
+            use(estimator, X)
+
+
+@pytest.mark.parametrize("seconds", [4, 61])
+def test_the_timeline_of_a_table_does_not_depend_on_the_order_of_columns(tmp_path, seconds):
+    rng = np.random.default_rng(0)
+    paths = [write_sound(tmp_path / f"{i}.wav", make_sound(4, seed=i)) for i in range(4)]
+    song = write_sound(tmp_path / "song.wav", make_sound(seconds) * rng.uniform(0.1, 1))
+    probas = []
+    for columns in (ORDERED, SORTED):
+        front = TrackFeatures(columns=columns).set_output(transform="pandas")
+        model = make_pipeline(front, make_baseline("logistic")).fit(paths, [0, 1, 0, 1])
+        probas.append(genre_timeline(model, song).proba)
+    assert len(probas[0]) == -(-seconds // 31)
+    assert_allclose(*probas, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_columns_in_a_set_have_no_order(kind):
+    message = f"is a {kind.__name__}, which has no order; pass a list"
+    with pytest.raises(TypeError, match=message):
+        TrackFeatures(columns=kind(ORDERED)).fit(["a.wav"])
+    with pytest.raises(TypeError, match=message):
+        track_features(make_sound(0.5), kind(ORDERED))
+    with pytest.raises(TypeError, match=message):
+        SegmentSummary(statistics=kind(["mean", "std"])).fit(np.ones((2, 3)))
+
+
+def test_descriptors_do_not_depend_on_the_order_of_the_groups(paths):
+    groups = ("rhythm", "timbre", "harmony")
+    one, other = TrackDescriptors(groups=groups), TrackDescriptors(groups=groups[::-1])
+    assert_array_equal(one.get_feature_names_out(), other.get_feature_names_out())
+    assert_array_equal(one.transform(paths[:1]), other.transform(paths[:1]))
+
+
+# ---------------------------------------------------------------- the real tables
 
 
 @pytest.mark.gtzan

@@ -13,9 +13,11 @@ from sklearn.preprocessing import StandardScaler
 
 from skgenre import (
     CNNClassifier,
+    GroupCalibratedClassifier,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
+    SegmentVotingClassifier,
     TrackFeatures,
     describe,
     extract_store,
@@ -35,6 +37,7 @@ from skgenre.features import GTZAN_FEATURES
 from skgenre.mfcc import mfcc, segment_mfcc, segment_starts
 
 from .conftest import make_sound, make_tensor, write_sound
+from .registry import NETWORKS
 
 assert_array_equal = np.testing.assert_array_equal
 
@@ -169,6 +172,45 @@ def test_large_values_within_float32_are_taken(fitted):
     assert_array_equal(fitted.predict_proba(X)[1:], fitted.predict_proba(np.float32(X))[1:])
 
 
+TAKE_TENSORS = {
+    **NETWORKS,
+    "scaler": SegmentScaler(),
+    "summary": SegmentSummary(),
+    "voting": SegmentVotingClassifier(),
+    "calibrated": GroupCalibratedClassifier(SegmentVotingClassifier()),
+}
+IMAGES = r"X of shape \(12, 8, 4, 1\) is read as 12 tracks of 8 segments .*X\[\.\.\., 0\]"
+
+
+@pytest.mark.parametrize("name", TAKE_TENSORS)
+def test_single_channel_images_are_warned_of(name):
+    X, y = make_tensor(12, n_segments=1)
+    images = X.transpose(0, 2, 3, 1)
+    # Warnings are errors, so that nothing is trained.
+    with pytest.raises(UserWarning, match=IMAGES + r", of shape \(12, 8, 4\)"):
+        clone(TAKE_TENSORS[name]).fit(images, y)
+
+
+def test_the_warning_of_images_points_at_the_call_of_fit():
+    images = np.zeros((12, 8, 4, 1))
+    with pytest.warns(UserWarning, match=IMAGES) as caught:
+        SegmentScaler().fit(images)
+    assert [w.filename for w in caught] == [__file__]
+
+
+@pytest.mark.parametrize("shape", [(12, 8, 4), (12, 8, 1), (12, 8, 1, 1), (12, 1, 8, 4), (12, 1)])
+def test_other_shapes_are_not_warned_of(shape):
+    scaler = SegmentScaler().fit(np.ones(shape))
+    assert scaler.n_features_in_ == shape[-1]
+
+
+def test_images_are_warned_of_in_fit_only():
+    images = np.ones((12, 8, 4, 1))
+    with pytest.warns(UserWarning, match=IMAGES):
+        scaler = SegmentScaler().fit(images)
+    assert scaler.transform(images).shape == images.shape
+
+
 def test_infinity_and_nan_keep_their_own_errors(fitted):
     X = np.float64(make_tensor(12)[0])
     for value, words in ((np.inf, "infinity in part of segment"), (np.nan, "NaN in part of")):
@@ -232,7 +274,7 @@ def test_home_is_expanded_everywhere(home, segmenter, kind):
     assert_array_equal(segmenter.transform(where), expected)
     cached = clone(segmenter).set_params(memory=kind("~/cache"))
     assert_array_equal(cached.transform(where), expected)
-    assert list((home / "cache").rglob("output.pkl"))
+    assert list((home / "cache").rglob("features"))
     assert list_audio(kind("~/music")) == names
     assert load_folder(kind("~/music")).data == names
     assert load_gtzan(kind("~/music")).data == names

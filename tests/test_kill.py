@@ -1,13 +1,15 @@
 """Broken runs: killed, interrupted, out of space."""
 
+import pickle
 import random
 
+import joblib
 import numpy as np
 import pytest
-from joblib._store_backends import CacheWarning
-from joblib.memory import Memory
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
-from skgenre import MFCCSegmenter
+from skgenre import MFCCSegmenter, TrackExtractor
 
 from . import kill
 from .conftest import make_sound, write_sound
@@ -58,51 +60,116 @@ def test_an_interrupt_ends_all_workers(paths):
     assert left == 0
 
 
-def test_a_cache_that_cannot_be_written(tmp_path, paths, monkeypatch):
-    """As on a full disk: a warning, and the numbers all the same."""
-    # joblib notes the source of what it caches first, and once.
-    expected = MFCCSegmenter(segment_duration=0.5, memory=tmp_path / "a").transform(paths[:2])
+class Level(TrackExtractor):
+    """A front end with small rows."""
 
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
+    track_shape = (1,)
 
-    monkeypatch.setattr("joblib._store_backends.concurrency_safe_write", full)
-    segmenter = MFCCSegmenter(segment_duration=0.5, memory=tmp_path / "b")
-    with pytest.warns(CacheWarning, match="Unable to cache to disk.*No space left"):
-        found = segmenter.transform(paths[:2])
+    def extract_track(self, audio):
+        return audio.read(0, 1000).max(keepdims=True)
+
+
+def entries_of(folder):
+    """The files of a cache but for that by which joblib marks its folder."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore"]
+
+
+def full(*args, **kwargs):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_a_full_disk_of_a_cache_is_one_warning(n_jobs, tmp_path, paths, monkeypatch):
+    expected = Level().transform(paths)
+    monkeypatch.setattr("skgenre.features.cache.replace_file", full)
+    front = Level(memory=tmp_path, n_jobs=n_jobs)
+    with pytest.warns(UserWarning, match=r"12 of 12 .*\n  .*joblib: No space left") as caught:
+        np.testing.assert_array_equal(front.transform(paths), expected)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
+def test_a_cache_where_no_folder_can_be_is_one_warning(backend, tmp_path, paths):
+    (tmp_path / "file").touch()
+    expected = Level().transform(paths)
+    for memory in (tmp_path / "file", tmp_path / "file" / "cache", "/proc/cache", "a\0b"):
+        with (
+            joblib.parallel_config(backend, n_jobs=2),
+            pytest.warns(UserWarning, match="could not be used for 12 of 12") as caught,
+        ):
+            np.testing.assert_array_equal(Level(memory=memory).transform(paths), expected)
+        assert len(caught) == 1
+
+
+def test_entries_that_can_only_be_read_are_read(tmp_path, paths, monkeypatch):
+    expected = Level(memory=tmp_path).transform(paths)
+    monkeypatch.setattr("skgenre.features.cache.replace_file", full)
+    np.testing.assert_array_equal(Level(memory=tmp_path).transform(paths), expected)
+
+
+def test_a_pickled_pipeline_predicts_where_its_cache_cannot_be(tmp_path, paths, monkeypatch):
+    for folder in ("here", "there"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    model = make_pipeline(Level(memory="cache"), LogisticRegression())
+    expected = model.fit(paths, [0, 1] * 6).predict(paths)
+    monkeypatch.chdir(tmp_path / "there")
+    (tmp_path / "there" / "cache").touch()
+    with pytest.warns(UserWarning, match="could not be used for 12 of 12") as caught:
+        found = pickle.loads(pickle.dumps(model)).predict(paths)
+    assert len(caught) == 1
     np.testing.assert_array_equal(found, expected)
 
 
-def test_a_cache_where_no_folder_can_be(tmp_path, paths):
-    (tmp_path / "file").touch()
-    expected = MFCCSegmenter(segment_duration=0.5).transform(paths[:2])
-    for memory in (str(tmp_path / "file" / "cache"), Memory(None)):
-        segmenter = MFCCSegmenter(segment_duration=0.5, memory=memory)
-        if isinstance(memory, str):
-            with pytest.raises(OSError, match="cache"):
-                segmenter.transform(paths[:2])
-        else:
-            np.testing.assert_array_equal(segmenter.transform(paths[:2]), expected)
+@pytest.mark.parametrize(
+    "memory", [lambda folder: folder, lambda folder: joblib.Memory(str(folder), verbose=0)]
+)
+def test_any_flipped_bit_of_an_entry_is_computed_again(memory, tmp_path, paths):
+    front = Level(memory=memory(tmp_path))
+    expected = front.transform(paths[:1])
+    [entry] = entries_of(tmp_path)
+    content = entry.read_bytes()
+    for i in range(len(content)):
+        entry.write_bytes(content[:i] + bytes([content[i] ^ 1 << i % 8]) + content[i + 1 :])
+        with pytest.warns(UserWarning, match=r"1 of 1 .*\n  .*was damaged, and is comp") as caught:
+            np.testing.assert_array_equal(front.transform(paths[:1]), expected)
+        assert len(caught) == 1
+        assert entry.read_bytes() == content
 
 
-def test_a_damaged_cache_entry_is_computed_again(tmp_path, paths, caplog):
-    segmenter = MFCCSegmenter(segment_duration=0.5, memory=tmp_path)
-    expected = segmenter.transform(paths)
-    entries = list(tmp_path.rglob("output.pkl"))
+def test_truncated_entries_are_one_warning_and_no_log(tmp_path, paths, caplog):
+    front = Level(memory=tmp_path)
+    expected = front.transform(paths)
+    entries = entries_of(tmp_path)
     assert len(entries) == len(paths)
     for i, entry in enumerate(entries):
         content = entry.read_bytes()
         entry.write_bytes(content[: len(content) * i // len(entries)])
-    found = segmenter.transform(paths)
-    assert caplog.text.count("Exception while loading results") == len(paths)
-    np.testing.assert_array_equal(found, expected)
+    with pytest.warns(UserWarning, match="could not be used for 12 of 12") as caught:
+        np.testing.assert_array_equal(front.transform(paths), expected)
+    assert len(caught) == 1
+    assert not caplog.text
+    np.testing.assert_array_equal(front.transform(paths), expected)  # without a warning
+
+
+def test_joblib_clears_and_reduces_a_cache(tmp_path, paths):
+    memory = joblib.Memory(str(tmp_path), verbose=0)
+    for remove in (lambda: memory.clear(warn=False), lambda: memory.reduce_size(bytes_limit=0)):
+        Level(memory=memory).transform(paths)
+        Level(memory=tmp_path).transform(paths)
+        assert len(entries_of(tmp_path)) == len(paths)
+        remove()
+        assert not entries_of(tmp_path)
+
+
+def test_a_memory_without_a_location_caches_nothing(paths):
+    expected = Level().transform(paths[:2])
+    np.testing.assert_array_equal(Level(memory=joblib.Memory(None)).transform(paths[:2]), expected)
 
 
 def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
     from skgenre import extract_store, load_store
-
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
 
     segmenter = MFCCSegmenter(segment_duration=0.5)
     with monkeypatch.context() as patch:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from skgenre import artist_groups, track_groups
+from skgenre import artist_groups, filtered_split, track_groups
 from skgenre.datasets.facts import (
     GTZAN_GENRES,
     gtzan_artists,
@@ -52,6 +52,7 @@ def test_columns_of_the_tables():
         "genres/blues/blues.00042.au",
         "C:\\genres\\blues\\blues.00042.wav",
         Path("genres") / "blues.00042.flac",
+        "C:\\genres\\blues.00042\\3.wav",
     ],
 )
 def test_names_that_people_have(name):
@@ -66,13 +67,24 @@ def test_pieces_of_a_track_are_one_group():
     ]
 
 
+@pytest.mark.parametrize("form", ["{}.ogg", "{}_part0.wav", "{} (1).wav", "{}/0.wav"])
+def test_the_filtered_split_knows_the_forms_of_names(form):
+    names = [form.format(track) for track in ("blues_00029", "blues.00000", "blues-00012")]
+    [(train, test)] = filtered_split(names, test=("valid",))
+    assert (train.tolist(), test.tolist()) == ([0], [1])
+
+
 def test_unknown_artists_are_groups_of_their_own():
     assert "jazz.00054" not in gtzan_artists()
     assert artist_groups(["jazz.00054.au"]).tolist() == ["jazz.00054"]
 
 
 @pytest.mark.parametrize(
-    "name", ["song.mp3", "opera.00001.wav", "blues.1.wav", "blues.00001.a.wav", "", None, 7]
+    "name",
+    [
+        *("song.mp3", "opera.00001.wav", "blues.1.wav", "blues.00001.a.wav", "", None, 7),
+        *("blues.000011.wav", "myblues.00001.wav", "blues.00001.txt"),
+    ],
 )
 def test_names_that_are_not_gtzans(name):
     for groups in (track_groups, artist_groups):

@@ -4,21 +4,30 @@ The first test is the one that the design stands on: fits on shared networks equ
 last bit, fits on networks built for them alone.
 """
 
+import contextlib
+import json
 import random
 import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
+import joblib
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.base import clone
+from sklearn.utils import Bunch
 
-from skgenre import layers as L
+from skgenre import SegmentClassifier, layers as L
 from skgenre.networks import keras_models, training
 from skgenre.networks.batches import Segments
 from skgenre.networks.weights import initial_weights
 from skgenre.tensor import segment_mask
 
-from .conftest import make_tensor, run_python
+from .conftest import make_tensor, run_python, slow_but
+from .registry import NETWORKS
 
 
 def ann(dropout=0.3, l2=0.01):
@@ -290,15 +299,192 @@ def test_global_random_state_is_not_touched():
     assert_same(fit(cnn()), first)
 
 
-def test_a_global_dtype_policy_changes_no_fit():
-    expected = fit(ann())
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_float16")
+# ---------------------------------------------------------------- settings of Keras
+
+
+class EveryLayer(SegmentClassifier):
+    """A network with a layer of each type."""
+
+    def hidden_layers(self, input_shape):
+        return [
+            *(L.Flatten(), L.Reshape((8, 4, 1)), L.Conv2D(3, padding="same"), L.MaxPooling2D()),
+            *(L.BatchNormalization(0.9), L.Activation("relu"), L.Reshape((4, 6))),
+            *(L.LSTM(5, return_sequences=True), L.Reshape((4, 5, 1)), L.TimePooling()),
+            *(L.Dense(4, "relu", l2=0.01), L.Dropout(0.2)),
+        ]
+
+
+CLASSIFIERS = {**NETWORKS, "every": EveryLayer(learning_rate=0.01, batch_size=8, random_state=0)}
+
+KERAS = keras.config
+SETTINGS = {
+    "channels_first": lambda: KERAS.set_image_data_format("channels_first"),
+    "float16": lambda: KERAS.set_floatx("float16"),
+    "bfloat16": lambda: KERAS.set_floatx("bfloat16"),
+    "float64": lambda: KERAS.set_floatx("float64"),
+    "policy_mixed_float16": lambda: KERAS.set_dtype_policy("mixed_float16"),
+    "policy_mixed_bfloat16": lambda: KERAS.set_dtype_policy("mixed_bfloat16"),
+    "policy_float64": lambda: KERAS.set_dtype_policy("float64"),
+    "epsilon": lambda: KERAS.set_epsilon(0.1),
+    "no_logging": KERAS.disable_interactive_logging,
+    "eager": lambda: tf.config.run_functions_eagerly(True),
+}
+ALL = ("channels_first", "float16", "policy_mixed_float16", "epsilon", "no_logging")
+
+
+def current_settings():
+    return (
+        *(KERAS.image_data_format(), KERAS.floatx(), KERAS.dtype_policy().name, KERAS.epsilon()),
+        *(KERAS.is_interactive_logging_enabled(), tf.config.functions_run_eagerly()),
+    )
+
+
+@contextlib.contextmanager
+def settings(*names):
+    """Set what a user may have set, and the defaults afterwards."""
     try:
-        training._POOL.clear()
-        assert_same(fit(ann()), expected)
+        for name in names:
+            SETTINGS[name]()
+        yield
     finally:
-        keras.config.set_dtype_policy(policy)
+        KERAS.set_image_data_format("channels_last")
+        KERAS.set_floatx("float32")
+        KERAS.set_dtype_policy("float32")
+        KERAS.set_epsilon(1e-7)
+        KERAS.enable_interactive_logging()
+        tf.config.run_functions_eagerly(False)
+
+
+def fit_classifier(name, **params):
+    X, y = make_tensor()
+    # Far off zero, so that probabilities saturate in float16 and in the loss.
+    return clone(CLASSIFIERS[name]).set_params(epochs=2, **params).fit(20 * X, y)
+
+
+@cache
+def fitted_under_the_defaults(name):
+    return fit_classifier(name)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        *slow_but(("every", ALL), [(name, ALL) for name in CLASSIFIERS]),
+        ("every", ("eager", "epsilon")),
+        *(pytest.param(("every", (name,)), marks=pytest.mark.slow) for name in SETTINGS),
+    ],
+    ids=lambda param: f"{param[0]}-{'+'.join(param[1])}",
+)
+def under_settings(request, tmp_path_factory):
+    """A network trained under settings, and what Keras predicts there on the training data."""
+    name, names = request.param
+    segments = tf.data.Dataset.from_tensors(20 * make_tensor()[0].reshape(-1, 8, 4))
+    path = tmp_path_factory.mktemp("keras") / "model.keras"
+    expected = fitted_under_the_defaults(name)
+    training._POOL.clear()
+    with settings(*names):
+        before = current_settings()
+        clf = fit_classifier(name)
+        after = current_settings()
+        model = clf.to_keras()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+            model.save(path)
+        predicted = [m.predict(segments, verbose=0) for m in (model, keras.models.load_model(path))]
+    training._POOL.clear()
+    return Bunch(
+        clf=clf,
+        expected=expected,
+        settings=(before, after),
+        predicted=predicted,
+        bitwise="eager" not in names,
+    )
+
+
+def test_a_fit_does_not_depend_on_settings_of_keras(under_settings):
+    clf, expected = under_settings.clf, under_settings.expected
+    rtol, atol = (
+        (0, 0) if under_settings.bitwise else (1e-3, 1e-4)
+    )  # eager functions round otherwise
+    for found, weights in zip(clf.weights_, expected.weights_, strict=True):
+        np.testing.assert_allclose(found, weights, rtol, atol)
+    for name, values in expected.history_.items():
+        np.testing.assert_allclose(clf.history_[name], values, rtol, atol)
+
+
+def test_keras_predicts_the_same_under_its_settings(under_settings):
+    ours = under_settings.clf.predict_segments_proba(20 * make_tensor()[0])
+    for theirs in under_settings.predicted:  # before and after saving
+        np.testing.assert_allclose(theirs, ours.reshape(-1, 3), atol=1e-5)
+
+
+def test_settings_of_keras_are_left_as_they_were(under_settings):
+    before, after = under_settings.settings
+    assert after == before
+
+
+@pytest.mark.parametrize("name", ["float16", "policy_mixed_float16", "eager", "epsilon"])
+def test_networks_with_callbacks_do_not_depend_on_settings(name):
+    callback = keras.callbacks.LambdaCallback()
+    expected = fit_classifier("ann", callbacks=[callback])
+    with settings(name):
+        found = fit_classifier("ann", callbacks=[callback])
+    for a, b in zip(found.weights_, expected.weights_, strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=0 if name != "eager" else 1e-5)
+
+
+def test_callbacks_see_the_settings_of_the_user():
+    seen = []
+    callback = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: seen.append(current_settings())
+    )
+    with settings(*ALL):
+        fit_classifier("ann", callbacks=lambda: [callback])
+        assert seen == [current_settings()] * 2
+
+
+def test_settings_are_left_when_a_network_cannot_be_built(monkeypatch):
+    def failing(recipe):
+        raise RuntimeError("no optimizer")
+
+    monkeypatch.setattr(training, "make_optimizer", failing)
+    training._POOL.clear()
+    with settings(*ALL):
+        before = current_settings()
+        with pytest.raises(RuntimeError, match="no optimizer"):
+            fit_classifier("ann")
+        assert current_settings() == before
+
+
+@pytest.mark.slow
+def test_threads_do_not_depend_on_settings():
+    names = list(CLASSIFIERS)
+    expected = [fitted_under_the_defaults(name) for name in names]
+    training._POOL.clear()
+    with settings("float64", "channels_first"), ThreadPoolExecutor(len(names)) as pool:
+        before = current_settings()
+        found = list(pool.map(fit_classifier, names))
+        assert current_settings() == before
+    for a, b in zip(found, expected, strict=True):
+        for x, y in zip(a.weights_, b.weights_, strict=True):
+            np.testing.assert_array_equal(x, y)
+
+
+FITS_WITH_A_KERAS_JSON = """
+import joblib, keras
+from tests.test_training import fit_classifier
+print(joblib.hash([fit_classifier(name).weights_ for name in ("ann", "cnn")]))
+print(keras.config.image_data_format(), keras.config.dtype_policy().name)
+"""
+
+
+@pytest.mark.slow
+def test_a_fit_does_not_depend_on_keras_json(tmp_path):
+    config = {"floatx": "float16", "epsilon": 0.1, "image_data_format": "channels_first"}
+    (tmp_path / "keras.json").write_text(json.dumps({**config, "backend": "tensorflow"}))
+    expected = joblib.hash([fitted_under_the_defaults(name).weights_ for name in ("ann", "cnn")])
+    out = run_python(FITS_WITH_A_KERAS_JSON, KERAS_HOME=str(tmp_path))
+    assert out.splitlines() == [expected, "channels_first float16"]
 
 
 @pytest.mark.slow

@@ -146,16 +146,21 @@ def _print(found, n: int) -> None:
 
 
 def _load_for(model: str, tracks, jobs: int):
-    """Load a model and check that its classes include the genres of the tracks."""
+    """Load a model, and use its spelling of the genres of the tracks."""
+    import numpy as np
+
+    from ..datasets._names import normal
     from .models import load_model, set_front_ends
 
     fitted = load_model(model)
-    unknown = sorted(set(tracks.target_names) - set(fitted.classes_.tolist()))
+    known = {normal(str(name)): name for name in fitted.classes_.tolist()}
+    unknown = [name for name in tracks.target_names if normal(name) not in known]
     if unknown:
-        known = sorted(fitted.classes_.tolist())
         raise ValueError(
-            f"{model} cannot predict the genres {', '.join(unknown)}; its classes are {known}"
+            f"{model} cannot predict the genres {', '.join(unknown)}; its classes are "
+            f"{sorted(known.values())}"
         )
+    tracks.target = np.array([known[normal(name)] for name in tracks.target.tolist()])
     set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
+
+from ._names import one_spelling
+from .facts import groups_by_name
 
 
 def check_min_tracks(min_tracks: Any) -> None:
@@ -25,7 +29,8 @@ def check_min_tracks(min_tracks: Any) -> None:
 def make_collection(
     data: list[str],
     target,
-    groups,
+    groups: Sequence[str] | None,
+    names: Sequence[str],
     *,
     where: str,
     min_tracks: int,
@@ -38,8 +43,12 @@ def make_collection(
     ----------
     data : list of str
         Paths of the tracks.
-    target, groups : sequence of str
-        Genre and group of each track.
+    target : sequence of str
+        Genre of each track.
+    groups : sequence of str or None
+        Group of each track. Where it is ``""`` or None, the group is taken from the name.
+    names : sequence of str
+        Path or track id of each track.
     where : str
         Name of the collection in error messages.
     min_tracks : int
@@ -60,6 +69,10 @@ def make_collection(
     ValueError
         If no genre has at least `min_tracks` tracks.
     """
+    by_name = groups_by_name(names)
+    groups = one_spelling(
+        own or other for own, other in zip(groups or by_name, by_name, strict=True)
+    )
     target = np.asarray(target, dtype=str)
     counts = Counter(target.tolist())
     keep = np.array([counts[genre] >= min_tracks for genre in target.tolist()], dtype=bool)

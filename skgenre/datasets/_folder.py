@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from pathlib import Path
 from typing import Literal, overload
 
@@ -14,15 +13,9 @@ from sklearn.utils import Bunch
 from .._paths import expand
 from .._warnings import warn
 from ._collections import check_min_tracks, make_collection
+from ._listing import list_audio
+from ._names import normal, parse_gtzan
 from ._tags import read_tags
-from .facts import artist_groups
-
-#: Suffixes of audio files, in lower case.
-AUDIO_SUFFIXES = (
-    *(".wav", ".wave", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
-    *(".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4", ".aac", ".wma"),
-    *(".ape", ".wv", ".mka", ".ac3", ".amr", ".dsf", ".mpc", ".tta", ".webm"),
-)
 
 #: Folder names that do not denote an artist, without spaces and punctuation.
 _NO_ARTIST = frozenset(
@@ -37,48 +30,6 @@ _NO_ARTIST = frozenset(
 
 #: Folder names for parts of an album, such as "CD1", "Disc 2" and "Vol. 3".
 _PART = re.compile(r"(cd|dvd|disc|disk|side|part|vol|volume)([0-9]+|[a-d]|one|two|three|four)?")
-
-
-def list_audio(folder: str | os.PathLike) -> list[str]:
-    """List the audio files in a folder and its subfolders, identified by their suffixes.
-
-    Parameters
-    ----------
-    folder : str or path-like
-        The folder. Symbolic links to subfolders are not followed.
-
-    Returns
-    -------
-    paths : list of str
-        Sorted paths. Hidden folders and hidden files, such as the ``._song.mp3`` of some systems,
-        are ignored.
-
-    Raises
-    ------
-    NotADirectoryError
-        If `folder` is not a folder.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from skgenre.datasets import list_audio, make_tracks
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     tracks = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
-    ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
-    ['jazz/jazz_artist_0/jazz.00000.wav']
-    """
-    folder = expand(folder)
-    if not os.path.isdir(folder):
-        raise NotADirectoryError(f"{folder} is not a folder")
-    paths = []
-    for root, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [
-            os.path.join(root, name)
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
-        ]
-    return sorted(paths)
 
 
 @overload
@@ -109,8 +60,9 @@ def load_folder(
     Parameters
     ----------
     folder : str or path-like
-        Each subfolder is a genre; its tracks are all audio files below it, at any depth. With
-        ``genre_from="tags"``, the folder structure is ignored.
+        Each subfolder is a genre; its tracks are all audio files below it, at any depth. Symbolic
+        links are followed; see :func:`list_audio`. With ``genre_from="tags"``, the folder structure
+        is ignored.
     genre_from : {"folder", "tags"}, default="folder"
         Source of the genres. ``"tags"`` reads the first genre tag of each file, which requires
         mutagen (extra ``skgenre[tags]``).
@@ -134,7 +86,7 @@ def load_folder(
         groups : ndarray of str, shape (n_tracks,)
             Groups for cross-validation: the subfolder of the genre that contains the track
             (``rock/Artist/Album/song.mp3``), the artist for tracks of GTZAN, or otherwise the
-            track itself. See the Notes.
+            track itself, together with its pieces. See the Notes.
         excluded : list of str
             Paths of files without a genre tag, and of genres with fewer than `min_tracks` tracks.
 
@@ -144,13 +96,16 @@ def load_folder(
         If `genre_from` is ``"tags"`` and mutagen is not installed.
     NotADirectoryError
         If `folder` is not a folder.
+    OSError
+        If `folder` cannot be read, for example a PermissionError.
     ValueError
-        If no audio files have a genre, or no genre has at least `min_tracks` tracks.
+        If no audio files have a genre, the name of a genre folder is blank, or no genre has at
+        least `min_tracks` tracks.
 
     Warns
     -----
     UserWarning
-        If files have no genre tag; they are excluded.
+        If files have no genre tag, or if subfolders cannot be read. They are left out.
 
     See Also
     --------
@@ -159,9 +114,11 @@ def load_folder(
 
     Notes
     -----
+    Genres are converted to lower case and the Unicode normal form NFKC, without repeated spaces, so
+    that the folders ``Jazz`` and ``jazz`` are one genre. Groups are compared in the same way.
+
     The subfolder of a genre is taken for an artist, who forms one group across genres:
-    ``rock/Prince`` and ``pop/prince`` belong to the group ``"prince"``. Names are compared in the
-    Unicode normal form NFKC, ignoring case and repeated spaces.
+    ``rock/Prince`` and ``pop/prince`` belong to the group ``"prince"``.
 
     The following names do not denote an artist. They form a group within their genre only, such as
     ``"rock/various artists"``:
@@ -174,10 +131,22 @@ def load_folder(
 
     They are also compared ignoring spaces, punctuation and a plural s.
 
+    Tracks without an artist are grouped by file name, ignoring the suffix:
+
+    - Tracks of GTZAN and their pieces, such as ``blues.00000.au`` and ``blues_00000_part3.wav``,
+      belong to the artist, or to the track if its artist is unknown.
+    - A file name that ends in a piece belongs to the group of the rest of its path:
+      ``rock/song_part3.wav``, ``rock/song (chunk 2 of 9).wav`` and ``rock/song.mp3`` belong to
+      ``"rock/song"``. Pieces are recognized by a word, such as part, piece, segment, chunk, clip,
+      slice, split or window, and a number, or by a second number, as in ``track012_3.wav`` and
+      ``take 7 (2).wav``. The number in ``track_12.wav`` is that of a track, and a date or a disc
+      and track (``1-01.mp3``) are no pieces.
+    - A copy, such as ``song - Copy.mp3``, belongs to the group of its original. ``song (1).mp3``
+      does if ``song.mp3`` exists.
+    - Other tracks are their own groups.
+
     With ``genre_from="tags"``, the group is the artist tag, by the same rules. Files without this
-    tag are grouped by file name: the artist for tracks of GTZAN, otherwise the track itself.
-    Genres are normalized like artists and converted to lower case, so that ``Hip-Hop`` and
-    ``hip-hop`` are one genre.
+    tag are grouped by file name.
 
     Examples
     --------
@@ -194,15 +163,15 @@ def load_folder(
         raise ValueError(f"genre_from={genre_from!r} must be 'folder' or 'tags'")
     root = expand(folder)
     list_tracks = _by_tags if genre_from == "tags" else _by_folder
-    paths, target, groups, excluded = list_tracks(root)
+    paths, target, artists, names, excluded = list_tracks(root)
     tracks = make_collection(
-        paths, target, groups, where=root, min_tracks=min_tracks, excluded=excluded
+        paths, target, artists, names, where=root, min_tracks=min_tracks, excluded=excluded
     )
     return (tracks.data, tracks.target) if return_X_y else tracks
 
 
-def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """List audio files with genres and groups by folder. The list of excluded files is empty."""
+def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+    """List audio files with genres, artists and names by folder; no files are excluded."""
     paths = list_audio(root)
     parts = [Path(path).relative_to(root).parts for path in paths]
     paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
@@ -213,19 +182,26 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
             "genre, such as rock/song.mp3 and jazz/song.mp3"
         )
     parts = [names for names in parts if len(names) > 1]
-    return paths, [names[0] for names in parts], [_group(names) for names in parts], []
+    genres = [normal(names[0]) for names in parts]
+    if "" in genres:
+        raise ValueError(
+            f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
+        )
+    # A folder that is named as a track of GTZAN contains its pieces, not the tracks of an artist.
+    artists = [
+        "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
+        for genre, names in zip(genres, parts, strict=True)
+    ]
+    return paths, genres, artists, ["/".join(names) for names in parts], []
 
 
-def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """List audio files with genres and groups by tag, and the files without a genre tag."""
+def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
+    """List audio files with genres, artists and names, and the files without a genre tag."""
     paths = list_audio(root)
     tags = [read_tags(path) for path in paths]
-    known = [
-        (path, _normal(tag["genre"]), _normal(tag["artist"]))
-        for path, tag in zip(paths, tags, strict=True)
-        if tag["genre"]
-    ]
-    excluded = [path for path, tag in zip(paths, tags, strict=True) if not tag["genre"]]
+    genres = [normal(tag["genre"]) for tag in tags]
+    known = [path for path, genre in zip(paths, genres, strict=True) if genre]
+    excluded = [path for path, genre in zip(paths, genres, strict=True) if not genre]
     if not known:
         found = f"its {len(paths)} audio files have none" if paths else "no audio"
         raise ValueError(
@@ -237,49 +213,17 @@ def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str]]:
             f"{len(excluded)} of the {len(paths)} audio files of {root} have no genre tag and are "
             f"excluded, such as {excluded[0]}"
         )
-    groups = [
-        _artist_group(genre, artist) if artist else group_by_name((path,))
-        for path, genre, artist in known
+    artists = [
+        _artist_group(genre, artist) if (artist := normal(tag["artist"])) else ""
+        for genre, tag in zip(genres, tags, strict=True)
+        if genre
     ]
-    return [path for path, _, _ in known], [genre for _, genre, _ in known], groups, excluded
-
-
-def _group(names: tuple[str, ...]) -> str:
-    """Return the group of a track from the components of its path relative to the root."""
-    if len(names) > 2:
-        return _artist_group(names[0], _normal(names[1]))
-    return group_by_name(names)
+    return known, [genre for genre in genres if genre], artists, known, excluded
 
 
 def _artist_group(genre: str, artist: str) -> str:
     """Return the group of a normalized artist name, which may not denote an artist."""
     return f"{genre}/{artist}" if _is_no_artist(artist) else artist
-
-
-def group_by_name(names: tuple[str, ...]) -> str:
-    """Return the group of a track from its file name: the artist for GTZAN, else the track itself.
-
-    Parameters
-    ----------
-    names : tuple of str
-        Components of the path.
-
-    Returns
-    -------
-    group : str
-        Name of the group.
-    """
-    try:
-        return str(artist_groups(names[-1:])[0])
-    except ValueError:  # not a file name of GTZAN
-        return "/".join(names)
-
-
-def _normal(name: str) -> str:
-    """Normalize Unicode, case and whitespace of a name."""
-    # Case folding can undo the Unicode normalization, so it is repeated.
-    name = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join(name.split())
 
 
 def _is_no_artist(name: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from pathlib import Path
 from typing import Literal, overload
 
@@ -13,7 +12,9 @@ from sklearn.utils import Bunch
 
 from .._paths import expand
 from ._collections import check_min_tracks, make_collection
-from .facts import GTZAN_GENRES, artist_groups, gtzan_faults
+from ._listing import report_unreadable, visible
+from ._names import GTZAN_GENRES, is_audio, normal, parse_gtzan
+from .facts import gtzan_faults
 
 logger = logging.getLogger("skgenre")
 
@@ -22,8 +23,6 @@ ENVIRONMENT_VARIABLE = "SKGENRE_GTZAN"
 
 #: Folders that contain the genre folders in common downloads.
 _INNER = ("genres_original", "genres", "Data/genres_original")
-
-_TRACK = re.compile(r"(?P<id>[a-z]+\.\d{5})\.(wav|au|flac|mp3)", re.IGNORECASE)
 
 _WHERE = (
     "The official GTZAN download is no longer available; copies are distributed as 'GTZAN Dataset "
@@ -68,8 +67,10 @@ def load_gtzan(
     ----------
     data_home : str or path-like, default=None
         Folder that contains ``genres_original/``, ``genres/`` or the genre folders. If None, the
-        environment variable ``SKGENRE_GTZAN`` is used. The files can be wav, au, flac or mp3, and
-        the copy can be incomplete.
+        environment variable ``SKGENRE_GTZAN`` is used. The files can have any audio format and
+        the names that :func:`skgenre.track_groups` accepts. The copy can be incomplete, and its
+        genre folders can be symbolic links. Of several files of a track, the one with the shortest
+        name is used; pieces of tracks are ignored.
     min_tracks : int, default=1
         Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
@@ -101,8 +102,15 @@ def load_gtzan(
     ------
     FileNotFoundError
         If the folder does not exist or contains no GTZAN tracks.
+    OSError
+        If the folder cannot be read, for example a PermissionError.
     ValueError
         If no genre has at least `min_tracks` tracks.
+
+    Warns
+    -----
+    UserWarning
+        If genre folders cannot be read; they are left out.
 
     Examples
     --------
@@ -121,30 +129,45 @@ def load_gtzan(
     root = next((home / inner for inner in _INNER if (home / inner).is_dir()), home)
 
     faults = gtzan_faults()
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     excluded = []
-    for genre in GTZAN_GENRES:
-        # Sorting makes the choice between two formats of a track reproducible.
-        for path in sorted((root / genre).glob("*")):
-            match = _TRACK.fullmatch(path.name)
-            if not match or not path.is_file():
-                continue
-            track_id = match["id"].lower()
-            if track_id in faults and path.suffix.lower() == ".wav":
-                logger.info("Excluding %s: %s in the common download", path, faults[track_id])
-                excluded.append(str(path))
-            else:
-                found.setdefault(track_id, path)
+    n_pieces = 0
+    unreadable: dict[str, OSError] = {}
+    folders = [folder for folder in visible(str(root), unreadable) if folder.is_dir()]
+    files = [
+        file
+        for folder in folders
+        if normal(folder.name) in GTZAN_GENRES
+        for file in visible(folder.path, unreadable)
+        if is_audio(file.name) and file.is_file()
+    ]
+    report_unreadable(str(root), unreadable)
+    # The shortest name is that of the original of a copy. Sorting makes the choice between two
+    # formats of a track reproducible.
+    for file in sorted(files, key=lambda file: (len(file.name), file.path)):
+        parsed = parse_gtzan(file.name)
+        if parsed is None or parsed.is_piece:
+            n_pieces += parsed is not None
+            continue
+        stem, suffix = os.path.splitext(file.name)
+        # jazz.00054.au.wav is not the common download.
+        if parsed.track in faults and suffix.lower() == ".wav" and not is_audio(stem):
+            logger.info("Excluding %s: %s in the common download", file.path, faults[parsed.track])
+            excluded.append(file.path)
+        else:
+            found.setdefault(parsed.track, file.path)
     if not found:
+        pieces = f" It contains {n_pieces} pieces of tracks: use load_folder." if n_pieces else ""
         raise FileNotFoundError(
             f"{root} contains no GTZAN tracks: expected folders named by genre ({GTZAN_GENRES[0]}, "
-            f"...) with files such as {GTZAN_GENRES[0]}.00000.wav. {_WHERE}"
+            f"...) with files such as {GTZAN_GENRES[0]}.00000.wav.{pieces} {_WHERE}"
         )
     track_ids = sorted(found)
     tracks = make_collection(
-        [str(found[track_id]) for track_id in track_ids],
+        [found[track_id] for track_id in track_ids],
         [track_id.partition(".")[0] for track_id in track_ids],
-        artist_groups(track_ids),
+        None,
+        track_ids,
         where=str(root),
         min_tracks=min_tracks,
         excluded=excluded,

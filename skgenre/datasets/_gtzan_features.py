@@ -32,8 +32,8 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     ----------
     path : str or path-like
         CSV file with the columns ``filename``, ``label`` and the 57 features. Other columns, such
-        as an index or ``length``, are ignored. File names may end in ``.wav`` or ``.au`` or have no
-        suffix.
+        as an index or ``length``, are ignored. File names may have the suffix of an audio file or
+        none; see :func:`skgenre.track_groups`.
     per_track : bool, default=False
         If True, average the pieces of each track.
 
@@ -84,14 +84,14 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     path = Path(expand(path))
     frame = pd.read_csv(path)
     _check_columns(frame, path)
-    matches = parse_names(frame["filename"])
+    parsed = parse_names(frame["filename"])
     data = frame[list(GTZAN_FEATURES)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
     _check_values(data, frame, path)
 
     target = frame["label"].to_numpy(dtype=str)
     filenames = frame["filename"].to_numpy(dtype=str)
-    track_ids = np.array([match["track"] for match in matches], dtype=str)
-    piece = np.array([int(match["piece"] or 0) for match in matches], dtype=int)
+    track_ids = np.array([name.track for name in parsed], dtype=str)
+    piece = np.array([name.piece for name in parsed], dtype=int)
     if per_track:
         first = ~pd.Series(track_ids).duplicated().to_numpy()
         data = data.groupby(track_ids, sort=False).mean().reset_index(drop=True)

@@ -12,7 +12,7 @@ from sklearn.utils import Bunch
 
 from .._paths import expand
 from ._collections import check_min_tracks, make_collection
-from ._folder import group_by_name
+from ._names import normal
 
 #: Maximum number of rows named in a message.
 _MOST_NAMED = 3
@@ -57,11 +57,13 @@ def load_table(
     path : str, default="path"
         Column of the paths, which are absolute or relative to the folder of the table.
     target : str, default="genre"
-        Column of the genres.
+        Column of the genres. Like those of :func:`load_folder`, they are converted to lower case
+        and normalized.
     group : str, default=None
-        Column of the groups for cross-validation, such as artists. A track with an empty cell is
-        its own group. If None, the groups are the artists for tracks of GTZAN, identified by their
-        file names, and otherwise the tracks themselves.
+        Column of the groups for cross-validation, such as artists. They are compared ignoring case,
+        Unicode form and repeated spaces. If None, and for tracks with an empty cell, the group is
+        the artist for tracks of GTZAN, identified by their file names, and otherwise the track
+        itself, together with its pieces; see the Notes of :func:`load_folder`.
     min_tracks : int, default=1
         Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
@@ -92,7 +94,8 @@ def load_table(
         If the table or a file listed in it does not exist.
     ValueError
         If a column is missing, the table is not valid CSV or is empty, a path or genre is empty, a
-        file is listed twice, or no genre has at least `min_tracks` tracks.
+        file is listed twice, by the same path or through a symbolic link, or no genre has at least
+        `min_tracks` tracks.
 
     See Also
     --------
@@ -122,6 +125,7 @@ def load_table(
                 f"for example {argument}={frame.columns[-1]!r}"
             )
     cells = frame[list(dict.fromkeys(columns))].apply(lambda column: column.str.strip())
+    cells[target] = cells[target].map(normal)
     for column in (path, target):
         _raise_for_rows(
             table,
@@ -141,18 +145,15 @@ def load_table(
     _raise_for_rows(
         table,
         frame,
-        pd.Series(paths).duplicated(),
+        pd.Series([os.path.realpath(name) for name in paths]).duplicated(),
         "repeat the file of an earlier row:",
         "List each file only once.",
     )
-    if group is None:
-        groups = [group_by_name((name,)) for name in paths]
-    else:
-        groups = [own or name for own, name in zip(cells[group], paths, strict=True)]
     tracks = make_collection(
         paths,
         cells[target],
-        groups,
+        None if group is None else cells[group].tolist(),
+        paths,
         where=str(table),
         min_tracks=min_tracks,
         position=np.arange(len(paths)),

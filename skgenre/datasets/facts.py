@@ -6,7 +6,6 @@ The sources are listed in ``skgenre/data/README.md``.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -14,24 +13,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-#: The genres of GTZAN, each with 100 tracks.
-GTZAN_GENRES = (
-    "blues",
-    "classical",
-    "country",
-    "disco",
-    "hiphop",
-    "jazz",
-    "metal",
-    "pop",
-    "reggae",
-    "rock",
-)
-
-_NAME = re.compile(
-    rf"(?P<track>(?P<genre>{'|'.join(GTZAN_GENRES)})\.\d{{5}})"
-    r"(\.(?P<piece>\d+))?(\.(wav|au|flac|mp3|png))?"
-)
+from ._names import GTZAN_GENRES as GTZAN_GENRES, GtzanName, parse_gtzan, tracks_of
 
 
 @cache
@@ -74,14 +56,13 @@ def gtzan_faults() -> Mapping[str, str]:
     return _table("gtzan_faults.tsv")
 
 
-def parse_names(names) -> list[re.Match]:
+def parse_names(names) -> list[GtzanName]:
     """Parse file names of tracks of GTZAN or of pieces of them.
 
     Returns
     -------
-    matches : list of re.Match
-        With the groups ``track``, such as ``"blues.00000"``, ``genre`` and ``piece``, a number or
-        None.
+    parsed : list of GtzanName
+        Track and piece of each name.
 
     Raises
     ------
@@ -93,9 +74,9 @@ def parse_names(names) -> list[re.Match]:
     if isinstance(names, str | bytes | os.PathLike):
         raise TypeError(f"Expected a collection of names, got the single name {names!r}.")
     names = [os.fspath(name) if isinstance(name, os.PathLike) else str(name) for name in names]
-    matches = [_NAME.fullmatch(re.split(r"[/\\]", name)[-1].lower()) for name in names]
-    known = [match for match in matches if match]
-    unknown = [name for name, match in zip(names, matches, strict=True) if not match]
+    parsed = [parse_gtzan(name) for name in names]
+    known = [found for found in parsed if found]
+    unknown = [name for name, found in zip(names, parsed, strict=True) if not found]
     if unknown:
         raise ValueError(
             f"{len(unknown)} of {len(names)} names are not GTZAN track names, such as "
@@ -110,8 +91,10 @@ def track_groups(names) -> np.ndarray:
     Parameters
     ----------
     names : sequence of str or path-like
-        File names or paths of tracks of GTZAN or of pieces of them, with or without a suffix:
-        ``"blues.00000"``, ``"blues/blues.00000.au"``, ``"blues.00000.3.wav"``.
+        File names or paths of tracks of GTZAN or of pieces of them, in any case and with or without
+        the suffix of an audio file: ``"blues.00000"``, ``"blues/blues_00000.au"``,
+        ``"blues.00000.3.wav"``, ``"blues00000_part3.png"``, ``"blues.00000/3.wav"``. Marks of
+        copies, as in ``"blues.00000 (1).wav"``, are ignored.
 
     Returns
     -------
@@ -129,7 +112,7 @@ def track_groups(names) -> np.ndarray:
     >>> track_groups(["blues.00000.0.wav", "blues.00000.1.wav", "rock.00042.au"]).tolist()
     ['blues.00000', 'blues.00000', 'rock.00042']
     """
-    return np.array([match["track"] for match in parse_names(names)], dtype=str)
+    return np.array([name.track for name in parse_names(names)], dtype=str)
 
 
 def artist_groups(names) -> np.ndarray:
@@ -159,3 +142,20 @@ def artist_groups(names) -> np.ndarray:
     """
     artists = gtzan_artists()
     return np.array([artists.get(track, track) for track in track_groups(names)], dtype=str)
+
+
+def groups_by_name(names) -> list[str]:
+    """Return the group of each path by its name alone.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Paths.
+
+    Returns
+    -------
+    groups : list of str
+        The artist for tracks of GTZAN, otherwise the track.
+    """
+    artists = gtzan_artists()
+    return [artists.get(track, track) for track in tracks_of(names)]

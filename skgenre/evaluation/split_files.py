@@ -12,7 +12,7 @@ import numpy as np
 
 from .._paths import expand
 from ..audio import name_of
-from ..datasets._folder import AUDIO_SUFFIXES
+from ..datasets._names import AUDIO_SUFFIXES
 from ..folds import check_folds
 
 _FORMAT = "skgenre splits 1"

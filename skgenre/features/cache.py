@@ -1,28 +1,30 @@
-"""Caching of the features of a file with joblib.Memory.
+"""Caching of the features of files.
 
-The key of an entry consists of the front end (:func:`class_key` and parameters), the versions of
-the code (:func:`versions`), and a hash of the content of the file. File names are not part of it.
+The key of an entry consists of the front end (:func:`.code.class_key` and parameters), the versions
+of the code (:func:`versions`), and a hash of the content of the file, but not of its name. An entry
+is a plain array with a checksum. If it cannot be read or written, the features are computed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
+import io
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from importlib import metadata, resources
-from types import CodeType
 from typing import TYPE_CHECKING
 
 import joblib
+import numpy as np
 import soundfile
 from sklearn.base import clone
-from sklearn.utils.validation import check_memory
 
+from .._files import replace_file
 from .._paths import expand
+from .code import class_key, hash_value
 
 if TYPE_CHECKING:
     from .extractor import TrackExtractor
@@ -33,38 +35,94 @@ _LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av")
 #: Packages whose code computes features.
 _PACKAGES = ("skgenre.audio", "skgenre.features")
 
-#: Prefixes of class attributes that do not affect the result.
-_IGNORED = ("__", "_abc_impl", "_parameter_constraints", "_sklearn")
-
 #: Resolution of file times in nanoseconds; some file systems store only even seconds.
 _TICK = 2_000_000_000
 
 
 def cached(extractor: TrackExtractor) -> Callable:
-    """Wrap the extraction of a file so that results are cached in ``extractor.memory``."""
-    memory = extractor.memory
-    memory = expand(memory) if isinstance(memory, str | os.PathLike) else memory
-    # Reset the parameters that do not affect the result.
-    plain = clone(extractor)
-    how = {"on_error": "raise", "memory": None, "n_jobs": None, "verbose": 0}
-    plain.set_params(**{name: how[name] for name in how.keys() & plain.get_params().keys()})
-    key = joblib.hash((class_key(type(extractor)), plain.get_params(), versions()))
-    compute = check_memory(memory).cache(_compute, ignore=["extractor", "path"])
-    return partial(_extract_cached, compute, plain, key)
+    """Wrap the extraction of a file so that results are cached in ``extractor.memory``.
+
+    Returns
+    -------
+    extract : callable
+        Returns the result of ``extractor._extract``, followed by the reason if the cache could not
+        be used.
+    """
+    try:
+        folder = _folder(extractor.memory)
+        if folder is None:
+            return extractor._extract
+        # Reset the parameters that do not affect the result.
+        plain = clone(extractor)
+        how = {"on_error": "raise", "memory": None, "n_jobs": None, "verbose": 0}
+        parameters = plain.get_params()
+        plain.set_params(**{name: how[name] for name in how.keys() & parameters.keys()})
+        cls = type(extractor)
+        parameters = hash_value(cls, f"the parameters of {cls.__qualname__}", plain.get_params())
+        key = joblib.hash((class_key(cls), parameters, versions()))
+    except (OSError, ValueError) as error:
+        return partial(_extract_uncached, extractor, str(error))
+    return partial(_extract_cached, plain, folder, key)
 
 
-def _extract_cached(compute: Callable, extractor: TrackExtractor, key: str, path):
-    if not isinstance(path, str | os.PathLike):
-        return extractor._extract(path)  # file objects are not cached
-    content = content_hash(path)
+def _folder(memory: str | os.PathLike | joblib.Memory) -> str | None:
+    """Return the folder of a cache, which is that of joblib's functions to clear and reduce it."""
+    if isinstance(memory, str | os.PathLike):
+        return os.path.join(os.path.abspath(expand(memory)), "joblib")
+    if memory.store_backend is None:
+        return None
+    if memory.backend != "local":
+        raise ValueError(f"memory has the backend {memory.backend!r}; use a folder")
+    return os.path.abspath(memory.store_backend.location)
+
+
+def _extract_uncached(extractor: TrackExtractor, problem: str, path):
+    return *extractor._extract(path), problem
+
+
+def _extract_cached(extractor: TrackExtractor, folder: str, key: str, path):
+    # File objects are not cached; files that cannot be read raise the appropriate error.
+    content = content_hash(path) if isinstance(path, str | os.PathLike) else None
     if content is None:
-        return extractor._extract(path)  # raises the appropriate error
-    return compute(extractor, key, path, content)
+        return extractor._extract(path)
+    entry = os.path.join(folder, "skgenre", joblib.hash((key, content)), "features")
+    problems = []
+    try:
+        return _read_entry(entry)
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        problems.append(_explain(error, folder))
+    track, ended_early = extractor._extract(path)
+    try:
+        os.makedirs(os.path.dirname(entry), exist_ok=True)
+        replace_file(entry, _to_bytes(track, ended_early))
+    except (OSError, ValueError) as error:
+        problems.append(_explain(error, folder))
+    return track, ended_early, *problems[:1]
 
 
-def _compute(extractor: TrackExtractor, key: str, path, content: str):
-    """Extract a file. Cached by joblib.Memory; only `key` and `content` are part of its key."""
-    return extractor._extract(path)
+def _explain(error: OSError | ValueError, folder: str) -> str:
+    reason = getattr(error, "strerror", None)
+    return f"{folder}: {reason}" if reason else str(error)
+
+
+def _read_entry(entry: str) -> tuple[np.ndarray, bool]:
+    with open(entry, "rb") as file:
+        content = file.read()
+    size = _blake2b().digest_size
+    if _blake2b(content[size:]).digest() != content[:size]:
+        raise ValueError(f"{entry} was damaged, and is computed again")
+    track = np.lib.format.read_array(io.BytesIO(content[size + 1 :]), allow_pickle=False)
+    return track, bool(content[size])
+
+
+def _to_bytes(track: np.ndarray, ended_early: bool) -> bytes:
+    """Convert a result to the content of an entry, which begins with its checksum."""
+    file = io.BytesIO()
+    file.write(bytes([ended_early]))
+    np.lib.format.write_array(file, track, allow_pickle=False)
+    return _blake2b(file.getvalue()).digest() + file.getvalue()
 
 
 # ---------------------------------------------------------------- files
@@ -123,11 +181,11 @@ def _hash(path: str) -> str:
         return hashlib.file_digest(file, _blake2b).hexdigest()
 
 
-def _blake2b():
-    return hashlib.blake2b(digest_size=16)
+def _blake2b(content: bytes = b""):
+    return hashlib.blake2b(content, digest_size=16)
 
 
-# ---------------------------------------------------------------- code
+# ---------------------------------------------------------------- versions
 
 
 @cache
@@ -136,7 +194,7 @@ def versions() -> tuple[str, ...]:
 
     The version of skgenre includes a hash of its code, which changes between releases.
     """
-    code = hashlib.blake2b(digest_size=16)
+    code = _blake2b()
     for package in _PACKAGES:
         for file in sorted(resources.files(package).iterdir(), key=lambda file: file.name):
             if file.name.endswith(".py"):
@@ -153,42 +211,3 @@ def _version(name: str) -> str:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return "is missing"
-
-
-def class_key(cls: type) -> str:
-    """Hash a class by its name and, for classes defined by users, by its code.
-
-    Different scripts may define classes of the same name, and a notebook may redefine a class.
-    Functions called by the class are not included.
-    """
-    return joblib.hash(
-        [(c.__module__, c.__qualname__, list(_hash_members(c))) for c in cls.__mro__]
-    )
-
-
-def _hash_members(cls: type) -> Iterator[tuple[str, str]]:
-    """Yield the name and a hash of each member of a class defined by a user."""
-    if cls.__module__.partition(".")[0] in ("abc", "builtins", "sklearn", "skgenre"):
-        return
-    for name, value in sorted(vars(cls).items()):
-        if name.startswith(_IGNORED):
-            continue
-        function = getattr(value, "fget", None) or getattr(value, "__func__", value)
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        try:
-            yield name, joblib.hash(value if code is None else _describe_code(code))
-        except Exception:  # values that cannot be pickled are identified by their type only
-            yield name, type(value).__qualname__
-
-
-def _describe_code(code: CodeType) -> tuple:
-    """Convert compiled code to a representation that is the same in every process."""
-    constants = [
-        _describe_code(c)
-        if isinstance(c, CodeType)
-        else sorted(map(repr, c))
-        if isinstance(c, frozenset)
-        else repr(c)
-        for c in code.co_consts
-    ]
-    return code.co_code, code.co_names, constants

@@ -75,7 +75,7 @@ def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
     Raises
     ------
     TypeError
-        If `y` is an array of integers.
+        If `y` is an array of integers, or `columns` is a set.
     ValueError
         If `y` is not one-dimensional, is shorter than a frame of 2,048 samples, or contains values
         that are not finite or implausibly large, or if `columns` is empty or contains unknown or
@@ -100,11 +100,18 @@ def check_columns(columns: Iterable[str] | None) -> list[str]:
 
     Raises
     ------
+    TypeError
+        If the names are in a set.
     ValueError
         If there are unknown or repeated names, or none.
     """
     if columns is None:
         return list(GTZAN_FEATURES)
+    if isinstance(columns, set | frozenset):
+        # Its order differs between processes.
+        raise TypeError(
+            f"columns={columns!r} is a {type(columns).__name__}, which has no order; pass a list"
+        )
     names = [columns] if isinstance(columns, str) else list(columns)
     for i, name in enumerate(names):
         if name not in GTZAN_FEATURES:
@@ -115,6 +122,18 @@ def check_columns(columns: Iterable[str] | None) -> list[str]:
             raise ValueError(f"columns contains {name!r} more than once")
     if not names:
         raise ValueError("columns is empty; name at least one column, or use None for all")
+    return names
+
+
+def tensor_order(names: Iterable[str]) -> list[str]:
+    """Return column names in the order in which they stand in a track tensor.
+
+    A tensor has no column names that could be compared between training and prediction. Columns of
+    GTZAN therefore always stand in the order of :data:`GTZAN_FEATURES`, and any others as they are.
+    """
+    names = list(names)
+    if set(names) <= set(GTZAN_FEATURES):
+        return sorted(names, key=GTZAN_FEATURES.index)
     return names
 
 

@@ -196,7 +196,7 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 }
 
 
-class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):
     """Extract descriptors of timbre, rhythm and harmony, for classical models.
 
     Each track is split into windows, and each window yields one row of descriptors. In the track
@@ -207,7 +207,8 @@ class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):  # type: ign
     ----------
     groups : str or sequence of str, \
 default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
-        Groups of descriptors to compute. The output is in the order in which they are passed.
+        Groups of descriptors to compute. The output is in the order of this list, in whatever order
+        they are passed.
 
         - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and standard
           deviation of their differences between consecutive frames;
@@ -327,12 +328,15 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         return np.concatenate(parts, dtype=np.float32)
 
     def _groups(self) -> list[str]:
-        return [self.groups] if isinstance(self.groups, str) else list(self.groups)
+        # A tensor has no column names, so the order must not depend on the order of the parameter.
+        groups = {self.groups} if isinstance(self.groups, str) else set(self.groups)
+        return [name for name in _GROUPS if name in groups]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        unknown = [name for name in self._groups() if name not in _GROUPS]
-        if unknown or not self._groups():
+        groups = [self.groups] if isinstance(self.groups, str) else list(self.groups)
+        unknown = [name for name in groups if name not in _GROUPS]
+        if unknown or not groups:
             raise ValueError(
                 f"groups={self.groups!r} must name at least one of {list(_GROUPS)}"
                 + (f"; unknown: {unknown}" if unknown else "")

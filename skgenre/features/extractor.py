@@ -11,14 +11,15 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Memory, Parallel, delayed
 from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
-from .._sklearn import HasMethods, StrOptions, _fit_context
+from .._sklearn import StrOptions, _fit_context
 from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
+from .code import hash_sources
 from .report import Report
 
 logger = logging.getLogger("skgenre")
@@ -92,7 +93,8 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the features, one entry per file content. By default, nothing is cached. A
-        path is the location of the cache. File objects are not cached.
+        path is the location of the cache. File objects are not cached. Features that cannot be
+        read from or written to the cache are computed, with a single warning.
     n_jobs : int, default=None
         Number of threads, or of workers of the backend selected with
         :func:`joblib.parallel_config`. None means 1 unless in such a context. The result does not
@@ -143,10 +145,17 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
 
     _parameter_constraints: ClassVar[dict] = {
         "on_error": [StrOptions({"raise", "warn"})],
-        "memory": [str, os.PathLike, HasMethods(["cache"]), None],
+        "memory": [str, os.PathLike, Memory, None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
     }
+
+    #: Texts of the files that define a class, see :func:`.code.hash_sources`.
+    _sources: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._sources = hash_sources(cls)
 
     def __init__(
         self,
@@ -318,7 +327,8 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
                 report.failures.append(result)
                 yield None
                 continue
-            track, ended_early = result
+            track, ended_early, *problems = result
+            report.problems += problems
             if ended_early:
                 report.truncated.append(name)
             yield track
@@ -370,7 +380,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         return tags
 
 
-def _attempt(extract: Callable, path) -> tuple[np.ndarray, bool] | AudioError:
+def _attempt(extract: Callable, path) -> tuple | AudioError:
     """Extract a track, returning an AudioError instead of raising it."""
     try:
         return extract(path)

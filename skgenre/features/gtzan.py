@@ -12,7 +12,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import Interval
 from ..audio import AudioError, AudioFile, at_length
-from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns
+from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns, tensor_order
 from .extractor import TrackExtractor
 from .segments import SHORTEST, read_windows
 
@@ -30,10 +30,11 @@ class TrackFeatures(TrackExtractor):
     Parameters
     ----------
     columns : sequence of str, default=None
-        Columns to compute, from :data:`skgenre.features.GTZAN_FEATURES`, in the order of the
-        output. If None, all 57 are computed, in the order of the tables. Only the features needed
-        for these columns are computed. ``harmony`` and ``perceptr`` take most of the time and
-        require Numba.
+        Columns to compute, from :data:`skgenre.features.GTZAN_FEATURES`. If None, all 57 are
+        computed. A table has the columns in this order, with their names. A tensor has no names;
+        its columns are always in the order of :data:`skgenre.features.GTZAN_FEATURES`, as in
+        :func:`skgenre.pieces_to_tracks`. Only the features needed for these columns are computed.
+        ``harmony`` and ``perceptr`` take most of the time and require Numba.
     window : float, default=None
         Length of a window in seconds, at least 3. If None, the output is a table with one row per
         track. Otherwise the output is a track tensor in which each window is a segment with a
@@ -69,11 +70,6 @@ class TrackFeatures(TrackExtractor):
     skgenre.pieces_to_tracks : Convert a table of pieces of tracks to a track tensor.
     MFCCSegmenter : MFCCs for the networks.
     TrackDescriptors : A larger set of descriptors of windows.
-    --------
-    skgenre.datasets.load_gtzan_features : Load such a table.
-    skgenre.pieces_to_tracks : Turn a table of pieces of tracks into a tensor.
-    MFCCSegmenter : Features for the networks.
-    TrackDescriptors : More descriptors of windows.
 
     Notes
     -----
@@ -158,6 +154,7 @@ class TrackFeatures(TrackExtractor):
         """
         columns = check_columns(self.columns)
         if self.window is not None:
+            columns = tensor_order(columns)
             windows = read_windows(audio, self.window, self.n_windows)
             rows = [compute_columns(y, columns) for y in windows]
             return np.stack(rows)[:, None].astype(self.dtype)

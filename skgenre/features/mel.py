@@ -14,7 +14,7 @@ from .segments import SHORTEST, check_hop, n_segment_frames, read_windows
 from .spectra import band_powers, mel_bands, to_decibels
 
 
-class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
     """Extract windows of log-mel spectrograms, for networks on long windows.
 
     Each track is split into windows. A mel power spectrogram is computed for each window

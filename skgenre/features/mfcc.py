@@ -21,7 +21,7 @@ from .spectra import compute_mfccs
 _BLOCK_SECONDS = 30.0
 
 
-class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
     """Extract mel-frequency cepstral coefficients (MFCCs) of segments of tracks.
 
     Each track is split into segments of equal length, and the MFCCs of each segment are computed

@@ -32,7 +32,7 @@ MUSICNN_VERSION = "0.1.0"
 _BLOCK_PATCHES = 10
 
 
-class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
     """Extract embeddings of tracks with the pretrained network musicnn.
 
     Each track is split into patches of 3 seconds. Each patch is embedded in 200 dimensions by the

@@ -1,4 +1,4 @@
-"""Errors and warnings about tracks that cannot be used."""
+"""Errors and warnings about tracks and caches that cannot be used."""
 
 from __future__ import annotations
 
@@ -42,15 +42,17 @@ def listing(items, most: int = _MOST_LISTED) -> str:
 
 
 class Report:
-    """Failures and truncated files of one call, reported together at its end."""
+    """Failures, truncated files and problems of the cache in one call, reported at its end."""
 
     def __init__(self, n_tracks: int):
         self.n_tracks = n_tracks
         self.failures: list[AudioError] = []
         self.truncated: list[str] = []
+        #: For each track for which the cache could not be used, the reason.
+        self.problems: list[str] = []
 
     def conclude(self, on_error: str) -> None:
-        """Raise or warn about failed tracks, and warn about truncated files.
+        """Raise or warn about failed tracks; warn about truncated files and the cache.
 
         Raises
         ------
@@ -68,4 +70,10 @@ class Report:
             warn(
                 f"{len(self.truncated)} of {self.n_tracks} files end early (truncated files?); "
                 f"only the decoded part is used:\n{listing(self.truncated)}"
+            )
+        if self.problems:
+            warn(
+                f"The cache could not be used for {len(self.problems)} of {self.n_tracks} tracks; "
+                f"their features were computed:\n{listing(list(dict.fromkeys(self.problems)))}\n"
+                "If this occurs again, set memory to a folder that can be written to, or to None."
             )

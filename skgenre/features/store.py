@@ -1,19 +1,26 @@
 """Stores of features that do not fit in memory.
 
-A store is a folder with an array that is written row by row, each row followed by its checksum. If
-extraction is interrupted at any point, the next call keeps the rows with valid checksums and
-computes the others. Rows are written with ordinary file operations, because a memory map would
-kill the process when the disk is full (SIGBUS).
+A store is a folder with
+
+- ``tensor.npy``, the array, whose rows are in the order of the tracks;
+- ``index``, a list of records of two hashes: of the content of a track, and of its row. A record is
+  appended after each row. A row belongs to a track if its hash is that in the record of the track,
+  wherever the row is, so no interruption can assign a row to another track;
+- ``manifest.json``, which describes the front end and the list of files.
+
+If extraction is interrupted at any point, or the list of files has changed, the next call keeps the
+rows of the tracks in the list and computes the others. Rows are written with ordinary file
+operations, because a memory map would kill the process when the disk is full (SIGBUS).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import json
 import os
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,22 +31,25 @@ from sklearn.utils import Bunch
 
 from .._files import replace_file
 from .._paths import expand
-from .cache import class_key, content_hash, stamp, versions
+from .cache import content_hash, stamp, versions
+from .code import class_key
 from .extractor import TrackExtractor, check_paths
 from .report import Report
 
-_FORMAT = 2
-#: Entries of the manifest that determine the array. The others are its state and the file paths.
-_CONTENT_KEYS = ("class", "parameters", "versions", "tracks")
-_MANIFEST, _TENSOR, _CHECKSUMS = "manifest.json", "tensor.npy", "checksums.npy"
-_LOCK = "lock"
+_FORMAT = 3
+#: Entries of the manifest that must be the same in all calls.
+_FIXED = ("class", "parameters", "versions")
+_MANIFEST, _TENSOR, _INDEX, _LOCK = "manifest.json", "tensor.npy", "index", "lock"
+
+#: Size of a hash of the content of a track, or of its row, in bytes.
+_HASH = 16
 
 #: Error codes for a full disk, an exceeded quota and the maximum file size.
 _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bunch:
-    """Extract the features of tracks into a folder, resuming an interrupted extraction.
+    """Extract the features of tracks into a folder, keeping those that it contains.
 
     Parameters
     ----------
@@ -49,7 +59,7 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     X : list, array or Series of paths, or DataFrame with one column
         Paths of the tracks. File objects are not supported.
     folder : str or pathlib.Path
-        Folder of the store, which is created if needed. A store is specific to its tracks,
+        Folder of the store, which is created if needed. A store is specific to its front end,
         parameters and library versions.
 
     Returns
@@ -60,8 +70,9 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     Raises
     ------
     ValueError
-        If the folder contains a store of other tracks, parameters or library versions; if another
-        process is writing to it; or if `n_segments` or `n_windows` is None.
+        If the folder contains a store of another front end, other parameters or library versions,
+        or one that has no track in common with `X`; if another process is writing to it; if
+        `n_segments` or `n_windows` is None; or if the code of the front end cannot be recorded.
     OSError
         If the disk is full. Finished rows are kept, and the next call resumes there.
     UnreadableTracksError
@@ -70,8 +81,14 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
 
     Notes
     -----
-    Only one process at a time can write to a store; others raise an error. Apart from the paths,
-    memory use does not depend on the number of tracks.
+    A store follows the list of tracks. If tracks were added, removed, reordered, moved or replaced
+    since the last call, the rows of tracks with the same content are kept, the others are computed,
+    and rows of tracks that are not in the list are removed. If rows change their place, the array
+    is copied, which temporarily requires disk space for both arrays. Damaged rows are computed
+    again.
+
+    Only one process at a time can write to a store; others raise an error. Apart from the paths
+    and 32 bytes per track, memory use does not depend on the number of tracks.
 
     Examples
     --------
@@ -95,25 +112,37 @@ def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bu
     folder.mkdir(parents=True, exist_ok=True)
     manifest = _describe(extractor, paths, _read_manifest(folder))
     # Finished stores are not locked, so that they can be on a read-only file system.
-    if not _is_finished(folder, manifest):
-        with _locked(folder):
-            if not _is_finished(folder, manifest):
-                _extract_into(folder, extractor, paths, manifest)
+    if _is_finished(folder, extractor, manifest):
+        with contextlib.suppress(ValueError):  # damaged rows are computed again
+            return load_store(folder)
+    with _locked(folder), _explain_full_disk(folder):
+        _is_finished(folder, extractor, manifest)  # another process may have begun a store
+        _extract_into(folder, extractor, paths, manifest)
     return load_store(folder)
 
 
-def _is_finished(folder: Path, manifest: dict) -> bool:
-    """Check whether a store is complete and `manifest` has the same paths."""
+def _is_finished(folder: Path, extractor: TrackExtractor, manifest: dict) -> bool:
+    """Check whether a store is complete, and whether it may be changed to `manifest`."""
     found = _read_manifest(folder)
     if found is None:
         return False
-    differing = [key for key in _CONTENT_KEYS if found[key] != manifest[key]]
+    differing = [key for key in _FIXED if found[key] != manifest[key]]
+    if not differing and not _known(found) & _known(manifest):
+        differing = ["all tracks"]
     if differing:
         raise ValueError(
             f"{folder} contains a store that differs in {', '.join(differing)}; use another "
             "folder, or delete this one"
         )
-    return found["complete"] and found["files"] == manifest["files"]
+    if not found["complete"] or any(found[key] != manifest[key] for key in ("tracks", "files")):
+        return False
+    # Failed tracks are NaN after a call with on_error="warn".
+    return extractor.on_error != "raise" or _read_index(folder).keys() >= set(found["tracks"])
+
+
+def _known(manifest: dict) -> set[str]:
+    """Return the contents and the paths of all tracks."""
+    return {*manifest["tracks"], *(path for path, _ in manifest["files"])} - {None}
 
 
 @contextlib.contextmanager
@@ -133,35 +162,60 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _extract_into(folder: Path, extractor: TrackExtractor, paths: list, manifest: dict) -> None:
+    begun = _read_manifest(folder) is not None
+    if begun:
+        _write_manifest(folder, manifest)
+    else:  # existing rows belong to another store
+        for name in (_TENSOR, _INDEX):
+            (folder / name).unlink(missing_ok=True)
+    tracks = manifest["tracks"]
+    index = _read_index(folder)
     # The header of an .npy file must contain Python integers.
     shape = tuple(int(n) for n in (len(paths), *extractor.track_shape) if n is not None)
-    tensor = _Rows(folder / _TENSOR, np.dtype(extractor.dtype), shape)
-    checksums = _Rows(folder / _CHECKSUMS, np.dtype(np.uint32), (len(paths),))
-    begun = _read_manifest(folder) is not None
-    if not begun:  # existing rows belong to another store
-        for rows in (tensor, checksums):
-            rows.path.unlink(missing_ok=True)
-    with _explain_full_disk(folder), tensor, checksums:
-        if not begun:
-            _write_manifest(folder, manifest)
-        # A row is finished if its checksum is valid; 0 marks a missing row.
-        missing = [
-            i
-            for i, found in enumerate(checksums.read_all())
-            if not found or found != _checksum(tensor.read(i))
-        ]
-        report = Report(len(missing))
-        tracks = extractor._extract_all([paths[i] for i in missing], report)
-        for i, track in zip(missing, tracks, strict=True):
-            row = np.full(tensor.shape[1:], np.nan, tensor.dtype)
+    rows = _Rows(folder / _TENSOR, np.dtype(extractor.dtype), shape)
+    missing = _arrange(rows, [index.get(track) for track in tracks])
+    # Remove records of other tracks, and what an interrupted write left.
+    kept = [track for track in dict.fromkeys(tracks) if track in index]
+    replace_file(folder / _INDEX, b"".join(_to_record(track, index[track]) for track in kept))
+    if not begun:
+        _write_manifest(folder, manifest)
+    report = Report(len(missing))
+    with rows, open(folder / _INDEX, "ab", buffering=0) as file:
+        found = extractor._extract_all([paths[i] for i in missing], report)
+        for i, track in zip(missing, found, strict=True):
+            row = np.full(shape[1:], np.nan, rows.dtype)
             if track is not None:
                 row[: len(track)] = track
-            tensor.write(i, row)
-            checksums.write(i, _checksum(row) if track is not None else 0)
-        for rows in (tensor, checksums):
-            rows.sync()
+            rows.write(i, row)
+            if track is not None and tracks[i] is not None:
+                _write(file, _to_record(tracks[i], _hash(row)))
+        rows.sync()
+        os.fsync(file.fileno())
     report.conclude(extractor.on_error)
     _write_manifest(folder, {**manifest, "complete": True})
+
+
+def _arrange(rows: _Rows, hashes: list[bytes | None]) -> list[int]:
+    """Bring the rows with the given hashes into this order, and return the missing ones."""
+    new = _Rows(rows.path.with_suffix(".new"), rows.dtype, rows.shape)
+    new.path.unlink(missing_ok=True)
+    with rows.existing() as old:
+        found = [_hash(old.read(i)) for i in range(old.n_written())]
+        places = {row: i for i, row in enumerate(found)}
+        kept = [(i, row) for i, row in enumerate(hashes) if row is not None and row in places]
+        missing = [i for i, row in enumerate(hashes) if row not in places]
+        if old.shape == rows.shape and all(found[i : i + 1] == [row] for i, row in kept):
+            return missing
+        try:
+            with new:
+                for i, row in kept:
+                    new.write(i, old.read(places[row]))
+                new.sync()
+        except OSError:
+            new.path.unlink()
+            raise
+    os.replace(new.path, rows.path)
+    return missing
 
 
 class _Rows:
@@ -170,15 +224,19 @@ class _Rows:
     Parameters
     ----------
     path : Path
-        The file, opened on entering the context. A file with another header is overwritten.
+        The file, opened on entering the context. Another header is replaced.
     dtype : numpy dtype
         Data type of the array.
     shape : tuple of int
         Shape of the array.
+    writeable : bool, default=True
+        Whether to open the file for writing.
     """
 
-    def __init__(self, path: Path, dtype: np.dtype, shape: tuple[int, ...]):
-        self.path, self.dtype, self.shape = path, dtype, shape
+    def __init__(
+        self, path: Path, dtype: np.dtype, shape: tuple[int, ...], *, writeable: bool = True
+    ):
+        self.path, self.dtype, self.shape, self._writeable = path, dtype, shape, writeable
         header = io.BytesIO()
         description = np.lib.format.dtype_to_descr(dtype)
         np.lib.format.write_array_header_1_0(
@@ -187,15 +245,25 @@ class _Rows:
         self._header = header.getvalue()
         self._row_size = int(np.prod(shape[1:], dtype=int)) * dtype.itemsize
 
-    def __enter__(self) -> _Rows:
-        self.path.touch()
-        # Unbuffered, so that each write reports its errors.
-        self._file = open(self.path, "r+b", buffering=0)
+    def existing(self) -> _Rows:
+        """Return the array in the file, which may have another number of rows."""
         try:
-            if self._file.read(len(self._header)) != self._header:
-                self._file.truncate(0)
+            with open(self.path, "rb") as file:
+                np.lib.format.read_magic(file)
+                (n, *_), *_ = np.lib.format.read_array_header_1_0(file)
+            return _Rows(self.path, self.dtype, (n, *self.shape[1:]))
+        except Exception:  # NumPy and ast raise various errors for damaged headers
+            return self
+
+    def __enter__(self) -> _Rows:
+        if self._writeable:
+            self.path.touch()
+        # Unbuffered, so that each write reports its errors.
+        self._file = open(self.path, "r+b" if self._writeable else "rb", buffering=0)
+        try:
+            if self._writeable and self._file.read(len(self._header)) != self._header:
                 self._put(0, self._header)
-        except OSError:
+        except BaseException:
             self._file.close()
             raise
         return self
@@ -203,35 +271,55 @@ class _Rows:
     def __exit__(self, *exc) -> None:
         self._file.close()
 
-    def _put(self, place: int, content) -> None:
-        self._file.seek(place)
-        left = memoryview(content)
-        while left:  # a write to a nearly full disk may be partial
-            left = left[self._file.write(left) :]
+    def n_written(self) -> int:
+        """Return the number of rows in the file, the last of which may be incomplete."""
+        size = os.fstat(self._file.fileno()).st_size - len(self._header)
+        return min(self.shape[0], -(-size // self._row_size))
 
-    def read_all(self) -> np.ndarray:
-        """Read all rows. Missing rows at the end of the file are 0."""
-        return self._get(0, self.shape)
+    def _put(self, place: int, content: bytes) -> None:
+        self._file.seek(place)
+        _write(self._file, content)
 
     def read(self, i: int) -> np.ndarray:
         """Read a row; 0 if it is beyond the end of the file."""
-        return self._get(i * self._row_size, self.shape[1:])
-
-    def _get(self, place: int, shape: tuple[int, ...]) -> np.ndarray:
-        out = np.zeros(shape, self.dtype)
-        self._file.seek(len(self._header) + place)
+        out = np.zeros(self.shape[1:], self.dtype)
+        self._file.seek(len(self._header) + i * self._row_size)
         content = self._file.read(out.nbytes)
         out.reshape(-1).view(np.uint8)[: len(content)] = np.frombuffer(content, np.uint8)
         return out
 
-    def write(self, i: int, row) -> None:
+    def write(self, i: int, row: np.ndarray) -> None:
         """Write a row."""
-        content = np.ascontiguousarray(row, self.dtype).tobytes()
-        self._put(len(self._header) + i * self._row_size, content)
+        self._put(len(self._header) + i * self._row_size, row.tobytes())
 
     def sync(self) -> None:
         """Flush the file to disk."""
         os.fsync(self._file.fileno())
+
+
+def _write(file: io.FileIO, content: bytes) -> None:
+    left = memoryview(content)
+    while left:  # a write to a nearly full disk may be partial
+        left = left[file.write(left) :]
+
+
+def _hash(row: np.ndarray) -> bytes:
+    kind = f"{row.dtype.str} {row.shape} ".encode()
+    return hashlib.blake2b(kind + row.tobytes(), digest_size=_HASH).digest()
+
+
+def _to_record(track: str, row: bytes) -> bytes:
+    return bytes.fromhex(track) + row
+
+
+def _read_index(folder: Path) -> dict[str, bytes]:
+    """Return the hashes of rows by the hashes of the content of their tracks."""
+    try:
+        content = (folder / _INDEX).read_bytes()
+    except FileNotFoundError:
+        return {}
+    places = range(0, len(content) - 2 * _HASH + 1, 2 * _HASH)
+    return {content[i : i + _HASH].hex(): content[i + _HASH : i + 2 * _HASH] for i in places}
 
 
 @contextlib.contextmanager
@@ -270,6 +358,10 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     ------
     ValueError
         If the folder contains no store, or the store is unfinished or damaged.
+
+    Notes
+    -----
+    The array is read once, row by row, to compare the checksum of each row.
     """
     folder = Path(expand(folder))
     manifest = _read_manifest(folder)
@@ -278,16 +370,24 @@ def load_store(folder: str | os.PathLike) -> Bunch:
     if not manifest["complete"]:
         raise ValueError(f"{folder} is not finished; call extract_store again to resume")
     try:
-        filenames = [str(file[0]) for file in manifest["files"]]
+        filenames = [path for path, _ in manifest["files"]]
         data = np.lib.format.open_memmap(folder / _TENSOR, mode="r")
-        if len(data) != len(filenames) or data.dtype.kind != "f":
+        if len(data) != len(filenames) or data.dtype.kind != "f" or not data.flags.c_contiguous:
             raise ValueError(
                 f"{len(filenames)} tracks, but an array of shape {data.shape} and type {data.dtype}"
             )
+        index = _read_index(folder)
+        # Tracks that cannot be used have rows of NaN, and no record.
+        unusable = _hash(np.full(data.shape[1:], np.nan, data.dtype))
+        with _Rows(folder / _TENSOR, data.dtype, data.shape, writeable=False) as rows:
+            for i, track in enumerate(manifest["tracks"]):
+                if _hash(rows.read(i)) != index.get(track, unusable):
+                    raise ValueError(f"the row of {filenames[i]} has changed")
     except Exception as error:  # NumPy, ast and mmap raise various errors for damaged headers
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
-            f"{folder} contains a store that is damaged ({reason}); delete it and extract it again"
+            f"{folder} contains a store that is damaged ({reason}); delete it and extract it "
+            "again, or call extract_store again to compute only the damaged rows"
         ) from error
     return Bunch(data=data, filenames=filenames)
 
@@ -340,28 +440,28 @@ def _content(path: str, known: str | None) -> str | None:
     return content_hash(path) if known is None else known
 
 
-def _checksum(row: np.ndarray) -> int:
-    """Compute the CRC-32 of a row. It is never 0, which marks a missing row."""
-    return zlib.crc32(np.ascontiguousarray(row).data) or 1
-
-
 def _read_manifest(folder: Path) -> dict | None:
+    path = folder / _MANIFEST
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text())
+        manifest = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{folder / _MANIFEST} is damaged ({error}); delete {folder}") from error
-    if (
-        not isinstance(manifest, dict)
-        or manifest.get("format") != _FORMAT
-        or not manifest.keys() >= {"complete", "files", *_CONTENT_KEYS}
-    ):
-        raise ValueError(
-            f"{folder / _MANIFEST} is not the manifest of a store of this version of skgenre"
-        )
+        raise ValueError(f"{path} is damaged ({error}); delete {folder}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
+        raise ValueError(f"{path} is not the manifest of a store of this version of skgenre")
+    complete = manifest.get("complete")
+    if not isinstance(complete, bool) or manifest.pop("checksum", None) != _sum(manifest):
+        raise ValueError(f"{path} is damaged (its checksum differs); delete {folder}")
     return manifest
 
 
 def _write_manifest(folder: Path, manifest: dict) -> None:
-    replace_file(folder / _MANIFEST, json.dumps(manifest).encode())
+    content = json.dumps({**manifest, "checksum": _sum(manifest)})
+    replace_file(folder / _MANIFEST, content.encode())
+
+
+def _sum(manifest: dict) -> str:
+    """Return a checksum of everything but the state."""
+    text = json.dumps({**manifest, "complete": None}, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=_HASH).hexdigest()

@@ -8,6 +8,7 @@ Importing Keras and TensorFlow takes seconds. Therefore this module and
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
@@ -46,7 +47,7 @@ def build_trainable(architecture: L.Architecture) -> keras.Model:
 
 
 def _build(architecture: L.Architecture, kinds: dict) -> keras.Model:
-    with float32():
+    with default_settings():
         model = keras.Sequential([keras.Input(open_shape(architecture), dtype="float32")])
         for layer in architecture.layers:
             model.add(kinds[type(layer)](layer))
@@ -60,15 +61,31 @@ def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
     return architecture.input_shape
 
 
+#: Lock for threads that build networks simultaneously.
+_BUILDING = threading.RLock()
+
+
 @contextlib.contextmanager
-def float32() -> Iterator[None]:
-    """Set the Keras dtype policy of this thread to float32 within a ``with`` block."""
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(policy)
+def default_settings() -> Iterator[None]:
+    """Build a network within a ``with`` block independently of the settings of the user.
+
+    These are the settings for which Keras and TensorFlow have no argument: the policy of a model,
+    the data type of the learning rate and of the loss, and the eager execution of functions, of
+    which the functions of a data set warn. A network that has been built does not depend on them.
+    """
+    with _BUILDING:
+        # All are read first, since Keras derives the policy from the data type when it is read.
+        policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+        eagerly = tf.config.functions_run_eagerly()
+        try:
+            keras.config.set_dtype_policy("float32")
+            keras.config.set_floatx("float32")
+            tf.config.run_functions_eagerly(False)
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_floatx(floatx)
+            tf.config.run_functions_eagerly(eagerly)
 
 
 def _lstm_layer(kind: type[keras.layers.LSTM]) -> Callable[[L.LSTM], keras.layers.LSTM]:
@@ -93,9 +110,10 @@ def _time_pooling() -> keras.Model:
 # Constant initializers and fixed seeds avoid draws from Python's global generator. Each fit
 # overwrites the initial weights and the states of the generators.
 _PLAIN = {"kernel_initializer": "zeros"}
+_FORMAT = {"data_format": "channels_last"}
 _KERAS = {
     L.Reshape: lambda layer: keras.layers.Reshape(layer.target_shape),
-    L.Flatten: lambda layer: keras.layers.Flatten(),
+    L.Flatten: lambda layer: keras.layers.Flatten(**_FORMAT),
     L.Dropout: lambda layer: keras.layers.Dropout(layer.rate, seed=0),
     L.Dense: lambda layer: keras.layers.Dense(
         layer.units,
@@ -110,11 +128,12 @@ _KERAS = {
         padding=layer.padding,
         activation=layer.activation,
         use_bias=layer.use_bias,
+        **_FORMAT,
         **_PLAIN,
     ),
     L.Activation: lambda layer: keras.layers.Activation(layer.activation),
     L.MaxPooling2D: lambda layer: keras.layers.MaxPooling2D(
-        layer.pool_size, strides=layer.strides, padding="same"
+        layer.pool_size, strides=layer.strides, padding="same", **_FORMAT
     ),
     L.TimePooling: lambda layer: _time_pooling(),
     L.BatchNormalization: lambda layer: keras.layers.BatchNormalization(

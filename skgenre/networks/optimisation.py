@@ -94,7 +94,9 @@ class SmoothedCrossentropy(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         """Return the loss of each segment."""
-        target = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1])
+        target = keras.ops.one_hot(
+            keras.ops.cast(y_true, "int32"), y_pred.shape[-1], dtype="float32"
+        )
         return keras.losses.categorical_crossentropy(
             target, y_pred, label_smoothing=self.label_smoothing
         )
@@ -112,8 +114,8 @@ def make_optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
     )
 
 
-def make_loss(recipe: Recipe) -> str | keras.losses.Loss:
+def make_loss(recipe: Recipe) -> keras.losses.Loss:
     """Create the cross-entropy loss, with label smoothing if the recipe has any."""
     if recipe.label_smoothing:
-        return SmoothedCrossentropy(recipe.label_smoothing)
-    return "sparse_categorical_crossentropy"
+        return SmoothedCrossentropy(recipe.label_smoothing, dtype="float32")
+    return keras.losses.SparseCategoricalCrossentropy(dtype="float32")

@@ -147,6 +147,12 @@ class Prediction:
             Model that maps segments of shape ``(n, n_frames, n_coefficients)`` to class
             probabilities of shape ``(n, n_classes)``. It is not compiled and shares no data with
             this classifier.
+
+        Notes
+        -----
+        The model computes in float32, whatever the settings of Keras. However, the method
+        ``predict`` of Keras converts arrays to ``keras.config.floatx()`` beforehand. If that is
+        float16 or bfloat16, call ``model(segments)`` instead.
         """
         check_is_fitted(self, "weights_")
         configure_tensorflow()

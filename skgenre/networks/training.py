@@ -26,7 +26,7 @@ from .keras_models import (
     assign,
     build_keras,
     build_trainable,
-    float32,
+    default_settings,
     open_shape,
     weight_variables,
 )
@@ -102,17 +102,18 @@ class _Network:
     """
 
     def __init__(self, architecture: L.Architecture, recipe: Recipe, plain: bool):
-        self.model = build_keras(architecture) if plain else build_trainable(architecture)
-        self.model.compile(
-            optimizer=make_optimizer(recipe),
-            loss=make_loss(recipe),
-            metrics=["accuracy"],
-            steps_per_execution=1 if plain else STEPS_PER_EXECUTION,
-            jit_compile=False,
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
-        self.training = _Source(architecture)
-        self.validation = _Source(architecture)
+        with default_settings():
+            self.model = build_keras(architecture) if plain else build_trainable(architecture)
+            self.model.compile(
+                optimizer=make_optimizer(recipe),
+                loss=make_loss(recipe),
+                metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")],
+                steps_per_execution=1 if plain else STEPS_PER_EXECUTION,
+                jit_compile=False,
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.training = _Source(architecture)
+            self.validation = _Source(architecture)
 
     @property
     def _state_variables(self) -> list:
@@ -168,8 +169,7 @@ class _Pool:
 
         The network is not returned to the pool if it is plain or if an exception is raised.
         """
-        # The global settings of Keras that are compiled into a model are part of the key.
-        key = (architecture, recipe, plain, keras.config.floatx(), keras.config.epsilon())
+        key = (architecture, recipe, plain)
         with self._lock:
             idle = self._idle.get(key)
             network = idle.pop() if idle else None
@@ -292,7 +292,7 @@ def train(
                 monitor="val_loss", patience=patience, restore_best_weights=True
             )
         )
-    with float32(), _POOL.borrow(architecture, recipe, plain) as network:
+    with _POOL.borrow(architecture, recipe, plain) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
         n_steps = (epochs or 0) * -(-len(training) // batch_size)

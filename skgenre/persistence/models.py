@@ -47,6 +47,9 @@ from .values import Loading, Saving, check_range, from_plain, to_plain
 #: Parameters that depend on the machine or session and are not saved.
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 
+#: Default values of deprecated parameters in scikit-learn, which may be missing in other versions.
+_PLACEHOLDERS = ("deprecated", "warn")
+
 #: Maximum number of estimators in a file.
 _MOST_ESTIMATORS = 1000
 
@@ -256,14 +259,22 @@ def _at(name: str) -> Iterator[None]:
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters of an estimator, or of a splitter, which has no `get_params`."""
+    """Return the parameters of an estimator, or of a splitter, which has no `get_params`.
+
+    Parameters that depend on the machine or session are left out, and so are parameters of classes
+    of scikit-learn with a placeholder as the default and as the value.
+    """
     names = inspect.signature(type(estimator).__init__).parameters
+    placeholders = _PLACEHOLDERS if type(estimator).__module__.startswith("sklearn.") else ()
     return {
         name: getattr(estimator, name)
         for name, parameter in names.items()
         if name not in _OF_A_MACHINE | {"self"}
         and parameter.kind is not parameter.VAR_KEYWORD
         and hasattr(estimator, name)
+        and not (
+            parameter.default in placeholders and str(getattr(estimator, name)) == parameter.default
+        )
     }
 
 
@@ -283,8 +294,7 @@ class _Saving(Saving):
         node: dict[str, Any] = {"class": type_name(cls), "parameters": {}}
         with _at(cls.__name__):
             for name, value in _parameters(estimator).items():
-                # Deprecated parameters may be missing in other versions of scikit-learn.
-                if isinstance(value, np.random.RandomState) or str(value) in ("deprecated", "warn"):
+                if isinstance(value, np.random.RandomState):
                     continue
                 with _at(name):
                     node["parameters"][name] = (
@@ -449,7 +459,8 @@ def _restore_extras(estimator: Any, node: dict) -> None:
     if "output" in node:
         if node["output"] not in ("default", "pandas", "polars"):
             raise Refused(f"has an invalid output setting {node['output']!r:.50}")
-        estimator.set_output(transform=node["output"])
+        # `set_output` would also apply to the parts of a union, which have their own setting.
+        estimator._sklearn_output_config = {"transform": node["output"]}
     if "requests" in node:
         requests = estimator._get_metadata_request()
         for method, each in node["requests"].items():

@@ -258,6 +258,13 @@ def leakage(report: EvaluationReport) -> str:
     if report.leakage is None:
         return ""
     found = report.leakage
+    if report.about["artists_known"]:
+        which = (
+            "By track, they contain different tracks of the same artists. Only the scores by "
+            "artist are valid for unseen artists."
+        )
+    else:
+        which = "By file, they contain different files, which may be by the same artists."
     svg = figure(
         LeakageDisplay(found.assign(model=[short(name) for name in found["model"]])).plot,
         (4.6, 3.2),
@@ -272,9 +279,8 @@ def leakage(report: EvaluationReport) -> str:
         [
             paragraph(
                 "Scores of the same models and features with different folds. With random pieces, "
-                "the training and the test set contain pieces of the same tracks. By track, they "
-                "contain different tracks of the same artists. Only the scores by artist are valid "
-                "for unseen artists. Random pieces are not available for models with one piece per "
+                f"the training and the test set contain pieces of the same tracks. {which} Random "
+                "pieces are not available for models with one piece per "
                 "track."
             ),
             pair(
