@@ -38,7 +38,7 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
             Start and end of each part in seconds. The parts are the segments or windows of the
             front end; for :class:`TrackFeatures` without windows they are 30 seconds long.
         proba : ndarray of shape (n_parts, n_classes)
-            Class probabilities of each part.
+            Class probabilities of each part; NaN for parts without a signal.
         track_proba : ndarray of shape (n_classes,)
             Class probabilities of the whole track.
         classes : ndarray of shape (n_classes,)
@@ -91,7 +91,7 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     start, stop : ndarray of shape (n_parts,)
         Start and end of each part in seconds.
     proba : ndarray of shape (n_parts, n_classes)
-        Class probabilities of each part.
+        Class probabilities of each part; NaN for parts without a signal.
     """
     pipelines = path_pipelines(model)
     if not hasattr(model, "predict_proba"):
@@ -106,7 +106,9 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if weights is not None:
         members = zip(model.estimators, weights, strict=True)
         weights = [weight for (_, member), weight in members if member != "drop"]
-    return starts[0], stops[0], np.average(probas, axis=0, weights=weights)
+    # Members may find a signal in different parts.
+    mean = np.ma.average(np.ma.masked_invalid(probas), axis=0, weights=weights)
+    return starts[0], stops[0], np.ma.filled(mean, np.nan)
 
 
 def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,16 +118,25 @@ def _parts(pipeline: Pipeline, path) -> tuple[np.ndarray, np.ndarray, np.ndarray
         one = round(seconds * front.sample_rate)
         is_short = is_table and len(audio.read(0, one + 1)) <= one
         if is_short:  # tables accept tracks shorter than 3 s
-            segments = pipeline[0].extract_track(audio)[None, None]
+            segments = pipeline[0]._extract_open(audio)[None, None]
         else:
-            segments = front.extract_track(audio)
+            segments = front._extract_open(audio)
         duration = audio.n_samples / front.sample_rate
         if audio.ended_early:
             warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
+        if audio.channels_cancel:
+            warn(
+                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
+                "the loudest channel is used"
+            )
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
-    X = segments[:, None]  # one track per segment
+    exists = ~np.isnan(segments).all(axis=(1, 2))
+    X = segments[exists][:, None]  # one track per segment
     if is_table:
         names = pipeline[0].get_feature_names_out()
-        X = pd.DataFrame(segments[:, 0], columns=names if is_short else tensor_order(names))[names]
-    return start, stop, pipeline[1:].predict_proba(X)
+        columns = names if is_short else tensor_order(names)
+        X = pd.DataFrame(X[:, 0, 0], columns=columns)[names]
+    proba = np.full((len(segments), len(pipeline.classes_)), np.nan)
+    proba[exists] = pipeline[1:].predict_proba(X)
+    return start, stop, proba

@@ -25,6 +25,7 @@ from sklearn.base import clone
 from .._files import replace_file
 from .._paths import expand
 from .code import class_key, hash_value
+from .report import NOTES
 
 if TYPE_CHECKING:
     from .extractor import TrackExtractor
@@ -93,13 +94,13 @@ def _extract_cached(extractor: TrackExtractor, folder: str, key: str, path):
         pass
     except (OSError, ValueError) as error:
         problems.append(_explain(error, folder))
-    track, ended_early = extractor._extract(path)
+    track, notes = extractor._extract(path)
     try:
         os.makedirs(os.path.dirname(entry), exist_ok=True)
-        replace_file(entry, _to_bytes(track, ended_early))
+        replace_file(entry, _to_bytes(track, notes))
     except (OSError, ValueError) as error:
         problems.append(_explain(error, folder))
-    return track, ended_early, *problems[:1]
+    return track, notes, *problems[:1]
 
 
 def _explain(error: OSError | ValueError, folder: str) -> str:
@@ -107,20 +108,20 @@ def _explain(error: OSError | ValueError, folder: str) -> str:
     return f"{folder}: {reason}" if reason else str(error)
 
 
-def _read_entry(entry: str) -> tuple[np.ndarray, bool]:
+def _read_entry(entry: str) -> tuple[np.ndarray, list[str]]:
     with open(entry, "rb") as file:
         content = file.read()
     size = _blake2b().digest_size
     if _blake2b(content[size:]).digest() != content[:size]:
         raise ValueError(f"{entry} was damaged, and is computed again")
     track = np.lib.format.read_array(io.BytesIO(content[size + 1 :]), allow_pickle=False)
-    return track, bool(content[size])
+    return track, [note for i, note in enumerate(NOTES) if content[size] & 1 << i]
 
 
-def _to_bytes(track: np.ndarray, ended_early: bool) -> bytes:
+def _to_bytes(track: np.ndarray, notes: list[str]) -> bytes:
     """Convert a result to the content of an entry, which begins with its checksum."""
     file = io.BytesIO()
-    file.write(bytes([ended_early]))
+    file.write(bytes([sum(1 << i for i, note in enumerate(NOTES) if note in notes)]))
     np.lib.format.write_array(file, track, allow_pickle=False)
     return _blake2b(file.getvalue()).digest() + file.getvalue()
 

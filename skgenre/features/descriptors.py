@@ -13,7 +13,7 @@ from .._sklearn import Interval, StrOptions
 from ..audio import AudioFile
 from .extractor import TrackExtractor
 from .filters import band_blocks, chroma_filters
-from .segments import SHORTEST, read_windows
+from .segments import SHORTEST, compute_rows, read_windows
 from .spectra import band_powers, constants, to_decibels
 
 SAMPLE_RATE = 22050
@@ -312,20 +312,22 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         Returns
         -------
         rows : float32 ndarray of shape (n_windows_found, 1, n_descriptors)
-            Descriptors of each window.
+            Descriptors of each window; NaN for windows without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        rows = [self._describe(y) for y in read_windows(audio, self.window, self.n_windows)]
-        return np.stack(rows)[:, None]
+        windows = read_windows(audio, self.window, self.n_windows)
+        return compute_rows(
+            windows, lambda signals: map(self._describe, signals), self.track_shape[1:]
+        )
 
     def _describe(self, y: np.ndarray) -> np.ndarray:
         window = _Window(y)
         parts = [part for name in self._groups() for part in _GROUPS[name](window)]
-        return np.concatenate(parts, dtype=np.float32)
+        return np.concatenate(parts, dtype=np.float32)[None]
 
     def _groups(self) -> list[str]:
         # A tensor has no column names, so the order must not depend on the order of the parameter.

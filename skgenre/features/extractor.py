@@ -17,10 +17,10 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import StrOptions, _fit_context
-from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
+from ..audio import MIN_PEAK, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
 from .code import hash_sources
-from .report import Report
+from .report import NOTES, Report
 
 logger = logging.getLogger("skgenre")
 
@@ -327,10 +327,10 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
                 report.failures.append(result)
                 yield None
                 continue
-            track, ended_early, *problems = result
+            track, notes, *problems = result
             report.problems += problems
-            if ended_early:
-                report.truncated.append(name)
+            for note in notes:
+                report.notes[note].append(name)
             yield track
         logger.debug(
             "%s: %d tracks in %.2f s, %d of them unusable",
@@ -340,12 +340,27 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             len(report.failures),
         )
 
-    def _extract(self, path) -> tuple[np.ndarray, bool]:
-        """Return the array of a track, and whether its file is shorter than its header states."""
+    def _extract(self, path) -> tuple[np.ndarray, list[str]]:
+        """Return the array of a track, and what to warn about; see :data:`.report.NOTES`."""
         with AudioFile(path, self.sample_rate) as audio:
-            track = np.asarray(self.extract_track(audio))
-            self._check_track(track, audio.name)
-            return track, audio.ended_early
+            track = self._extract_open(audio)
+            return track, [note for note in NOTES if getattr(audio, note)]
+
+    def _extract_open(self, audio: AudioFile) -> np.ndarray:
+        """Return the array of an open file, in which there must be a signal."""
+        track = np.asarray(self.extract_track(audio))
+        self._check_track(track, audio.name)
+        if audio._is_silent:
+            raise AudioError(
+                audio.name,
+                f"contains no signal: all samples that were read are within {audio._deviation:.1g} "
+                f"of a constant, where full scale is 1 and the limit is {MIN_PEAK:.1g}",
+            )
+        if np.isnan(track).all():
+            raise AudioError(
+                audio.name, "contains no signal in the parts that were read: they are all NaN"
+            )
+        return track
 
     def _check_track(self, track: np.ndarray, name: str) -> None:
         """Check the shape of the array that a subclass returns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from .._sklearn import Interval
 from ..audio import AudioFile
 from .bands import MelExtractor
-from .segments import SHORTEST, check_hop, n_segment_frames, read_windows
+from .segments import SHORTEST, check_hop, compute_rows, n_segment_frames, read_windows
 from .spectra import band_powers, mel_bands, to_decibels
 
 
@@ -156,18 +157,25 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Returns
         -------
         windows : float32 ndarray of shape (n_windows_found, n_frames, n_mels)
-            Levels in dB.
+            Levels in dB; NaN for windows without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        signals = read_windows(audio, self.window, self.n_windows)
+        windows = read_windows(audio, self.window, self.n_windows)
+        levels = compute_rows(windows, self._powers, self.track_shape[1:])
+        exists = ~np.isnan(levels[:, 0, 0])
+        if exists.any():
+            # Repeated frames do not change the maximum, to which the levels are clipped.
+            levels[exists] = to_decibels(levels[exists], self.top_db)
+        return levels
+
+    def _powers(self, signals: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         bands = mel_bands(**self._bands)
         powers = band_powers(signals, [bands], n_fft=self.n_fft, hop_length=self.hop_length)
-        # Repeated frames do not change the maximum, to which the levels are clipped.
-        return to_decibels(np.stack([self._fill(power) for [power] in powers]), self.top_db)
+        return (self._fill(power) for [power] in powers)
 
     def _fill(self, power: np.ndarray) -> np.ndarray:
         """Average groups of frames, and repeat them until the window is full."""

@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile, at_length
+from ..audio import AudioError, AudioFile, at_length, has_signal
 from .bands import MelExtractor
 from .extractor import TrackExtractor
-from .segments import check_hop, n_segment_frames, segment_starts
+from .segments import check_hop, compute_rows, n_segment_frames, segment_starts
 from .spectra import compute_mfccs
 
 #: Number of seconds of a track that are read at a time.
@@ -151,7 +151,7 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Returns
         -------
         segments : float32 ndarray of shape (n_segments_found, n_frames, n_mfcc)
-            MFCCs of each segment.
+            MFCCs of each segment; NaN for segments without a signal.
 
         Raises
         ------
@@ -159,7 +159,11 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
             If the track is shorter than a segment.
         """
         blocks = [
-            compute_mfccs(block, hop_length=self.hop_length, n_mfcc=self.n_mfcc, **self._bands)
+            compute_rows(
+                (y if has_signal(y, self.sample_rate) else y[:0] for y in block),
+                self._compute,
+                self.track_shape[1:],
+            )
             for block in self._read_segments(audio)
         ]
         if not blocks:
@@ -170,6 +174,10 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
                 f"{self.segment_duration:g} s",
             )
         return np.concatenate(blocks)
+
+    def _compute(self, signals: Iterator[np.ndarray]) -> np.ndarray:
+        sizes = {"hop_length": self.hop_length, "n_mfcc": self.n_mfcc}
+        return compute_mfccs(list(signals), **sizes, **self._bands)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Get output feature names, along the last axis.

@@ -83,8 +83,8 @@ def compute_features(models: list, tracks: Bunch) -> Bunch:
         key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:
             X = extractor.transform(tracks.data)
-            # The first value of unusable tracks is NaN.
-            missing = np.isnan(np.asarray(X).reshape(len(X), -1)[:, 0])
+            # Other tracks may have missing segments, too.
+            missing = np.isnan(np.asarray(X)).reshape(len(X), -1).all(axis=1)
             used &= ~missing
             for i in np.flatnonzero(missing):
                 reasons.setdefault(tracks.data[i], _reason(extractor, tracks.data[i]))
