@@ -39,27 +39,33 @@ class ChainedReader(BlockReader):
             first.tolerance,
             first.truncated,
         )
+        #: Number of frames read of the first part; None after its end.
+        self._n_read: int | None = 0
         super().__init__()
 
+    def read(self, n: int) -> np.ndarray:
+        if self._n_read is None:
+            return super().read(n)
+        # Not more than is stated, or libsndfile would read bytes behind it and drop them.
+        stated = n if self.n_frames is None else min(n, self.n_frames - self._n_read)
+        block = self._part.read(stated)
+        self._n_read += len(block)
+        return block if len(block) == n else np.concatenate([block, super().read(n - len(block))])
+
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
-        n_read = 0
-        for block in self._read_part(0):
-            n_read += len(block)
-            yield self.sample_rate, block
-        for view, n_skipped in self._following(n_read):
+        """Yield the blocks of what follows the first part."""
+        following, self._n_read = self._following(self._n_read or 0), None
+        self.damage, self.is_unread = self._part.damage, self._part.is_unread
+        for view, n_skipped in following:
             self._part.close()
             try:
                 self._part = SndfileReader(view)
             except DecodingError:
                 continue
-            for block in self._read_part(n_skipped):
-                yield self._part.sample_rate, block
-
-    def _read_part(self, n_skipped: int) -> Iterator[np.ndarray]:
-        while len(block := self._part.read(BLOCK_FRAMES)):
-            yield block[n_skipped:]
-            n_skipped = max(0, n_skipped - len(block))
-        self.damage, self.is_unread = self._part.damage, self._part.is_unread
+            while len(block := self._part.read(BLOCK_FRAMES)):
+                yield self._part.sample_rate, block[n_skipped:]
+                n_skipped = max(0, n_skipped - len(block))
+            self.damage, self.is_unread = self._part.damage, self._part.is_unread
 
     def close(self) -> None:
         self._part.close()

@@ -48,8 +48,6 @@ _FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 
 #: Replacements for misleading or uninformative messages of libsndfile.
 _WORDS = {
-    # Raised for existing files that begin as MP3 does.
-    "File does not exist or is not a regular file (possibly a pipe?)": "no MPEG audio found in it",
     "Format not recognised": "unknown format",
     "Internal error : SF_INFO struct incomplete": "the header is incomplete",
     "No Error": "no reason given",
@@ -304,9 +302,10 @@ class SndfileReader(Reader):
         )
         # Scaling 16-bit samples here is several times as fast as in libsndfile. Its FLAC decoder
         # is excluded because damaged frames are detected by NaN.
-        is_flac = self._file.format == "FLAC"
-        self._integers = self._file.subtype == "PCM_16" and not is_flac
-        self._may_continue = is_flac and self.n_frames is not None
+        self._is_flac = self._file.format == "FLAC"
+        self._integers = self._file.subtype == "PCM_16" and not self._is_flac
+        self._may_continue = self._is_flac and self.n_frames is not None
+        self._has_jumped = False
 
     def read(self, n: int) -> np.ndarray:
         block = self._read(n)
@@ -357,15 +356,17 @@ class SndfileReader(Reader):
 
     @property
     def is_unread(self) -> bool:  # type: ignore[override]
-        if self._file.format == "FLAC":
-            return sum(1 for _ in find_all(self._view.from_byte(0), _FLAC)) > 1
-        if not self.is_ogg:  # may end with tags
+        if not self.is_ogg and not self._is_flac:  # others may end with tags
             return False
-        if self._descriptor is None:
-            return self._view.tell() < self._view.size
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR) < self._view.size
+        here = self._descriptor
+        position = self._view.tell() if here is None else os.lseek(here, 0, os.SEEK_CUR)
+        if self.is_ogg or (position == self._view.size and not self._has_jumped):
+            return position < self._view.size
+        # Jumping may have led to another file behind the first, and tags may follow.
+        return sum(1 for _ in find_all(self._view.from_byte(0), _FLAC)) > 1
 
     def seek(self, frame: int) -> int:
+        self._has_jumped = True
         try:
             return self._file.seek(min(frame, self.n_frames or _UNKNOWN_LENGTH))
         except soundfile.LibsndfileError as error:  # for example after damage in a FLAC file

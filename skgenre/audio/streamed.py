@@ -27,7 +27,7 @@ def complete(file: FileView) -> FileView | None:
     Parameters
     ----------
     file : FileView
-        The file, viewed from its first byte. in which libsndfile found no samples.
+        The file, viewed from its first byte: AU, or one that libsndfile rejects or finds empty.
 
     Returns
     -------
