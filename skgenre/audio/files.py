@@ -276,7 +276,7 @@ class AudioFile:
             # Decided from the start of the file, whatever is read first.
             n = min(self._most, frame - self._position)
             if len(self._decode_block(n)) < n:
-                break
+                return
         if jumps:
             try:
                 self._position = self._reader.seek(frame)

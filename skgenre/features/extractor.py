@@ -357,9 +357,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
                 f"of a constant, where full scale is 1 and the limit is {MIN_PEAK:.1g}",
             )
         if np.isnan(track).all():
-            raise AudioError(
-                audio.name, "contains no signal in the parts that were read: they are all NaN"
-            )
+            raise AudioError(audio.name, "contains no signal in any of the segments that are used")
         return track
 
     def _check_track(self, track: np.ndarray, name: str) -> None:
