@@ -229,7 +229,7 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         Maximum number of windows, taken from the start of the track. If None, all windows are
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the descriptors; see :class:`skgenre.TrackExtractor`.
@@ -247,7 +247,8 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
     -----
     This transformer is stateless. Audio is resampled to 22,050 Hz. All descriptors are computed
     from one STFT with 2,048 samples per frame and a hop of 512; librosa is not needed. Levels are
-    clipped 80 dB below the maximum of the window.
+    clipped 80 dB below the maximum of the window. Parts of about 3 s without a signal are left out;
+    windows without any signal are NaN.
 
     References
     ----------

@@ -88,9 +88,9 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     Parameters
     ----------
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be used. ``"raise"`` processes all tracks, then raises a
-        single :class:`UnreadableTracksError` that lists the failures. ``"warn"`` sets their rows
-        to NaN and issues a single warning.
+        How to handle tracks that cannot be used, or in which no signal was read. ``"raise"``
+        processes all tracks, then raises a single :class:`UnreadableTracksError` that lists the
+        failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the features, one entry per file content. By default, nothing is cached. A
         path is the location of the cache. File objects are not cached. Features that cannot be
@@ -118,6 +118,10 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     Notes
     -----
     Front ends are stateless: `transform` does not require `fit`.
+
+    A track contains no signal if the samples that are read deviate from a constant by at most 1 /
+    32768, one step of 16-bit audio, or if its array is all NaN. Segments without a signal are
+    missing: they are NaN.
 
     Examples
     --------
@@ -188,7 +192,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         track : ndarray of shape :attr:`track_shape`
-            The first of three axes may be shorter.
+            The first of three axes may be shorter. If all of it is NaN, the track cannot be used.
 
         Raises
         ------
@@ -252,12 +256,19 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         X : ndarray of shape (n_tracks, \*track_shape)
-            Features. Missing segments and tracks that cannot be used are NaN.
+            Features. Missing segments, segments without a signal and tracks that cannot be used
+            are NaN.
 
         Raises
         ------
         UnreadableTracksError
             If ``on_error="raise"`` and some tracks cannot be used.
+
+        Warns
+        -----
+        UserWarning
+            If tracks cannot be used and ``on_error="warn"``, files are shorter than their headers
+            state, the channels of files cancel in their mean, or the cache cannot be used.
         """
         self._check_parameters()
         paths = check_paths(X)

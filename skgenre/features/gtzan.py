@@ -49,7 +49,8 @@ class TrackFeatures(TrackExtractor):
         to about 0.5 MB per second. If None, whole tracks are used. Ignored if `window` is set,
         since windows are processed one at a time.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than 0.1 s (3 s with windows).
+        How to handle tracks that cannot be read, contain no signal or are shorter than 0.1 s (3 s
+        with windows).
         ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
         lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
@@ -76,7 +77,8 @@ class TrackFeatures(TrackExtractor):
     This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
     for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
     needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
-    float32.
+    float32. Parts of about 3 s without a signal are left out of tracks and windows; windows without
+    any signal are NaN.
 
     Examples
     --------

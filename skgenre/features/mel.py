@@ -48,7 +48,7 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Maximum number of windows, taken from the start of the track. If None, all windows are
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the spectrograms; see :class:`skgenre.TrackExtractor`.
@@ -66,7 +66,8 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
     -----
     This transformer is stateless. Windows that are not full, such as those of tracks of 29.9 s or
     15 s, are filled by repeating their frames from the beginning. The number of frames is thus
-    fixed without adding silence, which would change the average over time.
+    fixed without adding silence, which would change the average over time. For the same reason,
+    parts of about 3 s without a signal are left out; windows without any signal are NaN.
 
     The levels equal ``librosa.power_to_db`` with ``ref=1.0`` of
     ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one window

@@ -48,15 +48,16 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Length of a segment in seconds. A last segment that is slightly shorter is used if it has
         the same number of frames.
     n_segments : int or None, default=10
-        Maximum number of segments per track. The missing segments of shorter tracks are all NaN.
-        If None, all segments are used, and the output is padded to the longest track.
+        Maximum number of segments per track. The missing segments of shorter tracks, and segments
+        without a signal, are all NaN. If None, all segments are used, and the output is padded to
+        the longest track.
     placement : {"start", "spread"}, default="start"
         Whether segments are consecutive from the start of the track, or spaced evenly over the
         whole track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than a segment. ``"raise"``
-        processes all tracks, then raises a single :class:`UnreadableTracksError` that lists the
-        failures. ``"warn"`` sets their rows to NaN and issues a single warning.
+        How to handle tracks that cannot be read, are shorter than a segment or contain no signal.
+        ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
+        lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the features, one entry per file content. An entry is recomputed if the
         content of the file, a parameter or the version of a library changes. The cache can be

@@ -56,8 +56,8 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         Number of patches per track, spread evenly over it; 1 selects the central patch. If None,
         all consecutive patches are used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than a patch; see
-        :class:`skgenre.TrackExtractor`.
+        How to handle tracks that cannot be read, are shorter than a patch or contain no signal; see
+        :class:`skgenre.TrackExtractor`. Patches without a signal are NaN.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the embeddings; see :class:`skgenre.TrackExtractor`.
     n_jobs : int, default=None
