@@ -270,6 +270,15 @@ def test_front_ends_read_channels_that_cancel(front, form):
     assert_allclose(X, expected, rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("frame", [[np.inf, -np.inf], [np.inf, np.inf], [np.nan, 0]], ids=str)
+@pytest.mark.parametrize("n_frames", [1, 5000])
+def test_samples_that_are_not_finite_are_errors_in_stereo_too(frame, n_frames):
+    y = np.zeros((5000, 2))
+    y[:n_frames] = frame
+    with pytest.raises(ValueError, match="contains NaN or infinite samples"):
+        load_audio(sound_file(y))
+
+
 def wide(ratio):
     """Middle and sides of which the mean of the channels has the given proportion of the power."""
     rng = np.random.default_rng(0)

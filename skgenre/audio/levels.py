@@ -62,9 +62,9 @@ def choose_channel(block: np.ndarray) -> int | None:
         None if no channel has a signal, so that nothing can be decided.
     """
     x = block.T.astype(float, order="C")  # a row for each channel, which is much faster
-    if not len(block) or not np.ptp(x, axis=1).max() / 2 > MIN_PEAK:
-        return None
     with np.errstate(invalid="ignore"):  # infinite samples are reported later
+        if not len(block) or not np.ptp(x, axis=1).max() / 2 > MIN_PEAK:
+            return None
         x -= x.mean(axis=1, keepdims=True)
         # One product contains the powers of all channels and of their mean.
         powers = x @ x.T
