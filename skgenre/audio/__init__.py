@@ -1,15 +1,18 @@
 """Reading of audio files as mono float32 samples."""
 
 from .errors import AudioError
-from .files import LARGEST_SAMPLE, AudioFile, at_length, load_audio
+from .files import AudioFile, at_length, load_audio
+from .levels import MIN_PEAK, has_signal, why_too_large
 from .sources import SAMPLES_REMEDY, name_of
 
 __all__ = [
-    "LARGEST_SAMPLE",
+    "MIN_PEAK",
     "SAMPLES_REMEDY",
     "AudioError",
     "AudioFile",
     "at_length",
+    "has_signal",
     "load_audio",
     "name_of",
+    "why_too_large",
 ]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .readers import BlockReader, DecodingError, FileView, to_mono
+from .readers import BlockReader, DecodingError, FileView
 
 #: Formats that are opened. None of them can refer to other files or URLs, as playlists can. Most
 #: have a signature. MP3 in particular is excluded, because ffmpeg would take damaged files of other
@@ -128,7 +128,7 @@ class FFmpegReader(BlockReader):
                     known, resampler = kind, av.AudioResampler(format="flt")
                 for block in resampler.resample(frame):
                     n_channels = block.layout.nb_channels
-                    yield frame.sample_rate, to_mono(block.to_ndarray().reshape(-1, n_channels))
+                    yield frame.sample_rate, block.to_ndarray().reshape(-1, n_channels)
 
     def close(self) -> None:
         self._container.close()

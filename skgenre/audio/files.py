@@ -25,6 +25,7 @@ from . import mp3, streamed
 from .chained import ChainedReader, ogg_links
 from .errors import AudioError
 from .ffmpeg import FFmpegReader
+from .levels import MIN_PEAK, choose_channel, why_too_large
 from .readers import DecodingError, FileView, Reader, SndfileReader, check_rate
 from .sources import Source, name_of
 
@@ -38,9 +39,9 @@ RESAMPLING_MARGIN = 0.05
 #: allocated only for decoded data, whatever length the header claims.
 BLOCK_VALUES = 1 << 20
 
-#: Largest plausible absolute value of a sample, where full scale is 1. For larger samples, the
-#: power of a frame may overflow in float32.
-LARGEST_SAMPLE = 1e12
+#: Number of frames decoded at a time until it is known whether the channels cancel: 1.5 s at
+#: 44,100 Hz.
+_DECISION_FRAMES = 1 << 16
 
 #: FLAC in Ogg, of which libsndfile reads only what it writes itself.
 _OGG_FLAC = re.compile(rb"OggS.{22,}?\x7fFLAC", re.DOTALL)
@@ -67,6 +68,10 @@ class AudioFile:
         allows to jump to the end, the file is decoded to its end for it.
     ended_early : bool
         Whether the file is known to be shorter than its header states.
+    channels_cancel : bool
+        Whether the channels are known to cancel in their mean, as in a recording with one channel
+        inverted. The loudest channel is then read instead of the mean of the channels. This is
+        decided for the whole file at the first signal in it.
 
     Raises
     ------
@@ -114,6 +119,10 @@ class AudioFile:
         #: Length in frames, once the end has been reached.
         self._length: int | None = None
         self.ended_early = self._reader.truncated
+        #: Channel that is read, -1 for the mean, None until it is decided.
+        self._channel: int | None = None if self._reader.n_channels > 1 else -1
+        #: Largest deviation of a sample from a constant in what was read, None if nothing was.
+        self._deviation: float | None = None
 
     @property
     def n_samples(self) -> int:  # noqa: D102  # see the class
@@ -127,6 +136,15 @@ class AudioFile:
         """Length at `sample_rate` according to the header, if it states one."""
         n = self._reader.n_frames if self._length is None else self._length
         return None if n is None else self._resampled_length(n)
+
+    @property
+    def channels_cancel(self) -> bool:  # noqa: D102  # see the class
+        return self._channel is not None and self._channel >= 0
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether no interval that was read has a signal."""
+        return self._deviation is not None and self._deviation <= MIN_PEAK
 
     def __enter__(self) -> AudioFile:
         return self
@@ -173,7 +191,8 @@ class AudioFile:
         Raises
         ------
         AudioError
-            If samples are not finite or implausibly large, or nothing could be decoded.
+            If samples are not finite, or larger than 16, where full scale is 1, or nothing could
+            be decoded.
         ValueError
             If `start` or `stop` is negative or not an integer, or `stop` is less than `start`.
         """
@@ -212,11 +231,12 @@ class AudioFile:
         """Read the frames from `first` to `last` and resample them."""
         y = self._decode(first, last)
         if len(y):
-            peak = max(-float(y.min()), float(y.max()))
-            if not math.isfinite(peak):
+            lowest, highest = float(y.min()), float(y.max())
+            if not (math.isfinite(lowest) and math.isfinite(highest)):
                 raise AudioError(self.name, "contains NaN or infinite samples")
-            if peak > LARGEST_SAMPLE:
-                raise AudioError(self.name, f"contains samples of {peak:.1e}; full scale is 1")
+            if (reason := why_too_large(max(-lowest, highest))) is not None:
+                raise AudioError(self.name, reason)
+            self._deviation = max(self._deviation or 0.0, (highest - lowest) / 2)
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
             y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
@@ -236,9 +256,8 @@ class AudioFile:
         else:
             before = 0
             self._seek_frame(first)
-        most = BLOCK_VALUES // self._reader.n_channels
         while self._position >= first and (last is None or self._position < last):
-            n = most if last is None else min(most, last - self._position)
+            n = self._most if last is None else min(self._most, last - self._position)
             blocks.append(self._decode_block(n))
             if len(blocks[-1]) < n:
                 break
@@ -254,6 +273,11 @@ class AudioFile:
         if self._position == frame or (self._length is not None and frame > self._length):
             return
         jumps = self._reader.exact_seek
+        while self._channel is None and self._position < frame:
+            # Decided from the start of the file, whatever is read first.
+            n = min(self._most, frame - self._position)
+            if len(self._decode_block(n)) < n:
+                return
         if jumps:
             try:
                 self._position = self._reader.seek(frame)
@@ -263,7 +287,7 @@ class AudioFile:
             self._reader.close()
             self._open()
         while self._position < frame:
-            n = min(BLOCK_VALUES // self._reader.n_channels, frame - self._position)
+            n = min(self._most, frame - self._position)
             if len(self._decode_block(n)) < n:
                 break
 
@@ -274,11 +298,17 @@ class AudioFile:
             # The last frame shows whether the header is right.
             self._seek_frame(n_frames - 1)
         while self._length is None:
-            self._decode_block(BLOCK_VALUES // self._reader.n_channels)
+            self._decode_block(self._most)
+
+    @property
+    def _most(self) -> int:
+        """Number of frames to decode at a time."""
+        most = BLOCK_VALUES // self._reader.n_channels
+        return min(most, _DECISION_FRAMES) if self._channel is None else most
 
     def _decode_block(self, n: int) -> np.ndarray:
         """Decode the next `n` frames as mono; fewer at the end of the file or before damage."""
-        block = self._reader.read(n)
+        block = self._to_mono(self._reader.read(n))
         if len(block) < n:
             block = self._read_on(block, n)
         self._position += len(block)
@@ -297,7 +327,7 @@ class AudioFile:
         except (DecodingError, ImportError):
             return block
         if other.sample_rate == reader.sample_rate and _skip(other, position):
-            rest = other.read(n - len(block))
+            rest = self._to_mono(other.read(n - len(block)))
             if len(rest):
                 reader.close()
                 if reader.n_frames is not None:
@@ -306,6 +336,17 @@ class AudioFile:
                 return np.concatenate([block, rest])
         other.close()
         return block
+
+    def _to_mono(self, block: np.ndarray) -> np.ndarray:
+        """Average the channels of a block, or select the loudest if they cancel in the file."""
+        if block.shape[1] == 1:
+            return block[:, 0]
+        if self._channel is None:
+            self._channel = choose_channel(block)
+        if self.channels_cancel:
+            return block[:, self._channel].copy()  # a view would keep all channels in memory
+        with np.errstate(invalid="ignore"):  # infinite samples are reported later
+            return sum(block.T) / block.shape[1]  # 20 times as fast as block.mean(axis=1)
 
     def _end(self) -> None:
         """Note that the position is the end of the file."""
@@ -446,14 +487,14 @@ def load_audio(
     -------
     y : float32 ndarray of shape (n_samples,)
         Mono samples. They equal ``librosa.load(path, sr=sample_rate, offset=offset,
-        duration=duration)`` to 1e-5.
+        duration=duration)`` to 1e-5, unless the channels cancel.
 
     Raises
     ------
     AudioError
         If the file is missing, empty, a folder, corrupt, or has no samples or samples that are not
-        finite or implausibly large, or if a file object does not return bytes, for example because
-        it was opened in text mode.
+        finite or larger than 16, where full scale is 1, or if a file object does not return bytes,
+        for example because it was opened in text mode.
     TypeError
         If `path` is neither a path nor a file object.
     ValueError
@@ -464,6 +505,8 @@ def load_audio(
     -----
     UserWarning
         If the file is shorter than its header states. The part that could be decoded is returned.
+        Also if the channels cancel in their mean, as in a recording with one channel inverted. The
+        loudest channel is returned.
 
     Examples
     --------
@@ -486,6 +529,13 @@ def load_audio(
         if audio.ended_early:
             warnings.warn(
                 f"{audio.name} ends early (truncated file?); only the decoded part is used",
+                UserWarning,
+                stacklevel=2,
+            )
+        if audio.channels_cancel:
+            warnings.warn(
+                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
+                "the loudest channel is used",
                 UserWarning,
                 stacklevel=2,
             )

@@ -103,11 +103,11 @@ class Reader(ABC):
 
     @abstractmethod
     def read(self, n: int) -> np.ndarray:
-        """Decode the next `n` frames as mono.
+        """Decode the next `n` frames.
 
         Returns
         -------
-        y : float32 ndarray of shape (n_frames,)
+        block : float32 ndarray of shape (n_frames, n_channels)
             Shorter at the end of the file or before damage.
         """
 
@@ -136,34 +136,38 @@ class Reader(ABC):
 
 
 class BlockReader(Reader):
-    """A reader of a decoder that returns blocks of any length, whose sample rate may change."""
+    """A reader of a decoder of blocks of any length, whose rate and channels may change."""
 
     def __init__(self) -> None:
-        self._left = np.empty(0, np.float32)
+        self._left = self._nothing = np.empty((0, self.n_channels), np.float32)
         self._resampled = self._resample()
 
     @abstractmethod
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield the sample rate and the samples of each block, as mono."""
+        """Yield the sample rate and the frames of each block."""
 
     def _resample(self) -> Iterator[np.ndarray]:
-        """Yield the blocks at the sample rate of the reader."""
-        stream, rate = None, self.sample_rate
+        """Yield the blocks with the sample rate and the number of channels of the reader."""
+        stream, rate, n_channels = None, self.sample_rate, self.n_channels
         for native, block in self._decode():
+            if block.shape[1] != n_channels:
+                block = np.repeat(block.mean(axis=1, keepdims=True), n_channels, axis=1)
             if native != rate:
                 if stream is not None:
-                    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+                    yield stream.resample_chunk(self._nothing, last=True)
                 stream = None
                 if native != self.sample_rate:
                     check_rate(native)
-                    stream = soxr.ResampleStream(native, self.sample_rate, 1, dtype="float32")
+                    stream = soxr.ResampleStream(
+                        native, self.sample_rate, n_channels, dtype="float32"
+                    )
                 rate = native
             yield block if stream is None else stream.resample_chunk(block)
         if stream is not None:
-            yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+            yield stream.resample_chunk(self._nothing, last=True)
 
     def read(self, n: int) -> np.ndarray:
-        parts, missing = [np.empty(0, np.float32)], n
+        parts, missing = [self._nothing], n
         while missing > 0:
             if not len(self._left):
                 try:
@@ -321,7 +325,7 @@ class SndfileReader(Reader):
             self.damage = _reason(error)
         if self._integers:
             block = block * np.float32(1 / 32768)
-        return to_mono(block)
+        return block
 
     def _continue(self) -> bool:
         """Look for frames of a FLAC file behind the length in its header, where libsndfile stops.
@@ -377,8 +381,3 @@ def _open(file: FileView | int) -> _SoundFile:
         return _SoundFile(file)
     except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         raise DecodingError(_reason(error)) from error
-
-
-def to_mono(block: np.ndarray) -> np.ndarray:
-    """Average the channels of a block of shape (n_frames, n_channels)."""
-    return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)

@@ -91,8 +91,8 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
     )
     store = front_ends.extract_store(extractor, audio_files(sources), output)
     n = len(store.data)
-    # The first segment of unusable tracks is NaN.
-    n_used = n - int(np.isnan(store.data[:, 0, 0, 0]).sum())
+    # All segments of unusable tracks are NaN.
+    n_used = n - int(np.isnan(store.data[:, :, 0, 0]).all(axis=1).sum())
     if not n_used:
         raise ValueError(f"{output}: none of {count(n, n)} can be used; see the warnings above")
     size = f"{store.data.nbytes / 1e6:.1f} MB"

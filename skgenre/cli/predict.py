@@ -38,7 +38,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     In a table, paths are shortened, and consecutive parts of a timeline with the same genre are
     merged. csv and jsonl contain the full data in UTF-8. In csv, cells that begin with =, +, -, @,
     a tab or a carriage return are prefixed with ', so that spreadsheets do not interpret them as
-    formulas.
+    formulas. Parts of a timeline without a signal, such as silence, are left out.
 
     Calibrated models have a threshold of the probability that corresponds to an accuracy of 80% on
     unseen artists. Below this threshold, a table shows "unsure" and the three most probable genres,

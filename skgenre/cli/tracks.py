@@ -81,6 +81,7 @@ def _predict(pipeline, path: str, file, timeline: bool, progress: Progress) -> d
                     **_prediction(pipeline.classes_, proba),
                 }
                 for start, stop, proba in zip(*parts(pipeline, file), strict=True)
+                if not np.isnan(proba).any()  # no signal
             ]
     except UnreadableTracksError as error:
         return error.failures[0].reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import re
 import shutil
@@ -191,8 +190,16 @@ def _cells(row: dict, room: int) -> tuple[str, str, str]:
 
 def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
     """Merge consecutive parts with the same genre and average their probabilities over time."""
-    for genre, group in itertools.groupby(parts, key=lambda part: part["genre"]):
-        members = list(group)
+    runs: list[list[dict]] = []
+    for part in parts:
+        last = runs[-1][-1] if runs else None
+        # Times are rounded to milliseconds; what is missing in between is longer than 0.01 s.
+        if last and last["genre"] == part["genre"] and part["start"] < last["stop"] + 0.01:
+            runs[-1].append(part)
+        else:
+            runs.append([part])
+    for members in runs:
+        genre = members[0]["genre"]
         start, stop = members[0]["start"], members[-1]["stop"]
         total = sum(part["stop"] - part["start"] for part in members)
         probabilities = {

@@ -15,7 +15,7 @@ from joblib import Parallel, delayed
 from .._checks import POSITIVE, check_number
 from .._sklearn import Interval
 from .._warnings import warn
-from ..audio import AudioError, load_audio, name_of
+from ..audio import AudioError, has_signal, load_audio, name_of
 from ..features.report import listing
 from ..features.segments import SHORTEST
 from ..features.spectra import band_powers, mel_bands, to_decibels
@@ -64,8 +64,8 @@ def find_duplicates(
         Number of seconds to read from the start of each track. If None, whole tracks are read,
         which also finds excerpts from the middle of longer tracks but takes more memory and time.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than 3 s: raise an error that lists
-        them, or exclude them with a warning.
+        How to handle tracks that cannot be read, are shorter than 3 s or contain no signal: raise
+        an error that lists them, or exclude them with a warning.
     n_jobs : int, default=None
         Number of threads; see :class:`joblib.Parallel`.
 
@@ -160,6 +160,8 @@ def _read(path, position: int, duration: float | None) -> np.ndarray | AudioErro
                 f"{len(y) / _SAMPLE_RATE:.2f} s of audio is too short; at least "
                 f"{SHORTEST:.3g} s are needed",
             )
+        if not has_signal(y, _SAMPLE_RATE):
+            raise AudioError(name_of(path, position), "contains no signal in what was read")
     except AudioError as error:
         return AudioError(name_of(path, position), error.reason)
     return fingerprint(y)

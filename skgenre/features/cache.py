@@ -8,7 +8,7 @@ is a plain array with a checksum. If it cannot be read or written, the features 
 from __future__ import annotations
 
 import hashlib
-import io
+import json
 import os
 import stat
 import time
@@ -93,13 +93,13 @@ def _extract_cached(extractor: TrackExtractor, folder: str, key: str, path):
         pass
     except (OSError, ValueError) as error:
         problems.append(_explain(error, folder))
-    track, ended_early = extractor._extract(path)
+    track, notes = extractor._extract(path)
     try:
         os.makedirs(os.path.dirname(entry), exist_ok=True)
-        replace_file(entry, _to_bytes(track, ended_early))
+        replace_file(entry, _to_bytes(track, notes))
     except (OSError, ValueError) as error:
         problems.append(_explain(error, folder))
-    return track, ended_early, *problems[:1]
+    return track, notes, *problems[:1]
 
 
 def _explain(error: OSError | ValueError, folder: str) -> str:
@@ -107,22 +107,26 @@ def _explain(error: OSError | ValueError, folder: str) -> str:
     return f"{folder}: {reason}" if reason else str(error)
 
 
-def _read_entry(entry: str) -> tuple[np.ndarray, bool]:
+def _read_entry(entry: str) -> tuple[np.ndarray, list[str]]:
     with open(entry, "rb") as file:
         content = file.read()
     size = _blake2b().digest_size
     if _blake2b(content[size:]).digest() != content[:size]:
         raise ValueError(f"{entry} was damaged, and is computed again")
-    track = np.lib.format.read_array(io.BytesIO(content[size + 1 :]), allow_pickle=False)
-    return track, bool(content[size])
+    head, _, values = content[size:].partition(b"\n")
+    about = json.loads(head)
+    track = np.frombuffer(bytearray(values), about["dtype"]).reshape(about["shape"])
+    return track, about["notes"]
 
 
-def _to_bytes(track: np.ndarray, ended_early: bool) -> bytes:
+def _to_bytes(track: np.ndarray, notes: list[str]) -> bytes:
     """Convert a result to the content of an entry, which begins with its checksum."""
-    file = io.BytesIO()
-    file.write(bytes([ended_early]))
-    np.lib.format.write_array(file, track, allow_pickle=False)
-    return _blake2b(file.getvalue()).digest() + file.getvalue()
+    if track.dtype.hasobject:
+        raise ValueError(f"an array of type {track.dtype} cannot be cached; return numbers")
+    # Not the header of an .npy file, whose parsing in several threads can fail in Python 3.11.
+    about = {"dtype": track.dtype.str, "shape": track.shape, "notes": notes}
+    content = json.dumps(about).encode() + b"\n" + track.tobytes()
+    return _blake2b(content).digest() + content
 
 
 # ---------------------------------------------------------------- files

@@ -78,8 +78,8 @@ def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
         If `y` is an array of integers, or `columns` is a set.
     ValueError
         If `y` is not one-dimensional, is shorter than a frame of 2,048 samples, or contains values
-        that are not finite or implausibly large, or if `columns` is empty or contains unknown or
-        repeated names.
+        that are not finite or larger than 16, where full scale is 1, or if `columns` is empty or
+        contains unknown or repeated names.
 
     Examples
     --------

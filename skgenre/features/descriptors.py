@@ -13,7 +13,7 @@ from .._sklearn import Interval, StrOptions
 from ..audio import AudioFile
 from .extractor import TrackExtractor
 from .filters import band_blocks, chroma_filters
-from .segments import SHORTEST, read_windows
+from .segments import SHORTEST, compute_rows, read_windows
 from .spectra import band_powers, constants, to_decibels
 
 SAMPLE_RATE = 22050
@@ -229,7 +229,7 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         Maximum number of windows, taken from the start of the track. If None, all windows are
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the descriptors; see :class:`skgenre.TrackExtractor`.
@@ -247,7 +247,8 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
     -----
     This transformer is stateless. Audio is resampled to 22,050 Hz. All descriptors are computed
     from one STFT with 2,048 samples per frame and a hop of 512; librosa is not needed. Levels are
-    clipped 80 dB below the maximum of the window.
+    clipped 80 dB below the maximum of the window. Parts of about 3 s without a signal are left out;
+    windows without any signal are NaN.
 
     References
     ----------
@@ -312,20 +313,22 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         Returns
         -------
         rows : float32 ndarray of shape (n_windows_found, 1, n_descriptors)
-            Descriptors of each window.
+            Descriptors of each window; NaN for windows without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        rows = [self._describe(y) for y in read_windows(audio, self.window, self.n_windows)]
-        return np.stack(rows)[:, None]
+        windows = read_windows(audio, self.window, self.n_windows)
+        return compute_rows(
+            windows, lambda signals: map(self._describe, signals), self.track_shape[1:]
+        )
 
     def _describe(self, y: np.ndarray) -> np.ndarray:
         window = _Window(y)
         parts = [part for name in self._groups() for part in _GROUPS[name](window)]
-        return np.concatenate(parts, dtype=np.float32)
+        return np.concatenate(parts, dtype=np.float32)[None]
 
     def _groups(self) -> list[str]:
         # A tensor has no column names, so the order must not depend on the order of the parameter.

@@ -18,10 +18,10 @@ from sklearn.utils.metaestimators import available_if
 
 from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
-from ..audio import SAMPLES_REMEDY, AudioError, AudioFile, name_of
+from ..audio import MIN_PEAK, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
 from .code import read_texts
-from .report import Report
+from .report import NOTES, Report
 
 logger = logging.getLogger("skgenre")
 
@@ -101,9 +101,9 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     Parameters
     ----------
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be used. ``"raise"`` processes all tracks, then raises a
-        single :class:`UnreadableTracksError` that lists the failures. ``"warn"`` sets their rows
-        to NaN and issues a single warning.
+        How to handle tracks that cannot be used, or in which no signal was read. ``"raise"``
+        processes all tracks, then raises a single :class:`UnreadableTracksError` that lists the
+        failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the features, one entry per file content. By default, nothing is cached. A
         path is the location of the cache. File objects are not cached. Features that cannot be
@@ -131,6 +131,10 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     Notes
     -----
     Front ends are stateless: `transform` does not require `fit`.
+
+    A track contains no signal if the samples that are read deviate from a constant by at most 1 /
+    32768, one step of 16-bit audio, or if its array is all NaN. Segments without a signal are
+    missing: they are NaN.
 
     Examples
     --------
@@ -201,7 +205,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         track : ndarray of shape :attr:`track_shape`
-            The first of three axes may be shorter.
+            The first of three axes may be shorter. If all of it is NaN, the track cannot be used.
 
         Raises
         ------
@@ -306,12 +310,19 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         X : ndarray of shape (n_tracks, \*track_shape)
-            Features. Missing segments and tracks that cannot be used are NaN.
+            Features. Missing segments, segments without a signal and tracks that cannot be used
+            are NaN.
 
         Raises
         ------
         UnreadableTracksError
             If ``on_error="raise"`` and some tracks cannot be used.
+
+        Warns
+        -----
+        UserWarning
+            If tracks cannot be used and ``on_error="warn"``, files are shorter than their headers
+            state, the channels of files cancel in their mean, or the cache cannot be used.
         """
         self._check_parameters()
         paths = check_paths(X)
@@ -381,10 +392,10 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
                 report.failures.append(result)
                 yield None
                 continue
-            track, ended_early, *problems = result
+            track, notes, *problems = result
             report.problems += problems
-            if ended_early:
-                report.truncated.append(name)
+            for note in notes:
+                report.notes[note].append(name)
             yield track
         logger.debug(
             "%s: %d tracks in %.2f s, %d of them unusable",
@@ -394,12 +405,25 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             len(report.failures),
         )
 
-    def _extract(self, path) -> tuple[np.ndarray, bool]:
-        """Return the array of a track, and whether its file is shorter than its header states."""
+    def _extract(self, path) -> tuple[np.ndarray, list[str]]:
+        """Return the array of a track, and what to warn about; see :data:`.report.NOTES`."""
         with AudioFile(path, self.sample_rate) as audio:
-            track = np.asarray(self.extract_track(audio))
-            self._check_track(track, audio.name)
-            return track, audio.ended_early
+            track = self._extract_open(audio)
+            return track, [note for note in NOTES if getattr(audio, note)]
+
+    def _extract_open(self, audio: AudioFile) -> np.ndarray:
+        """Return the array of an open file, in which there must be a signal."""
+        track = np.asarray(self.extract_track(audio))
+        self._check_track(track, audio.name)
+        if audio._is_silent:
+            raise AudioError(
+                audio.name,
+                f"contains no signal: all samples that were read are within {audio._deviation:.1g} "
+                f"of a constant, where full scale is 1 and the limit is {MIN_PEAK:.1g}",
+            )
+        if np.isnan(track).all():
+            raise AudioError(audio.name, "contains no signal in any of the segments that are used")
+        return track
 
     def _check_track(self, track: np.ndarray, name: str) -> None:
         """Check the shape of the array that a subclass returns."""

@@ -14,7 +14,7 @@ from .._sklearn import Interval
 from ..audio import AudioError, AudioFile, at_length
 from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns, tensor_order
 from .extractor import TrackExtractor
-from .segments import SHORTEST, read_windows
+from .segments import SHORTEST, compute_rows, read_windows, without_silence
 
 
 class TrackFeatures(TrackExtractor):
@@ -49,7 +49,8 @@ class TrackFeatures(TrackExtractor):
         to about 0.5 MB per second. If None, whole tracks are used. Ignored if `window` is set,
         since windows are processed one at a time.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than 0.1 s (3 s with windows).
+        How to handle tracks that cannot be read, contain no signal or are shorter than 0.1 s (3 s
+        with windows).
         ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
         lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
@@ -76,7 +77,8 @@ class TrackFeatures(TrackExtractor):
     This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
     for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
     needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
-    float32.
+    float32. Parts of about 3 s without a signal are left out of tracks and windows; windows without
+    any signal are NaN.
 
     Examples
     --------
@@ -145,7 +147,7 @@ class TrackFeatures(TrackExtractor):
         Returns
         -------
         features : ndarray of shape (n_columns,) or (n_windows_found, 1, n_columns)
-            Features of the track or of its windows.
+            Features of the track or of its windows; NaN for windows without a signal.
 
         Raises
         ------
@@ -156,8 +158,11 @@ class TrackFeatures(TrackExtractor):
         if self.window is not None:
             columns = tensor_order(columns)
             windows = read_windows(audio, self.window, self.n_windows)
-            rows = [compute_columns(y, columns) for y in windows]
-            return np.stack(rows)[:, None].astype(self.dtype)
+            return compute_rows(
+                windows,
+                lambda signals: (compute_columns(y, columns)[None] for y in signals),
+                self.track_shape[1:],
+            )
         y = self._read(audio)
         if len(y) < N_FFT:
             raise AudioError(
@@ -165,7 +170,8 @@ class TrackFeatures(TrackExtractor):
                 f"{len(y) / SAMPLE_RATE:.2f} s of audio is too short for a frame of "
                 f"{N_FFT / SAMPLE_RATE:.2f} s",
             )
-        return compute_columns(y, columns)
+        y = without_silence(y, SAMPLE_RATE)
+        return compute_columns(y, columns) if len(y) else np.full(len(columns), np.nan)
 
     def consecutive(self) -> tuple[TrackExtractor, float]:
         """Return a copy that uses windows, of 30 seconds if `window` is None, and their length.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from .._sklearn import Interval
 from ..audio import AudioFile
 from .bands import MelExtractor
-from .segments import SHORTEST, check_hop, n_segment_frames, read_windows
+from .segments import SHORTEST, check_hop, compute_rows, n_segment_frames, read_windows
 from .spectra import band_powers, mel_bands, to_decibels
 
 
@@ -47,7 +48,7 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Maximum number of windows, taken from the start of the track. If None, all windows are
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are too short; see
+        How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.TrackExtractor`.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the spectrograms; see :class:`skgenre.TrackExtractor`.
@@ -65,7 +66,8 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
     -----
     This transformer is stateless. Windows that are not full, such as those of tracks of 29.9 s or
     15 s, are filled by repeating their frames from the beginning. The number of frames is thus
-    fixed without adding silence, which would change the average over time.
+    fixed without adding silence, which would change the average over time. For the same reason,
+    parts of about 3 s without a signal are left out; windows without any signal are NaN.
 
     The levels equal ``librosa.power_to_db`` with ``ref=1.0`` of
     ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one window
@@ -156,18 +158,25 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Returns
         -------
         windows : float32 ndarray of shape (n_windows_found, n_frames, n_mels)
-            Levels in dB.
+            Levels in dB; NaN for windows without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        signals = read_windows(audio, self.window, self.n_windows)
+        windows = read_windows(audio, self.window, self.n_windows)
+        levels = compute_rows(windows, self._powers, self.track_shape[1:])
+        exists = ~np.isnan(levels[:, 0, 0])
+        if exists.any():
+            # Repeated frames do not change the maximum, to which the levels are clipped.
+            levels[exists] = to_decibels(levels[exists], self.top_db)
+        return levels
+
+    def _powers(self, signals: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         bands = mel_bands(**self._bands)
         powers = band_powers(signals, [bands], n_fft=self.n_fft, hop_length=self.hop_length)
-        # Repeated frames do not change the maximum, to which the levels are clipped.
-        return to_decibels(np.stack([self._fill(power) for [power] in powers]), self.top_db)
+        return (self._fill(power) for [power] in powers)
 
     def _fill(self, power: np.ndarray) -> np.ndarray:
         """Average groups of frames, and repeat them until the window is full."""

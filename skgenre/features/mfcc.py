@@ -11,10 +11,10 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile, at_length
+from ..audio import AudioError, AudioFile, at_length, has_signal
 from .bands import MelExtractor
 from .extractor import TrackExtractor
-from .segments import check_hop, n_segment_frames, segment_starts
+from .segments import check_hop, compute_rows, n_segment_frames, segment_starts
 from .spectra import compute_mfccs
 
 #: Number of seconds of a track that are read at a time.
@@ -48,15 +48,16 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Length of a segment in seconds. A last segment that is slightly shorter is used if it has
         the same number of frames.
     n_segments : int or None, default=10
-        Maximum number of segments per track. The missing segments of shorter tracks are all NaN.
-        If None, all segments are used, and the output is padded to the longest track.
+        Maximum number of segments per track. The missing segments of shorter tracks, and segments
+        without a signal, are all NaN. If None, all segments are used, and the output is padded to
+        the longest track.
     placement : {"start", "spread"}, default="start"
         Whether segments are consecutive from the start of the track, or spaced evenly over the
         whole track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than a segment. ``"raise"``
-        processes all tracks, then raises a single :class:`UnreadableTracksError` that lists the
-        failures. ``"warn"`` sets their rows to NaN and issues a single warning.
+        How to handle tracks that cannot be read, are shorter than a segment or contain no signal.
+        ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
+        lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the features, one entry per file content. An entry is recomputed if the
         content of the file, a parameter or the version of a library changes. The cache can be
@@ -151,7 +152,7 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Returns
         -------
         segments : float32 ndarray of shape (n_segments_found, n_frames, n_mfcc)
-            MFCCs of each segment.
+            MFCCs of each segment; NaN for segments without a signal.
 
         Raises
         ------
@@ -159,7 +160,11 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
             If the track is shorter than a segment.
         """
         blocks = [
-            compute_mfccs(block, hop_length=self.hop_length, n_mfcc=self.n_mfcc, **self._bands)
+            compute_rows(
+                (y if has_signal(y, self.sample_rate) else y[:0] for y in block),
+                self._compute,
+                self.track_shape[1:],
+            )
             for block in self._read_segments(audio)
         ]
         if not blocks:
@@ -170,6 +175,10 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
                 f"{self.segment_duration:g} s",
             )
         return np.concatenate(blocks)
+
+    def _compute(self, signals: Iterator[np.ndarray]) -> np.ndarray:
+        sizes = {"hop_length": self.hop_length, "n_mfcc": self.n_mfcc}
+        return compute_mfccs(list(signals), **sizes, **self._bands)
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Get output feature names, along the last axis.

@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.base import clone
 
 from .._sklearn import Interval, StrOptions
-from ..audio import AudioError, AudioFile, at_length
+from ..audio import AudioError, AudioFile, at_length, has_signal
 from .checkpoints import read_checkpoint
 from .extractor import TrackExtractor
 from .filters import band_blocks, mel_filters
@@ -56,8 +56,8 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         Number of patches per track, spread evenly over it; 1 selects the central patch. If None,
         all consecutive patches are used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read or are shorter than a patch; see
-        :class:`skgenre.TrackExtractor`.
+        How to handle tracks that cannot be read, are shorter than a patch or contain no signal; see
+        :class:`skgenre.TrackExtractor`. Patches without a signal are NaN.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the embeddings; see :class:`skgenre.TrackExtractor`.
     n_jobs : int, default=None
@@ -148,7 +148,7 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         Returns
         -------
         embeddings : float32 ndarray of shape (n_patches_found, 1, 200)
-            Embedding of each patch.
+            Embedding of each patch; NaN for patches without a signal.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
             If the track is shorter than a patch.
         """
         network = _published(self.weights)
-        blocks = [network.embed(patches) for patches in self._read(audio) if len(patches)]
+        blocks = [_embed(network, patches) for patches in self._read(audio) if len(patches)]
         if not blocks:
             duration = audio.n_samples / SAMPLE_RATE
             needed = (N_FRAMES - 1) * HOP_LENGTH / SAMPLE_RATE
@@ -267,7 +267,7 @@ def _read_patches(audio: AudioFile, first: int, last: int) -> np.ndarray:
     Returns
     -------
     patches : float32 ndarray of shape (n_patches, 187, 96)
-        Fewer patches than requested at the end of the file.
+        Fewer patches than requested at the end of the file; NaN for those without a signal.
     """
     before = min(first, 1)  # frames
     start, stop = first * N_FRAMES - before, last * N_FRAMES
@@ -279,4 +279,18 @@ def _read_patches(audio: AudioFile, first: int, last: int) -> np.ndarray:
     x += 1
     np.log(x, out=x)
     x *= np.float32(1 / np.log(10))
-    return x.reshape(n, N_FRAMES, N_MELS)
+    x = x.reshape(n, N_FRAMES, N_MELS)
+    length = N_FRAMES * HOP_LENGTH
+    for i, patch in enumerate(x):
+        offset = before * HOP_LENGTH + i * length
+        if not has_signal(y[offset : offset + length], SAMPLE_RATE):
+            patch[:] = np.nan
+    return x
+
+
+def _embed(network: Musicnn, patches: np.ndarray) -> np.ndarray:
+    """Return the embeddings of patches; NaN for patches of NaN."""
+    embeddings = np.full((len(patches), N_EMBEDDING), np.nan, np.float32)
+    exists = ~np.isnan(patches[:, 0, 0])
+    embeddings[exists] = network.embed(patches[exists])
+    return embeddings

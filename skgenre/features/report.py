@@ -8,6 +8,15 @@ from ..audio import AudioError
 #: Maximum number of tracks listed in a message.
 _MOST_LISTED = 20
 
+#: Attributes of an :class:`AudioFile` that a user is warned about, and the warnings.
+NOTES = {
+    "ended_early": "files end early (truncated files?); only the decoded part is used",
+    "channels_cancel": (
+        "files have channels that cancel in their mean (one of them inverted?); only the loudest "
+        "channel is used"
+    ),
+}
+
 
 class UnreadableTracksError(ValueError):
     """Exception raised when tracks of a call cannot be used.
@@ -42,17 +51,18 @@ def listing(items, most: int = _MOST_LISTED) -> str:
 
 
 class Report:
-    """Failures, truncated files and problems of the cache in one call, reported at its end."""
+    """Failures, notes on files and problems of the cache in one call, reported at its end."""
 
     def __init__(self, n_tracks: int):
         self.n_tracks = n_tracks
         self.failures: list[AudioError] = []
-        self.truncated: list[str] = []
+        #: Names of the files by what to warn about.
+        self.notes: dict[str, list[str]] = {note: [] for note in NOTES}
         #: For each track for which the cache could not be used, the reason.
         self.problems: list[str] = []
 
     def conclude(self, on_error: str) -> None:
-        """Raise or warn about failed tracks; warn about truncated files and the cache.
+        """Raise or warn about failed tracks; warn about the notes on files and the cache.
 
         Raises
         ------
@@ -66,11 +76,9 @@ class Report:
                 f"{len(self.failures)} of {self.n_tracks} tracks cannot be used; their rows are "
                 f"NaN:\n{listing(self.failures)}"
             )
-        if self.truncated:
-            warn(
-                f"{len(self.truncated)} of {self.n_tracks} files end early (truncated files?); "
-                f"only the decoded part is used:\n{listing(self.truncated)}"
-            )
+        for note, names in self.notes.items():
+            if names:
+                warn(f"{len(names)} of {self.n_tracks} {NOTES[note]}:\n{listing(names)}")
         if self.problems:
             warn(
                 f"The cache could not be used for {len(self.problems)} of {self.n_tracks} tracks; "

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
 from .._checks import AT_LEAST_0, AT_LEAST_1, check_number
-from ..audio import AudioError, AudioFile
+from ..audio import AudioError, AudioFile, has_signal
 
 #: Minimum length in seconds of a track that is split into windows.
 SHORTEST = 3.0
@@ -101,7 +101,8 @@ def read_windows(
     """Read a track one window at a time, to its end.
 
     A track shorter than a window has a single window with the length of the track. The last window
-    is used if it has at least half the length of the others.
+    is used if it has at least half the length of the others. Parts of a window without a signal are
+    left out, see :func:`without_silence`.
 
     Parameters
     ----------
@@ -117,7 +118,7 @@ def read_windows(
     Yields
     ------
     y : float32 ndarray of shape (n_samples,)
-        Samples of one window.
+        Samples of one window; none if it has no signal.
 
     Raises
     ------
@@ -135,6 +136,53 @@ def read_windows(
             )
         if i > 0 and len(y) < length / 2:
             return
-        yield y
+        yield without_silence(y, audio.sample_rate)
         if len(y) < length:
             return
+
+
+def without_silence(y: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Leave out the parts of a window or track without a signal.
+
+    All parts have equal lengths, of at least 3 s if `y` is as long. Pauses in music, which are
+    shorter, are thus kept.
+    """
+    parts = np.array_split(y, max(1, int(len(y) / (SHORTEST * sample_rate))))
+    kept = [part for part in parts if has_signal(part, sample_rate)]
+    return y if len(kept) == len(parts) else np.concatenate([y[:0], *kept])
+
+
+def compute_rows(
+    segments: Iterable[np.ndarray],
+    compute: Callable[[Iterator[np.ndarray]], Iterable[np.ndarray]],
+    shape: tuple,
+) -> np.ndarray:
+    """Compute one row for each segment; NaN for segments without samples.
+
+    Parameters
+    ----------
+    segments : iterable of float32 ndarray of shape (n_samples,)
+        Samples of the segments, of which only one is in memory at a time.
+    compute : callable
+        Function of an iterator over the other segments, which returns their rows.
+    shape : tuple of int
+        Shape of a row.
+
+    Returns
+    -------
+    rows : float32 ndarray of shape (n_segments, *shape)
+        The rows.
+    """
+    exists = []
+
+    def existing() -> Iterator[np.ndarray]:
+        for y in segments:
+            exists.append(len(y) > 0)
+            if exists[-1]:
+                yield y
+
+    rows = list(compute(existing()))
+    out = np.full((len(exists), *shape), np.nan, np.float32)
+    if rows:
+        out[exists] = rows
+    return out

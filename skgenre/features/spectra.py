@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .._checks import AT_LEAST_1, check_number
 from .._warnings import warn
-from ..audio import LARGEST_SAMPLE
+from ..audio import why_too_large
 from .filters import band_blocks, check_band_limits, mel_filters
 from .segments import n_segment_frames
 
@@ -77,8 +77,9 @@ def mfcc(
     TypeError
         If `y` is an array of integers.
     ValueError
-        If `y` is not one-dimensional, is empty, or contains values that are not finite or
-        implausibly large; if a size is below 1; or if the limits of the mel bands are invalid.
+        If `y` is not one-dimensional, is empty, or contains values that are not finite or larger
+        than 16, where full scale is 1; if a size is below 1; or if the limits of the mel bands are
+        invalid.
 
     Warns
     -----
@@ -187,7 +188,7 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
         If the samples are not floats.
     ValueError
         If `y` is not one-dimensional, is shorter than `shortest`, or contains values that are not
-        finite or implausibly large.
+        finite or larger than 16, where full scale is 1.
     """
     y = np.asarray(y)
     if y.dtype.kind != "f":
@@ -203,11 +204,8 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
     peak = max(-float(y.min()), float(y.max()))
     if not np.isfinite(peak):
         raise ValueError(f"{name} contains NaN or infinite samples")
-    if peak > LARGEST_SAMPLE:
-        raise ValueError(
-            f"{name} contains samples of {peak:.1e}, whose squares are too large for "
-            "dtype('float32'); full scale is 1"
-        )
+    if (reason := why_too_large(peak)) is not None:
+        raise ValueError(f"{name} {reason}")
     return np.ascontiguousarray(y, dtype=np.float32)
 
 

@@ -221,8 +221,8 @@ class HistoryDisplay(Display):
 class GenreTimelineDisplay(Display):
     """Genre probabilities of a track over time.
 
-    The title contains the prediction for the whole track. It is recommended to use
-    :meth:`from_estimator` to create a display.
+    The title contains the prediction for the whole track. Parts without a signal are blank. It is
+    recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ class MFCCDisplay(Display):
     Parameters
     ----------
     segments : ndarray of shape (n_segments, n_frames, n_mfcc)
-        MFCCs of the segments, without missing segments.
+        MFCCs of the segments. Those of NaN, which have no signal, are blank.
     segment_duration : float, default=3.0
         Duration of the segments in seconds.
     name : str, default=""
@@ -380,9 +380,10 @@ class MFCCDisplay(Display):
                 f"{segmenter}."
             )
         [segments] = segmenter.transform([path])
-        exists = ~np.isnan(segments[:, 0, 0])
+        # Segments without a signal keep their place; those behind the end are left out.
+        n_segments = 1 + np.flatnonzero(~np.isnan(segments[:, 0, 0]))[-1]
         name = os.path.basename(name_of(path))
-        return cls(segments[exists], segmenter.segment_duration, name).plot(ax=ax)
+        return cls(segments[:n_segments], segmenter.segment_duration, name).plot(ax=ax)
 
     def _draw(self, ax) -> None:
         from librosa.display import specshow

@@ -46,8 +46,8 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
         key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:
             X = extractor.transform(tracks.data)
-            # The first value of unusable tracks is NaN.
-            missing = np.isnan(np.asarray(X).reshape(len(X), -1)[:, 0])
+            # Other tracks may have missing segments, too.
+            missing = np.isnan(np.asarray(X)).reshape(len(X), -1).all(axis=1)
             used[missing] = False
             for i in np.flatnonzero(missing):
                 reasons.setdefault(tracks.data[i], _reason(extractor, tracks.data[i]))

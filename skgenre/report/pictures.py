@@ -122,9 +122,11 @@ def timeline(found, genre, predicted, name: str) -> str:
         SVG element.
     """
     start, stop, proba = _fewer_parts(found.start, found.stop, np.asarray(found.proba))
+    exists = ~np.isnan(proba).any(axis=1)  # no signal
+    start, stop, end, proba = start[exists], stop[exists], stop[-1], proba[exists]
     rows = _rows(proba.mean(axis=0), list(found.classes), (genre, predicted))
     left, width, height = 108, 212, 18
-    scale = width / max(float(stop[-1]), 1e-9)
+    scale = width / max(float(end), 1e-9)
     shapes = []
     for place, i in enumerate(rows):
         label = found.classes[i]
@@ -149,9 +151,7 @@ def timeline(found, genre, predicted, name: str) -> str:
                 )
     bottom = len(rows) * height + 12
     shapes.append(f'<text x="{left}" y="{bottom}">0 s</text>')
-    shapes.append(
-        f'<text x="{left + width}" y="{bottom}" text-anchor="end">{stop[-1]:.0f} s</text>'
-    )
+    shapes.append(f'<text x="{left + width}" y="{bottom}" text-anchor="end">{end:.0f} s</text>')
     return (
         f'<svg class="timeline" role="img" aria-label="{escape("Timeline of " + name)}" '
         f'viewBox="0 0 {left + width + 2} {bottom + 4}">{"".join(shapes)}</svg>'
@@ -163,12 +163,13 @@ def _fitting(text: str, most: int) -> str:
 
 
 def _fewer_parts(start, stop, proba) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average adjacent parts if there are more than `_MOST_PARTS`."""
+    """Average adjacent parts if there are more than `_MOST_PARTS`. Parts of NaN do not count."""
     if len(start) <= _MOST_PARTS:
         return start, stop, proba
     edges = np.linspace(0, len(start), _MOST_PARTS + 1).astype(int)[:-1]
-    counts = np.diff(np.append(edges, len(start)))
-    means = np.add.reduceat(proba, edges, axis=0) / counts[:, None]
+    counts = np.add.reduceat((~np.isnan(proba)).astype(float), edges, axis=0)
+    sums = np.add.reduceat(np.nan_to_num(proba), edges, axis=0)
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return start[edges], stop[np.append(edges[1:], len(start)) - 1], means
 
 

@@ -1,0 +1,72 @@
+"""Levels of samples: what counts as a signal, as too large, and as channels that cancel.
+
+Full scale is 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Largest deviation from a constant that is not a signal: one step of 16-bit audio, -90 dB. Silence
+#: with dither stays within it. Music reaches 0 dB, and a signal remains if it is 80 dB quieter.
+MIN_PEAK = 1 / 32768
+
+#: Duration in seconds that is ignored at either end of a part of a track when looking for a signal.
+#: Codecs and resampling filters spread sound over up to a block of a codec, 0.09 s, into the
+#: silence before and after it.
+EDGE = 0.1
+
+#: Largest plausible sample, 24 dB above full scale. Float files exceed full scale by a few dB, at
+#: which others clip. Samples in the scale of integers, of at least 8 bits, reach 128.
+MAX_SAMPLE = 16.0
+
+#: Power of the mean of the channels, relative to the mean of their powers, below which they cancel:
+#: -13 dB, a correlation below -0.9. It is -3 dB for uncorrelated channels and -10 dB for unusually
+#: wide mixes. Opposite channels reach -14 to -36 dB in Ogg files, because of coding noise, and less
+#: in other formats.
+MAX_CANCELLATION = 0.05
+
+#: Number of bits of the usual formats of integer samples.
+_BITS = (8, 16, 24, 32)
+
+
+def has_signal(y: np.ndarray, sample_rate: int) -> bool:
+    """Check whether a part of a track has a signal, apart from its ends (:data:`EDGE`)."""
+    edge = min(round(EDGE * sample_rate), len(y) // 10)
+    y = y[edge : len(y) - edge]
+    return len(y) > 0 and (float(y.max()) - float(y.min())) / 2 > MIN_PEAK
+
+
+def why_too_large(peak: float) -> str | None:
+    """Return what is wrong with samples of this absolute value and the remedy; None if nothing."""
+    if peak <= MAX_SAMPLE:
+        return None
+    # Resampling or other changes may have added up to 6 dB to integers.
+    bits = next((bits for bits in _BITS if peak <= 1 << bits), None)
+    remedy = (
+        "divide them by their full scale"
+        if bits is None
+        else f"if they are in the scale of {bits}-bit integers, divide them by {1 << bits - 1}, or "
+        f"save the file as {bits}-bit PCM"
+    )
+    return f"contains samples of up to {peak:.4g}, where full scale is 1; {remedy}"
+
+
+def choose_channel(block: np.ndarray) -> int | None:
+    """Decide how to convert channels to mono, from a block of shape (n_frames, n_channels).
+
+    Returns
+    -------
+    channel : int or None
+        Index of the loudest channel if the channels cancel, and -1 if their mean is to be used.
+        None if no channel has a signal, so that nothing can be decided.
+    """
+    x = block.T.astype(float, order="C")  # a row for each channel, which is much faster
+    with np.errstate(invalid="ignore"):  # infinite samples are reported later
+        if not len(block) or not np.ptp(x, axis=1).max() / 2 > MIN_PEAK:
+            return None
+        x -= x.mean(axis=1, keepdims=True)
+        # One product contains the powers of all channels and of their mean.
+        powers = x @ x.T
+        cancels = powers.sum() < MAX_CANCELLATION * len(powers) * np.trace(powers)
+    return int(np.diag(powers).argmax()) if cancels else -1
