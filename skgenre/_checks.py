@@ -96,34 +96,47 @@ def _check_values(
     import pandas as pd  # takes longer to import than a front end
 
     check_sequence(name, values)
-    # In a list, NumPy would convert None and NaN to strings if there are other strings.
-    as_given = np.asarray(values, dtype=None if hasattr(values, "__array__") else object)
+    if not hasattr(values, "__array__"):
+        values = list(values)
+    try:
+        # In a list, NumPy would convert None and NaN to strings if there are other strings.
+        as_given = np.asarray(values, dtype=object if isinstance(values, list) else None)
+    except ValueError:  # values of different lengths
+        as_given = np.fromiter(values, object, len(values))
     n = len(as_given)
+    if what == "group" and as_given.ndim != 1:
+        raise ValueError(
+            f"{name} must be one-dimensional, with one group per track; got shape {as_given.shape}."
+        )
     if n_tracks is not None and n != n_tracks:
         raise ValueError(
             f"{name} and the tracks have inconsistent numbers of samples: {n} {what}s for "
             f"{n_tracks} tracks. Pass one {what} per track."
         )
-    missing = np.flatnonzero(pd.isna(as_given).reshape(n, as_given[:1].size).any(axis=1))
+    absent = np.asarray(pd.isna(as_given))
+    if isinstance(values, np.ma.MaskedArray):
+        absent |= np.ma.getmaskarray(values)
+    missing = np.flatnonzero(absent.reshape(n, as_given[:1].size).any(axis=1))
     if len(missing):
         more = ", ..." if len(missing) > _MOST_LISTED else ""
         raise ValueError(
             f"{name} contains NaN or None: {len(missing)} of {n} tracks have no {what}, tracks "
             f"{', '.join(map(str, missing[:_MOST_LISTED]))}{more}. {remedy}"
         )
-    if as_given.dtype.kind == "O":
+    if as_given.dtype.kind in "OS":
         flat = as_given.ravel().tolist()
         types = sorted({type(value).__name__ for value in flat})
+        if "bytes" in types:
+            raise ValueError(f"{name} contains bytes, such as {flat[0]!r}; decode them to strings.")
         try:
             if types != ["str"]:
                 sorted(flat)
-        except TypeError:
+                np.asarray(flat)  # lists of different lengths
+        except (TypeError, ValueError):
             raise ValueError(
                 f"{name} contains {what}s of types that cannot be compared: {', '.join(types)}. "
                 f"Convert them to strings: list(map(str, {name}))."
             ) from None
-        if "bytes" in types:
-            raise ValueError(f"{name} contains bytes, such as {flat[0]!r}; decode them to strings.")
     return np.asarray(values)
 
 

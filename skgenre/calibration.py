@@ -162,13 +162,14 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         weights.
         """
         check_classifier("estimator", self._estimator())
-        X, y, groups = indexable(X, y, groups)
+        [X] = indexable(X)
+        n_tracks = X.shape[0] if hasattr(X, "shape") else len(X)
         if y is not None:
-            check_labels(y)
+            check_labels(y, n_tracks)
         y = _check_y(y, estimator=self)
         check_classification_targets(y)
         check_two_classes("y", np.unique(y))
-        groups = None if groups is None else check_groups(groups)
+        groups = None if groups is None else check_groups(groups, n_tracks)
         estimator = clone(self._estimator())
         given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
         given = {name: value for name, value in given.items() if value is not None}

@@ -88,6 +88,9 @@ WRONG = {
     "mixed objects": (np.array(["a", 1.0] * 3, object), "cannot be compared: float, str"),
     "tuples": ([("a",), 1] * 3, "cannot be compared: int, tuple"),
     "bytes": ([b"jazz", b"rock"] * 3, "contains bytes"),
+    "array of bytes": (np.array([b"jazz", b"rock"] * 3), "contains bytes"),
+    "masked": (np.ma.array([0, 1] * 3, mask=[0, 0, 1, 0, 0, 0]), "contains NaN or None: 1 of 6"),
+    "ragged": ([["jazz"], ["rock", "pop"]] * 3, "cannot be compared: list|one-dimensional"),
 }
 #: Collections that are no labels at all.
 NO_SEQUENCE = {"str": "jazz", "set": {"jazz", "rock"}, "generator": iter(GENRES), "number": 5}
@@ -126,7 +129,7 @@ def test_a_front_end_refuses_what_is_no_sequence_of_labels(front, wrong, no_audi
         front.fit_transform(PATHS, NO_SEQUENCE[wrong])
 
 
-@pytest.mark.parametrize("y", [["rock"] * 6, np.ones(6), np.zeros((6, 1), int)])
+@pytest.mark.parametrize("y", [["rock"] * 6, np.full(6, "rock"), pd.Series(["rock"] * 6)])
 def test_a_front_end_refuses_one_class_in_fit_transform_only(front, y, no_audio):
     with pytest.raises(ValueError, match=r"only one class, .* at least two genres.* omit y"):
         front.fit_transform(PATHS, y)
@@ -134,7 +137,8 @@ def test_a_front_end_refuses_one_class_in_fit_transform_only(front, y, no_audio)
 
 
 @pytest.mark.parametrize(
-    "y", [None, np.full(2, 0.5), ["jazz", "rock"], np.zeros((2, 3), int), pd.Series([1, 2])]
+    "y",
+    [None, np.full(2, 0.5), [1999] * 2, ["jazz", "rock"], np.zeros((2, 3), int), pd.Series([1, 2])],
 )
 def test_labels_of_other_estimators_are_accepted(y, tracks):
     paths = tracks.data[:2]

@@ -387,10 +387,16 @@ def test_callbacks_cannot_set_a_scheduled_rate(name, method, monkeypatch):
         getattr(clf, method)(X, y, **arguments)
 
 
-def test_callbacks_of_users_cannot_set_a_scheduled_rate():
+class AssignRate(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.optimizer.learning_rate.assign(0.1)
+
+
+@pytest.mark.parametrize("callback", [SetRate, AssignRate])
+def test_callbacks_of_users_cannot_set_a_scheduled_rate(callback):
     X, y = make_tensor(12)
     with pytest.raises(ValueError, match="A callback cannot set the learning rate of this"):
-        clone(NETWORKS["mel"]).set_params(callbacks=[SetRate()]).fit(X, y)
+        clone(NETWORKS["mel"]).set_params(callbacks=[callback()]).fit(X, y)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -266,6 +266,12 @@ def test_functions_that_work_in_place_do_not_change_what_others_get(tmp_path):
     assert report["kept"].tolist() == [1, 0, 0, 1]
 
 
+def test_genres_that_the_model_does_not_know_are_refused_before_it_reads(model, monkeypatch):
+    monkeypatch.setattr("skgenre.evaluation.robustness.AudioFile", None)
+    with pytest.raises(ValueError, match=r"\['nosuch'\], which are not among the classes"):
+        robustness_report(model, ["a.wav"], ["nosuch"])
+
+
 def test_one_condition_may_be_given_by_its_name(model, tracks):
     report = robustness_report(model, tracks.data[:1], conditions="12 dB quieter")
     assert report["condition"].tolist() == ["unchanged", "12 dB quieter"]

@@ -34,6 +34,8 @@ def timeline(file: str, model: str | None, output: str) -> None:
     from ..plotting import GenreTimelineDisplay
     from .models import load_model, set_front_ends
 
+    if file == "-":
+        raise ValueError("timeline does not read standard input; use skgenre predict - --timeline")
     if not output.lower().endswith(_ENDINGS):
         raise ValueError(f"--output must end in one of {', '.join(_ENDINGS)}; got {output}")
     try:

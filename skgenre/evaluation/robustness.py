@@ -136,7 +136,13 @@ def robustness_report(
     check_classifier("model", model)
     if y is not None:
         y = check_labels(y, len(check_paths(paths)))
-        check_comparable(y=y, **{"model.classes_": np.asarray(getattr(model, "classes_", y))})
+        classes = np.asarray(getattr(model, "classes_", y))
+        check_comparable(y=y, **{"model.classes_": classes})
+        if unknown := sorted(set(y.tolist()) - set(classes.tolist())):
+            raise ValueError(
+                f"y contains {unknown}, which are not among the classes of the model, "
+                f"{classes.tolist()}. Use the same names."
+            )
     [predictions] = changed_predictions(
         [model],
         paths,

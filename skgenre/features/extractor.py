@@ -79,10 +79,11 @@ def check_paths(X) -> list:
 
 
 def _check_not_constant(y: np.ndarray) -> None:
-    """Raise ValueError if labels are classes, not continuous values, and only of one class."""
-    single = y.ndim == 1 or y.shape[1:] == (1,)
-    is_continuous = y.dtype.kind == "f" and (y % 1 != 0).any()
-    if single and not is_continuous and len(np.unique(y)) < 2:
+    """Raise ValueError if labels are names of classes, and only one name.
+
+    Equal numbers may be the target of a regression.
+    """
+    if y.dtype.kind in "UO" and len(np.unique(y)) < 2:
         raise ValueError(
             f"y contains only one class, {y.ravel().tolist()[0]!r}, and a classifier requires at "
             "least two. Pass tracks of at least two genres. To compute features only, omit y, or "

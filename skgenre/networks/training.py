@@ -335,8 +335,10 @@ def train(
                 None,
                 validation_data=validation and network.validation.holding(validation, batch_size),
             )
-        except TypeError as error:
-            if recipe.scheduled and "LearningRateSchedule" in str(error):
+        except (TypeError, AttributeError) as error:
+            # Assigning to the rate, or calling its method `assign`.
+            words = str(error)
+            if recipe.scheduled and ("LearningRateSchedule" in words or "'assign'" in words):
                 raise ValueError(_NOT_SETTABLE.format("A callback")) from error
             raise
         for callback in callbacks:
