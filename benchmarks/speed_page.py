@@ -24,7 +24,8 @@ that skgenre takes half the time. The times are measured by ``make bench``
 (``benchmarks/speed.py``) on {n_tracks} {tracks} ({machine}, Python {python}).
 Unless a row specifies otherwise, one thread is used. For each row, skgenre and the alternative
 are run alternately after a warm-up, and the median times are reported. The
-search is run only once. Rows may be from different runs on the same machine.
+search is run only once. Rows may be from different runs, and of different machines of this kind;
+the two times of a row are always of the same run.
 """
 
 TAIL = """
