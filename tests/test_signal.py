@@ -119,6 +119,24 @@ def sound_file(y, form="WAV", rate=RATE):
     return file
 
 
+def coded(y, form, rate):
+    """A file in memory, with integers of 16 bits if it is WAV; written like by `write_sound`."""
+    file = io.BytesIO()
+    subtype = "PCM_16" if form == "WAV" else None
+    with soundfile.SoundFile(file, "w", rate, 1, format=form, subtype=subtype) as out:
+        for start in range(0, len(y), 4096):
+            out.write(y[start : start + 4096])
+    file.seek(0)
+    return file
+
+
+def make_noise(kind, n):
+    """Noise of silent recordings: dither, or integers of up to two steps of 16-bit audio."""
+    rng = np.random.default_rng(0)
+    dither = np.round(rng.uniform(-0.5, 0.5, (2, n)).sum(axis=0))
+    return (dither if kind == "dither" else rng.integers(-2, 3, n)) / 32768
+
+
 def samples(file):
     file.seek(0)
     return soundfile.read(file, dtype="float32")[0]
@@ -134,8 +152,11 @@ def reason_of(front, file):
 NOTHING = {
     "silence": np.zeros(RATE * 4),
     "offset": np.full(RATE * 4, 0.3),
-    "dither": np.random.default_rng(0).integers(-1, 2, RATE * 4) / 32768,
+    "dither": make_noise("dither", RATE * 4),
+    "two steps": make_noise("two steps", RATE * 4),
 }
+#: Rates and formats in which noise has other levels.
+CODED = [(rate, form) for rate in (44100, 22050) for form in ("WAV", "MP3", "OGG")]
 
 # ---------------------------------------------------------------- tracks without a signal
 
@@ -161,6 +182,19 @@ def test_silence_is_no_signal_in_any_format(form, channels, rate, tmp_path):
         assert "contains no signal" in reason_of(MFCCSegmenter(), track)
 
 
+@pytest.mark.parametrize("kind", ["dither", "two steps"])
+@pytest.mark.parametrize(("rate", "form"), CODED)
+def test_noise_of_silence_is_no_signal_after_resampling_or_coding(rate, form, kind):
+    file = coded(make_noise(kind, 6 * rate), form, rate)
+    for front in (MFCCSegmenter(n_segments=None), TrackFeatures(), MelSegmenter(window=3)):
+        assert "contains no signal" in reason_of(front, file)
+
+
+def test_the_reason_gives_the_limit_in_decibels(front):
+    reason = reason_of(front, sound_file(NOTHING["two steps"]))
+    assert reason.endswith("is digital silence, a constant or noise below -85 dB")
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
 def test_an_offset_is_no_signal_after_resampling_or_coding(form):
     file = sound_file(np.full(44100 * 7, 0.3), form, 44100)
@@ -178,16 +212,24 @@ def test_an_own_front_end_that_reads_nothing_is_not_checked(monkeypatch):
     assert_array_equal(Levels().transform([sound_file(np.zeros(RATE))]), np.ones((1, 4, 1, 1)))
 
 
-@pytest.mark.parametrize("decibels", [-60, -80])
+@pytest.mark.parametrize("decibels", [-60, -70])
 def test_quiet_music_is_not_silence(front, decibels):
     file = sound_file(make_sound(4) * 10 ** (decibels / 20))
     assert np.isfinite(front.transform([file])[0, 0]).all()
 
 
+@pytest.mark.parametrize("place", [0, 1, 2.4999])
+def test_a_short_sound_is_a_signal_wherever_it_is(place):
+    y = np.zeros(3 * RATE)
+    start = round((0.1 + place) * RATE)
+    y[start : start + round(0.025 * RATE)] = 0.01 * make_sound(0.025)
+    assert np.isfinite(MFCCSegmenter(n_segments=1).transform([sound_file(y)])).all()
+
+
 def test_duplicates_are_not_looked_for_in_silence(tmp_path):
     paths = [write_sound(tmp_path / "a.wav", make_sound(5))] * 2
     paths += [write_sound(tmp_path / f"{kind}.wav", y) for kind, y in NOTHING.items()]
-    with pytest.warns(UserWarning, match=r"(?s)3 of 5 .*silence\.wav: contains no signal"):
+    with pytest.warns(UserWarning, match=r"(?s)4 of 6 .*silence\.wav: contains no signal"):
         assert len(find_duplicates(paths, on_error="warn")) == 1
 
 
@@ -393,6 +435,19 @@ def test_the_starter_model_answers_as_without_the_silence(tracks):
     assert_allclose(model.predict_proba([sound_file(y)]), expected, atol=1e-6)
     with pytest.raises(UnreadableTracksError, match="contains no signal"):
         model.predict([sound_file(np.zeros(4 * RATE))])
+
+
+@pytest.mark.parametrize(("rate", "form"), CODED)
+def test_models_answer_as_without_noise_before_the_music(rate, form, tracks):
+    y = np.resize(load_audio(tracks.data[0], sample_rate=rate), 30 * rate)
+    noise = make_noise("two steps", 60 * rate)
+    alone, after = coded(y, form, rate), coded(np.concatenate([noise, y]), form, rate)
+    starter = starter_model()
+    assert_allclose(starter.predict_proba([after]), starter.predict_proba([alone]), atol=0.02)
+    front = genre_pipeline("knn").set_params(mfccsegmenter__n_segments=None)[0]
+    [before], [expected] = (front.transform([file]) for file in (after, alone))
+    assert np.isnan(before[:20]).all()
+    assert_allclose(np.nanmean(before, axis=(0, 1)), expected.mean(axis=(0, 1)), atol=1)
 
 
 def test_a_preset_answers_as_without_the_silence(tracks):

@@ -25,7 +25,7 @@ from . import mp3, streamed
 from .chained import ChainedReader, ogg_links
 from .errors import AudioError
 from .ffmpeg import FFmpegReader
-from .levels import MIN_PEAK, choose_channel, why_too_large
+from .levels import choose_channel, has_loud_block, why_too_large
 from .readers import DecodingError, FileView, Reader, SndfileReader, check_rate
 from .sources import Source, name_of
 
@@ -121,8 +121,8 @@ class AudioFile:
         self.ended_early = self._reader.truncated
         #: Channel that is read, -1 for the mean, None until it is decided.
         self._channel: int | None = None if self._reader.n_channels > 1 else -1
-        #: Largest deviation of a sample from a constant in what was read, None if nothing was.
-        self._deviation: float | None = None
+        #: Whether no interval that was read has a signal, None if nothing was read.
+        self._is_silent: bool | None = None
 
     @property
     def n_samples(self) -> int:  # noqa: D102  # see the class
@@ -140,11 +140,6 @@ class AudioFile:
     @property
     def channels_cancel(self) -> bool:  # noqa: D102  # see the class
         return self._channel is not None and self._channel >= 0
-
-    @property
-    def _is_silent(self) -> bool:
-        """Whether no interval that was read has a signal."""
-        return self._deviation is not None and self._deviation <= MIN_PEAK
 
     def __enter__(self) -> AudioFile:
         return self
@@ -236,7 +231,8 @@ class AudioFile:
                 raise AudioError(self.name, "contains NaN or infinite samples")
             if (reason := why_too_large(max(-lowest, highest))) is not None:
                 raise AudioError(self.name, reason)
-            self._deviation = max(self._deviation or 0.0, (highest - lowest) / 2)
+            if self._is_silent is not False:
+                self._is_silent = not has_loud_block(y, self._reader.sample_rate)
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
             y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
@@ -342,7 +338,7 @@ class AudioFile:
         if block.shape[1] == 1:
             return block[:, 0]
         if self._channel is None:
-            self._channel = choose_channel(block)
+            self._channel = choose_channel(block, self._reader.sample_rate)
         if self.channels_cancel:
             return block[:, self._channel].copy()  # a view would keep all channels in memory
         with np.errstate(invalid="ignore"):  # infinite samples are reported later
