@@ -346,6 +346,22 @@ def test_other_channels_are_averaged(y, form):
     assert_allclose(load_audio(file), samples(file).mean(axis=1), atol=1e-7)
 
 
+@pytest.mark.parametrize("n_channels", [21, 64])
+def test_any_number_of_independent_channels_is_averaged(n_channels):
+    y = 0.1 * np.random.default_rng(0).normal(size=(RATE, n_channels))
+    file = sound_file(y)
+    assert_allclose(load_audio(file), samples(file).mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("n_channels", [4, 32])
+def test_any_number_of_channels_cancels_in_pairs(n_channels):
+    y = 0.1 * np.random.default_rng(0).normal(size=(RATE, n_channels // 2))
+    y[:, 0] *= 2
+    file = sound_file(np.hstack([y, -y]))
+    with pytest.warns(UserWarning, match="cancel in their mean"):
+        assert_allclose(load_audio(file), samples(file)[:, 0], atol=1e-7)
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
 @pytest.mark.parametrize("first", ["opposite", "equal", "silent"])
 def test_the_choice_does_not_depend_on_what_is_read_first(form, first):

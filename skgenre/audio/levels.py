@@ -28,11 +28,11 @@ EDGE = 0.1
 #: which others clip. Samples in the scale of integers, of at least 8 bits, reach 128.
 MAX_SAMPLE = 16.0
 
-#: Power of the mean of the channels, relative to the mean of their powers, below which they cancel:
-#: -13 dB, a correlation below -0.9. It is -3 dB for uncorrelated channels and -10 dB for unusually
-#: wide mixes. Opposite channels reach -14 to -36 dB in Ogg files, because of coding noise, and less
-#: in other formats.
-MAX_CANCELLATION = 0.05
+#: Power of the sum of the channels, relative to the sum of their powers, below which they cancel:
+#: -10 dB, for two channels a correlation below -0.9. It is 0 dB for any number of uncorrelated
+#: channels and -7 dB for unusually wide mixes. Opposite channels reach -11 to -33 dB in Ogg files,
+#: because of coding noise, and less in other formats.
+MAX_CANCELLATION = 0.1
 
 #: Number of bits of the usual formats of integer samples.
 _BITS = (8, 16, 24, 32)
@@ -88,7 +88,7 @@ def choose_channel(block: np.ndarray, sample_rate: int) -> int | None:
         if not has_loud_block(x, sample_rate):
             return None
         x -= x.mean(axis=1, keepdims=True)
-        # One product contains the powers of all channels and of their mean.
+        # One product contains the powers of all channels and of their sum.
         powers = x @ x.T
-        cancels = powers.sum() < MAX_CANCELLATION * len(powers) * np.trace(powers)
+        cancels = powers.sum() < MAX_CANCELLATION * np.trace(powers)
     return int(np.diag(powers).argmax()) if cancels else -1
