@@ -377,6 +377,34 @@ def test_the_choice_does_not_depend_on_what_is_read_first(form, first):
         assert audio.channels_cancel == (first != "equal")
 
 
+def changing(first, second, form):
+    """A file in stereo whose channels have other factors after four seconds."""
+    y, z = make_sound(4), make_sound(20, seed=1)
+    return sound_file(np.r_[np.outer(y, first), np.outer(z, second)], form)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
+def test_channels_that_cancel_later_are_warned_about(form, model):
+    for use in (
+        load_audio,
+        lambda file: MFCCSegmenter().transform([file]),
+        lambda file: TrackFeatures(columns=["rms_mean"]).transform([file]),
+        lambda file: genre_timeline(model, file),
+    ):
+        with pytest.warns(UserWarning, match="cancel in their mean in some parts; the mean is"):
+            use(changing([1, 1], [1, -1], form))
+
+
+def test_channels_that_cancel_only_first_are_warned_about():
+    with pytest.warns(UserWarning, match="cancel in their mean .*only the loudest channel"):
+        load_audio(changing([1, -1], [1, 0.5], "WAV"))
+
+
+@pytest.mark.parametrize("second", [[1, 0.5], [0, 1], [1, -0.4], [3e-5, -3e-5]], ids=str)
+def test_other_changes_of_channels_are_not_warned_about(second):
+    load_audio(changing([1, 1], second, "WAV"))
+
+
 def test_channels_cancel_in_what_ffmpeg_decodes(tmp_path):
     pytest.importorskip("av")
     y = make_sound(3, 44100)

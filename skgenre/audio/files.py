@@ -121,6 +121,8 @@ class AudioFile:
         self.ended_early = self._reader.truncated
         #: Channel that is read, -1 for the mean, None until it is decided.
         self._channel: int | None = None if self._reader.n_channels > 1 else -1
+        #: Whether the mean is read, and channels were found to cancel in parts of the file.
+        self._partly_cancels = False
         #: Whether no interval that was read has a signal, None if nothing was read.
         self._is_silent: bool | None = None
 
@@ -341,6 +343,13 @@ class AudioFile:
             self._channel = choose_channel(block, self._reader.sample_rate)
         if self.channels_cancel:
             return block[:, self._channel].copy()  # a view would keep all channels in memory
+        # Parts as long as the first, on which the decision is based; a short rest may be by chance.
+        starts = range(0, len(block) - _DECISION_FRAMES // 2, _DECISION_FRAMES)
+        self._partly_cancels = self._partly_cancels or any(
+            choose_channel(block[i : i + _DECISION_FRAMES], self._reader.sample_rate)
+            not in (None, -1)
+            for i in starts
+        )
         with np.errstate(invalid="ignore"):  # infinite samples are reported later
             return sum(block.T) / block.shape[1]  # 20 times as fast as block.mean(axis=1)
 
@@ -502,7 +511,7 @@ def load_audio(
     UserWarning
         If the file is shorter than its header states. The part that could be decoded is returned.
         Also if the channels cancel in their mean, as in a recording with one channel inverted. The
-        loudest channel is returned.
+        loudest channel is returned. If they cancel only later in the file, the mean is returned.
 
     Examples
     --------
@@ -532,6 +541,13 @@ def load_audio(
             warnings.warn(
                 f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
                 "the loudest channel is used",
+                UserWarning,
+                stacklevel=2,
+            )
+        if audio._partly_cancels:
+            warnings.warn(
+                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
+                "used, in which these parts are faint or missing",
                 UserWarning,
                 stacklevel=2,
             )
