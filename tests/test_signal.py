@@ -439,12 +439,39 @@ def test_samples_on_the_scale_of_integers_are_refused(front, bits, scale):
     assert re.search(rf"samples of up to .*{bits}-bit integers, divide them by {scale},", reason)
 
 
-@pytest.mark.parametrize("compute", [mfcc, lambda y: segment_mfcc([y]), track_features])
-@pytest.mark.parametrize("peak", [17, 32768, 1e12, 1e300])
-def test_functions_of_samples_refuse_the_same(compute, peak):
+@pytest.mark.parametrize("bits", [8, 16])
+def test_integers_in_silence_are_on_the_scale_of_integers(bits):
+    y = np.concatenate([np.zeros(20 * RATE), make_sound(3) * (1 << bits - 1)])
+    assert f"{bits}-bit integers, divide" in reason_of(TrackFeatures(), sound_file(y))
+
+
+@pytest.mark.parametrize("peak", [20, 30000, 1e12])
+@pytest.mark.parametrize("n_damaged", [1, 1000])
+@pytest.mark.parametrize("gain", [0.01, 1, 4])
+def test_single_samples_that_are_too_large_are_damaged(peak, n_damaged, gain):
+    y = make_sound(4) * gain
+    y[RATE : RATE + n_damaged] = peak
+    reason = reason_of(MFCCSegmenter(), sound_file(y))
+    assert re.search(r"samples of up to .*full scale is 1; .* damaged: clip or repair them", reason)
+    assert "divide" not in reason
+
+
+COMPUTED = [mfcc, lambda y: segment_mfcc([y]), track_features]
+
+
+@pytest.mark.parametrize("compute", COMPUTED)
+@pytest.mark.parametrize("scale", [128, 32768, 1e12, 1e300])
+def test_functions_of_samples_refuse_the_same(compute, scale):
+    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*divide"):
+        compute(make_sound(0.5) * scale)
+
+
+@pytest.mark.parametrize("compute", COMPUTED)
+@pytest.mark.parametrize("peak", [17, 1e300])
+def test_functions_of_samples_refuse_damaged_samples(compute, peak):
     y = make_sound(0.5)
     y[500] = -peak
-    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*divide"):
+    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*damaged"):
         compute(y)
 
 

@@ -231,7 +231,7 @@ class AudioFile:
             lowest, highest = float(y.min()), float(y.max())
             if not (math.isfinite(lowest) and math.isfinite(highest)):
                 raise AudioError(self.name, "contains NaN or infinite samples")
-            if (reason := why_too_large(max(-lowest, highest))) is not None:
+            if (reason := why_too_large(y)) is not None:
                 raise AudioError(self.name, reason)
             if self._is_silent is not False:
                 self._is_silent = not has_loud_block(y, self._reader.sample_rate)

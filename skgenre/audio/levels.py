@@ -59,10 +59,17 @@ def has_loud_block(y: np.ndarray, sample_rate: int) -> bool:
     return max(blocks.std(axis=-1).max(), y[..., n - size :].std(axis=-1).max()) > _MIN_RMS
 
 
-def why_too_large(peak: float) -> str | None:
-    """Return what is wrong with samples of this absolute value and the remedy; None if nothing."""
+def why_too_large(y: np.ndarray) -> str | None:
+    """Return what is wrong with samples that are too large and the remedy; None if none are."""
+    peak = max(-float(y.min()), float(y.max()))
     if peak <= MAX_SAMPLE:
         return None
+    found = f"contains samples of up to {peak:.4g}, where full scale is 1"
+    # Among integers nearly all samples exceed 1, apart from silence.
+    if np.median(np.abs(y[y != 0])) <= 1:
+        return (
+            f"{found}; only some samples are that large, so they are damaged: clip or repair them"
+        )
     # Resampling or other changes may have added up to 6 dB to integers.
     bits = next((bits for bits in _BITS if peak <= 1 << bits), None)
     remedy = (
@@ -71,7 +78,7 @@ def why_too_large(peak: float) -> str | None:
         else f"if they are in the scale of {bits}-bit integers, divide them by {1 << bits - 1}, or "
         f"save the file as {bits}-bit PCM"
     )
-    return f"contains samples of up to {peak:.4g}, where full scale is 1; {remedy}"
+    return f"{found}; {remedy}"
 
 
 def choose_channel(block: np.ndarray, sample_rate: int) -> int | None:
