@@ -150,6 +150,11 @@ def _extract_parts(extractor: TrackExtractor, path) -> tuple[np.ndarray, np.ndar
                 f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
                 "the loudest channel is used"
             )
+        if audio._partly_cancels:
+            warn(
+                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
+                "used, in which these parts are faint or missing"
+            )
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     if not is_table:

@@ -119,6 +119,24 @@ def sound_file(y, form="WAV", rate=RATE):
     return file
 
 
+def coded(y, form, rate):
+    """A file in memory, with integers of 16 bits if it is WAV; written like by `write_sound`."""
+    file = io.BytesIO()
+    subtype = "PCM_16" if form == "WAV" else None
+    with soundfile.SoundFile(file, "w", rate, 1, format=form, subtype=subtype) as out:
+        for start in range(0, len(y), 4096):
+            out.write(y[start : start + 4096])
+    file.seek(0)
+    return file
+
+
+def make_noise(kind, n):
+    """Noise of silent recordings: dither, or integers of up to two steps of 16-bit audio."""
+    rng = np.random.default_rng(0)
+    dither = np.round(rng.uniform(-0.5, 0.5, (2, n)).sum(axis=0))
+    return (dither if kind == "dither" else rng.integers(-2, 3, n)) / 32768
+
+
 def samples(file):
     file.seek(0)
     return soundfile.read(file, dtype="float32")[0]
@@ -134,8 +152,11 @@ def reason_of(front, file):
 NOTHING = {
     "silence": np.zeros(RATE * 4),
     "offset": np.full(RATE * 4, 0.3),
-    "dither": np.random.default_rng(0).integers(-1, 2, RATE * 4) / 32768,
+    "dither": make_noise("dither", RATE * 4),
+    "two steps": make_noise("two steps", RATE * 4),
 }
+#: Rates and formats in which noise has other levels.
+CODED = [(rate, form) for rate in (44100, 22050) for form in ("WAV", "MP3", "OGG")]
 
 # ---------------------------------------------------------------- tracks without a signal
 
@@ -161,6 +182,19 @@ def test_silence_is_no_signal_in_any_format(form, channels, rate, tmp_path):
         assert "contains no signal" in reason_of(MFCCSegmenter(), track)
 
 
+@pytest.mark.parametrize("kind", ["dither", "two steps"])
+@pytest.mark.parametrize(("rate", "form"), CODED)
+def test_noise_of_silence_is_no_signal_after_resampling_or_coding(rate, form, kind):
+    file = coded(make_noise(kind, 6 * rate), form, rate)
+    for front in (MFCCSegmenter(n_segments=None), TrackFeatures(), MelSegmenter(window=3)):
+        assert "contains no signal" in reason_of(front, file)
+
+
+def test_the_reason_gives_the_limit_in_decibels(front):
+    reason = reason_of(front, sound_file(NOTHING["two steps"]))
+    assert reason.endswith("is digital silence, a constant or noise below -85 dB")
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
 def test_an_offset_is_no_signal_after_resampling_or_coding(form):
     file = sound_file(np.full(44100 * 7, 0.3), form, 44100)
@@ -178,16 +212,24 @@ def test_an_own_front_end_that_reads_nothing_is_not_checked(monkeypatch):
     assert_array_equal(Levels().transform([sound_file(np.zeros(RATE))]), np.ones((1, 4, 1, 1)))
 
 
-@pytest.mark.parametrize("decibels", [-60, -80])
+@pytest.mark.parametrize("decibels", [-60, -70])
 def test_quiet_music_is_not_silence(front, decibels):
     file = sound_file(make_sound(4) * 10 ** (decibels / 20))
     assert np.isfinite(front.transform([file])[0, 0]).all()
 
 
+@pytest.mark.parametrize("place", [0, 1, 2.4999])
+def test_a_short_sound_is_a_signal_wherever_it_is(place):
+    y = np.zeros(3 * RATE)
+    start = round((0.1 + place) * RATE)
+    y[start : start + round(0.025 * RATE)] = 0.01 * make_sound(0.025)
+    assert np.isfinite(MFCCSegmenter(n_segments=1).transform([sound_file(y)])).all()
+
+
 def test_duplicates_are_not_looked_for_in_silence(tmp_path):
     paths = [write_sound(tmp_path / "a.wav", make_sound(5))] * 2
     paths += [write_sound(tmp_path / f"{kind}.wav", y) for kind, y in NOTHING.items()]
-    with pytest.warns(UserWarning, match=r"(?s)3 of 5 .*silence\.wav: contains no signal"):
+    with pytest.warns(UserWarning, match=r"(?s)4 of 6 .*silence\.wav: contains no signal"):
         assert len(find_duplicates(paths, on_error="warn")) == 1
 
 
@@ -304,6 +346,22 @@ def test_other_channels_are_averaged(y, form):
     assert_allclose(load_audio(file), samples(file).mean(axis=1), atol=1e-7)
 
 
+@pytest.mark.parametrize("n_channels", [21, 64])
+def test_any_number_of_independent_channels_is_averaged(n_channels):
+    y = 0.1 * np.random.default_rng(0).normal(size=(RATE, n_channels))
+    file = sound_file(y)
+    assert_allclose(load_audio(file), samples(file).mean(axis=1), atol=1e-7)
+
+
+@pytest.mark.parametrize("n_channels", [4, 32])
+def test_any_number_of_channels_cancels_in_pairs(n_channels):
+    y = 0.1 * np.random.default_rng(0).normal(size=(RATE, n_channels // 2))
+    y[:, 0] *= 2
+    file = sound_file(np.hstack([y, -y]))
+    with pytest.warns(UserWarning, match="cancel in their mean"):
+        assert_allclose(load_audio(file), samples(file)[:, 0], atol=1e-7)
+
+
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
 @pytest.mark.parametrize("first", ["opposite", "equal", "silent"])
 def test_the_choice_does_not_depend_on_what_is_read_first(form, first):
@@ -317,6 +375,34 @@ def test_the_choice_does_not_depend_on_what_is_read_first(form, first):
         assert_allclose(audio.read(8 * RATE, 9 * RATE), whole[8 * RATE : 9 * RATE], atol=1e-6)
         assert_allclose(audio.read(RATE, 2 * RATE), whole[RATE : 2 * RATE], atol=1e-6)
         assert audio.channels_cancel == (first != "equal")
+
+
+def changing(first, second, form):
+    """A file in stereo whose channels have other factors after four seconds."""
+    y, z = make_sound(4), make_sound(20, seed=1)
+    return sound_file(np.r_[np.outer(y, first), np.outer(z, second)], form)
+
+
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
+def test_channels_that_cancel_later_are_warned_about(form, model):
+    for use in (
+        load_audio,
+        lambda file: MFCCSegmenter().transform([file]),
+        lambda file: TrackFeatures(columns=["rms_mean"]).transform([file]),
+        lambda file: genre_timeline(model, file),
+    ):
+        with pytest.warns(UserWarning, match="cancel in their mean in some parts; the mean is"):
+            use(changing([1, 1], [1, -1], form))
+
+
+def test_channels_that_cancel_only_first_are_warned_about():
+    with pytest.warns(UserWarning, match="cancel in their mean .*only the loudest channel"):
+        load_audio(changing([1, -1], [1, 0.5], "WAV"))
+
+
+@pytest.mark.parametrize("second", [[1, 0.5], [0, 1], [1, -0.4], [3e-5, -3e-5]], ids=str)
+def test_other_changes_of_channels_are_not_warned_about(second):
+    load_audio(changing([1, 1], second, "WAV"))
 
 
 def test_channels_cancel_in_what_ffmpeg_decodes(tmp_path):
@@ -353,12 +439,39 @@ def test_samples_on_the_scale_of_integers_are_refused(front, bits, scale):
     assert re.search(rf"samples of up to .*{bits}-bit integers, divide them by {scale},", reason)
 
 
-@pytest.mark.parametrize("compute", [mfcc, lambda y: segment_mfcc([y]), track_features])
-@pytest.mark.parametrize("peak", [17, 32768, 1e12, 1e300])
-def test_functions_of_samples_refuse_the_same(compute, peak):
+@pytest.mark.parametrize("bits", [8, 16])
+def test_integers_in_silence_are_on_the_scale_of_integers(bits):
+    y = np.concatenate([np.zeros(20 * RATE), make_sound(3) * (1 << bits - 1)])
+    assert f"{bits}-bit integers, divide" in reason_of(TrackFeatures(), sound_file(y))
+
+
+@pytest.mark.parametrize("peak", [20, 30000, 1e12])
+@pytest.mark.parametrize("n_damaged", [1, 1000])
+@pytest.mark.parametrize("gain", [0.01, 1, 4])
+def test_single_samples_that_are_too_large_are_damaged(peak, n_damaged, gain):
+    y = make_sound(4) * gain
+    y[RATE : RATE + n_damaged] = peak
+    reason = reason_of(MFCCSegmenter(), sound_file(y))
+    assert re.search(r"samples of up to .*full scale is 1; .* damaged: clip or repair them", reason)
+    assert "divide" not in reason
+
+
+COMPUTED = [mfcc, lambda y: segment_mfcc([y]), track_features]
+
+
+@pytest.mark.parametrize("compute", COMPUTED)
+@pytest.mark.parametrize("scale", [128, 32768, 1e12, 1e300])
+def test_functions_of_samples_refuse_the_same(compute, scale):
+    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*divide"):
+        compute(make_sound(0.5) * scale)
+
+
+@pytest.mark.parametrize("compute", COMPUTED)
+@pytest.mark.parametrize("peak", [17, 1e300])
+def test_functions_of_samples_refuse_damaged_samples(compute, peak):
     y = make_sound(0.5)
     y[500] = -peak
-    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*divide"):
+    with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*damaged"):
         compute(y)
 
 
@@ -393,6 +506,19 @@ def test_the_starter_model_answers_as_without_the_silence(tracks):
     assert_allclose(model.predict_proba([sound_file(y)]), expected, atol=1e-6)
     with pytest.raises(UnreadableTracksError, match="contains no signal"):
         model.predict([sound_file(np.zeros(4 * RATE))])
+
+
+@pytest.mark.parametrize(("rate", "form"), CODED)
+def test_models_answer_as_without_noise_before_the_music(rate, form, tracks):
+    y = np.resize(load_audio(tracks.data[0], sample_rate=rate), 30 * rate)
+    noise = make_noise("two steps", 60 * rate)
+    alone, after = coded(y, form, rate), coded(np.concatenate([noise, y]), form, rate)
+    starter = starter_model()
+    assert_allclose(starter.predict_proba([after]), starter.predict_proba([alone]), atol=0.02)
+    front = genre_pipeline("knn").set_params(mfccsegmenter__n_segments=None)[0]
+    [before], [expected] = (front.transform([file]) for file in (after, alone))
+    assert np.isnan(before[:20]).all()
+    assert_allclose(np.nanmean(before, axis=(0, 1)), expected.mean(axis=(0, 1)), atol=1)
 
 
 def test_a_preset_answers_as_without_the_silence(tracks):

@@ -2,11 +2,11 @@
 
 from .errors import AudioError
 from .files import AudioFile, at_length, load_audio
-from .levels import MIN_PEAK, has_signal, why_too_large
+from .levels import MIN_LEVEL, has_signal, why_too_large
 from .sources import SAMPLES_REMEDY, name_of
 
 __all__ = [
-    "MIN_PEAK",
+    "MIN_LEVEL",
     "SAMPLES_REMEDY",
     "AudioError",
     "AudioFile",

@@ -25,7 +25,7 @@ from . import mp3, streamed
 from .chained import ChainedReader, ogg_links
 from .errors import AudioError
 from .ffmpeg import FFmpegReader
-from .levels import MIN_PEAK, choose_channel, why_too_large
+from .levels import choose_channel, has_loud_block, why_too_large
 from .readers import DecodingError, FileView, Reader, SndfileReader, check_rate
 from .sources import Source, name_of
 
@@ -121,8 +121,10 @@ class AudioFile:
         self.ended_early = self._reader.truncated
         #: Channel that is read, -1 for the mean, None until it is decided.
         self._channel: int | None = None if self._reader.n_channels > 1 else -1
-        #: Largest deviation of a sample from a constant in what was read, None if nothing was.
-        self._deviation: float | None = None
+        #: Whether the mean is read, and channels were found to cancel in parts of the file.
+        self._partly_cancels = False
+        #: Whether no interval that was read has a signal, None if nothing was read.
+        self._is_silent: bool | None = None
 
     @property
     def n_samples(self) -> int:  # noqa: D102  # see the class
@@ -140,11 +142,6 @@ class AudioFile:
     @property
     def channels_cancel(self) -> bool:  # noqa: D102  # see the class
         return self._channel is not None and self._channel >= 0
-
-    @property
-    def _is_silent(self) -> bool:
-        """Whether no interval that was read has a signal."""
-        return self._deviation is not None and self._deviation <= MIN_PEAK
 
     def __enter__(self) -> AudioFile:
         return self
@@ -234,9 +231,10 @@ class AudioFile:
             lowest, highest = float(y.min()), float(y.max())
             if not (math.isfinite(lowest) and math.isfinite(highest)):
                 raise AudioError(self.name, "contains NaN or infinite samples")
-            if (reason := why_too_large(max(-lowest, highest))) is not None:
+            if (reason := why_too_large(y)) is not None:
                 raise AudioError(self.name, reason)
-            self._deviation = max(self._deviation or 0.0, (highest - lowest) / 2)
+            if self._is_silent is not False:
+                self._is_silent = not has_loud_block(y, self._reader.sample_rate)
         if self._up != self._down and len(y):
             n = self._resampled_length(len(y))
             y = soxr.resample(y, self._reader.sample_rate, self.sample_rate, quality="HQ")
@@ -342,9 +340,16 @@ class AudioFile:
         if block.shape[1] == 1:
             return block[:, 0]
         if self._channel is None:
-            self._channel = choose_channel(block)
+            self._channel = choose_channel(block, self._reader.sample_rate)
         if self.channels_cancel:
             return block[:, self._channel].copy()  # a view would keep all channels in memory
+        # Parts as long as the first, on which the decision is based; a short rest may be by chance.
+        starts = range(0, len(block) - _DECISION_FRAMES // 2, _DECISION_FRAMES)
+        self._partly_cancels = self._partly_cancels or any(
+            choose_channel(block[i : i + _DECISION_FRAMES], self._reader.sample_rate)
+            not in (None, -1)
+            for i in starts
+        )
         with np.errstate(invalid="ignore"):  # infinite samples are reported later
             return sum(block.T) / block.shape[1]  # 20 times as fast as block.mean(axis=1)
 
@@ -506,7 +511,7 @@ def load_audio(
     UserWarning
         If the file is shorter than its header states. The part that could be decoded is returned.
         Also if the channels cancel in their mean, as in a recording with one channel inverted. The
-        loudest channel is returned.
+        loudest channel is returned. If they cancel only later in the file, the mean is returned.
 
     Examples
     --------
@@ -536,6 +541,13 @@ def load_audio(
             warnings.warn(
                 f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
                 "the loudest channel is used",
+                UserWarning,
+                stacklevel=2,
+            )
+        if audio._partly_cancels:
+            warnings.warn(
+                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
+                "used, in which these parts are faint or missing",
                 UserWarning,
                 stacklevel=2,
             )

@@ -18,7 +18,7 @@ from sklearn.utils.metaestimators import available_if
 
 from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
-from ..audio import MIN_PEAK, SAMPLES_REMEDY, AudioError, AudioFile, name_of
+from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
 from .code import read_texts
 from .report import NOTES, Report
@@ -133,9 +133,9 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     -----
     Front ends are stateless: `transform` does not require `fit`.
 
-    A track contains no signal if the samples that are read deviate from a constant by at most 1 /
-    32768, one step of 16-bit audio, or if its array is all NaN. Segments without a signal are
-    missing: they are NaN.
+    A track contains no signal if the level of what is read is at most -85 dB, or if its array is
+    all NaN. The level is the RMS of the loudest 50 ms without their mean, where full scale is 1.
+    Segments without a signal are missing: they are NaN.
 
     Examples
     --------
@@ -419,8 +419,8 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
         if audio._is_silent:
             raise AudioError(
                 audio.name,
-                f"contains no signal: all samples that were read are within {audio._deviation:.1g} "
-                f"of a constant, where full scale is 1 and the limit is {MIN_PEAK:.1g}",
+                "contains no signal: all that was read is digital silence, a constant or noise "
+                f"below {MIN_LEVEL:g} dB",
             )
         if np.isnan(track).all():
             raise AudioError(audio.name, "contains no signal in any of the segments that are used")

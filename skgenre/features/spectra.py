@@ -201,10 +201,9 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
         raise ValueError(
             f"{name} must be mono samples of shape (n_samples,), {least}; got shape {y.shape}"
         )
-    peak = max(-float(y.min()), float(y.max()))
-    if not np.isfinite(peak):
+    if not np.isfinite([y.min(), y.max()]).all():
         raise ValueError(f"{name} contains NaN or infinite samples")
-    if (reason := why_too_large(peak)) is not None:
+    if (reason := why_too_large(y)) is not None:
         raise ValueError(f"{name} {reason}")
     return np.ascontiguousarray(y, dtype=np.float32)
 
