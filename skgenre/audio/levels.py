@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 #: Level in dB of the loudest block above which there is a signal: the RMS of the deviation from the
-#: mean of the block. The usual dither of 16-bit audio has -96 dB, and uniform noise of +-2 steps
-#: -87 dB, to which coding adds up to 1.4 dB. The loudest blocks of music mostly exceed -12 dB, and
-#: -26 dB unless the recording itself is quiet, so that a signal remains at -70 and -59 dB.
-MIN_LEVEL = -85.0
+#: mean of the block. It is that of one step of 16-bit audio. The usual dither has -96 dB, and at
+#: most -94 dB after resampling and lossy coding. The loudest blocks of music mostly exceed -12 dB,
+#: and -26 dB unless the recording itself is quiet: a signal remains if music is 64 dB quieter.
+MIN_LEVEL = -90.0
 
 #: The same as a factor of full scale.
 _MIN_RMS = 10 ** (MIN_LEVEL / 20)

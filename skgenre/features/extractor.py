@@ -133,7 +133,7 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     -----
     Front ends are stateless: `transform` does not require `fit`.
 
-    A track contains no signal if the level of what is read is at most -85 dB, or if its array is
+    A track contains no signal if the level of what is read is at most -90 dB, or if its array is
     all NaN. The level is the RMS of the loudest 50 ms without their mean, where full scale is 1.
     Segments without a signal are missing: they are NaN.
 
