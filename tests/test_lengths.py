@@ -6,6 +6,7 @@ The reference is what ffmpeg decodes.
 import contextlib
 import io
 import itertools
+import re
 import struct
 import sys
 import tracemalloc
@@ -363,6 +364,60 @@ def test_a_picture_between_two_mp3_files_is_no_end(tmp_path):
     tag = b"ID3\3\0\0" + bytes([0, 20, 0, 0]) + np.random.default_rng(0).bytes(20 << 14)
     found = load_audio(io.BytesIO(tag.join(contents)), sample_rate=RATE)
     assert_same_sound(found, decode(b"".join(contents)))
+
+
+# ---------------------------------------------------------------- missing pages
+
+
+def starts_of_pages(content):
+    """Offsets of the pages; their name is very unlikely to occur in a body."""
+    return [found.start() for found in re.finditer(b"OggS", content)]
+
+
+def without_page(content, i):
+    starts = [*starts_of_pages(content), len(content)]
+    return content[: starts[i]] + content[starts[i + 1] :]
+
+
+def flipped(content, n=5):
+    at = np.random.default_rng(0).integers(len(content) // 3, len(content), n)
+    out = np.frombuffer(content, np.uint8).copy()
+    out[at] ^= 255
+    return out.tobytes()
+
+
+#: What happens to a file in which something is then missing.
+LOSSES = {
+    "flipped bytes": flipped,
+    "zeros": lambda content: patched(content, len(content) // 2, bytes(2000)),
+    "lost bytes": lambda c: c[: len(c) // 2] + c[len(c) // 2 + 2000 :],
+    "lost page": lambda content: without_page(content, 4),
+    "lost last page": lambda content: without_page(content, -1 + len(starts_of_pages(content))),
+    "cut in a page": lambda content: content[: len(content) * 2 // 3],
+    "cut after a page": lambda content: content[: starts_of_pages(content)[5]],
+}
+
+
+@pytest.mark.parametrize("chain", ["alone", "first", "last"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_an_ogg_file_that_lost_pages_ends_early(containers, kind, loss, chain):
+    whole, damaged = containers[kind], LOSSES[loss](containers[kind])
+    content = {"alone": damaged, "first": damaged + whole, "last": whole + damaged}[chain]
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=22050)
+    assert warned
+    with AudioFile(io.BytesIO(content)) as audio:
+        assert audio.n_samples == len(found)
+        assert audio.ended_early
+
+
+def test_a_recording_of_a_station_may_start_anywhere(containers):
+    pages = starts_of_pages(containers["ogg"])
+    assert len(pages) > 6
+    content = containers["ogg"][: pages[2]] + containers["ogg"][pages[4] :]
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=RATE)
+    assert len(found) < (SECONDS - 0.3) * RATE
+    assert not warned
 
 
 # ---------------------------------------------------------------- what is inside decides

@@ -67,7 +67,7 @@ class AudioFile:
         Length at `sample_rate`. What can be decoded counts, not the header: unless the format
         allows to jump to the end, the file is decoded to its end for it.
     ended_early : bool
-        Whether the file is known to be shorter than its header states.
+        Whether the file is known to be shorter than its header states, or to lack a part.
     channels_cancel : bool
         Whether the channels are known to cancel in their mean, as in a recording with one channel
         inverted. The loudest channel is then read instead of the mean of the channels. This is
@@ -358,7 +358,7 @@ class AudioFile:
             )
         # After damage, reading from the start and jumping may find different ends.
         self._length = min(self._position, self._length or self._position)
-        self.ended_early |= self._reader.ended_early(self._position)
+        self.ended_early |= self._reader.truncated or self._reader.ended_early(self._position)
         self.ended_early |= self._source.failure is not None
 
 
