@@ -323,7 +323,7 @@ class AudioFile:
         if is_end or isinstance(reader, FFmpegReader):
             return block
         try:
-            other = FFmpegReader(FileView(self._source))
+            other = FFmpegReader(_without_tags(self._source))
         except (DecodingError, ImportError):
             return block
         if other.sample_rate == reader.sample_rate and _skip(other, position):
@@ -409,13 +409,13 @@ def _open_reader(source: Source) -> Reader:
 
 
 def _choose_reader(source: Source) -> Reader:
-    view = FileView(source)
+    view = _without_tags(source)
     if _OGG_FLAC.match(view.read(64)):
         with contextlib.suppress(DecodingError, ImportError):
-            return FFmpegReader(FileView(source))
+            return FFmpegReader(_without_tags(source))
     reader: SndfileReader | None = None
     try:
-        reader = SndfileReader(FileView(source))
+        reader = _open_sndfile(source)
     except DecodingError as error:
         reason = str(error)
     else:
@@ -431,8 +431,7 @@ def _choose_reader(source: Source) -> Reader:
     if reader is not None:
         return reader  # valid, even if without samples
     try:
-        # ffmpeg skips tags only before some formats.
-        return FFmpegReader(view.from_byte(mp3.skip_tags(view)))
+        return FFmpegReader(view.from_byte(0))
     except ImportError:
         reason = (
             f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
@@ -444,6 +443,28 @@ def _choose_reader(source: Source) -> Reader:
         )
     # Last, because what looks like MP3 may be a part of another format.
     return _open_mp3(source, None, reason)
+
+
+def _without_tags(source: Source) -> FileView:
+    """View a file behind its ID3 tags, which ffmpeg skips only before some formats."""
+    view = FileView(source)
+    return view.from_byte(mp3.skip_tags(view))
+
+
+def _open_sndfile(source: Source) -> SndfileReader:
+    """Open a file with libsndfile, behind its tags unless it is MP3.
+
+    libsndfile skips tags, but then gets the positions in a file object wrong.
+    """
+    view, untagged = FileView(source), _without_tags(source)
+    if untagged.size == view.size:
+        return SndfileReader(view)
+    with contextlib.suppress(DecodingError):
+        reader = SndfileReader(view)
+        if reader.is_mp3:
+            return reader
+        reader.close()
+    return SndfileReader(untagged)
 
 
 def _open_mp3(source: Source, reader: SndfileReader | None, reason: str = "") -> Reader:
