@@ -65,7 +65,8 @@ class AudioFile:
         The path, or the name of the file object.
     n_samples : int
         Length at `sample_rate`. What can be decoded counts, not the header: unless the format
-        allows to jump to the end, the file is decoded to its end for it.
+        allows to jump to the end, the file is decoded to its end for it. If the file is damaged,
+        the length may depend on what was read before.
     ended_early : bool
         Whether the file is known to be shorter than its header states, or to lack a part.
     channels_cancel : bool
@@ -173,8 +174,9 @@ class AudioFile:
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read an interval of samples.
 
-        The samples equal those of the whole file in this interval to 1e-5. Only the part of the
-        file that they depend on is decoded, if the format allows it.
+        The samples equal those of the whole file in this interval to 1e-5, unless the file is
+        damaged: they may then depend on what was read before. Only the part of the file that they
+        depend on is decoded, if the format allows it.
 
         Parameters
         ----------
