@@ -1,5 +1,6 @@
 """Every kind of file that people have: what libsndfile writes, and what ffmpeg does."""
 
+import io
 import shutil
 import struct
 import subprocess
@@ -176,6 +177,14 @@ def id3(n):
     return b"ID3\x03\x00\x00" + size + bytes(n)
 
 
+#: What libsndfile opens by its first bytes, and MP3, before which tags belong.
+TAGGED = [
+    *(("WAV", minor) for minor in ("PCM_16", "PCM_24", "FLOAT")),
+    *((major, "PCM_16") for major in ("AIFF", "AU", "FLAC", "CAF", "W64", "RF64")),
+    *(("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III")),
+]
+
+
 @pytest.mark.parametrize("before", [id3(300_000), id3(100) + id3(5), b"junk" * 5000, bytes(1000)])
 @pytest.mark.parametrize("header", [True, False])
 def test_what_stands_before_an_mp3(variable, before, header):
@@ -188,6 +197,28 @@ def test_what_stands_before_an_mp3(variable, before, header):
     assert abs(len(found) - len(whole)) <= 1152
     n = min(len(found), len(whole)) - 1152
     np.testing.assert_allclose(found[:n], whole[:n], atol=1e-4)
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["path", "file object"])
+@pytest.mark.parametrize("before", [id3(100), id3(5001), id3(100) + id3(5)], ids=[1, 2, 3])
+@pytest.mark.parametrize("kind", TAGGED, ids="-".join)
+def test_a_file_with_id3_has_the_samples_of_one_without(tmp_path, kind, before, as_file):
+    path = write_sound(tmp_path / "a.xyz", make_sound(1), format=kind[0], subtype=kind[1])
+    expected = load_audio(path)
+    content = before + path.read_bytes()
+    path.write_bytes(content)
+    found = load_audio(io.BytesIO(content) if as_file else path)  # without a warning
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("major", "at"), [("WAV", 40), ("FLAC", 22)], ids=["no length", "too short a length"]
+)
+def test_a_wrong_length_behind_id3_is_mended_as_without(tmp_path, major, at):
+    content = write_sound(tmp_path / "a", make_sound(2), format=major).read_bytes()
+    length = struct.pack(">I", 0 if major == "WAV" else 22050)
+    content = id3(99) + content[:at] + length + content[at + 4 :]
+    assert len(load_audio(io.BytesIO(content))) == 2 * 22050
 
 
 # ---------------------------------------------------------------- ffmpeg

@@ -6,6 +6,7 @@ The reference is what ffmpeg decodes.
 import contextlib
 import io
 import itertools
+import re
 import struct
 import sys
 import tracemalloc
@@ -365,6 +366,60 @@ def test_a_picture_between_two_mp3_files_is_no_end(tmp_path):
     assert_same_sound(found, decode(b"".join(contents)))
 
 
+# ---------------------------------------------------------------- missing pages
+
+
+def starts_of_pages(content):
+    """Offsets of the pages; their name is very unlikely to occur in a body."""
+    return [found.start() for found in re.finditer(b"OggS", content)]
+
+
+def without_page(content, i):
+    starts = [*starts_of_pages(content), len(content)]
+    return content[: starts[i]] + content[starts[i + 1] :]
+
+
+def flipped(content, n=5):
+    at = np.random.default_rng(0).integers(len(content) // 3, len(content), n)
+    out = np.frombuffer(content, np.uint8).copy()
+    out[at] ^= 255
+    return out.tobytes()
+
+
+#: What happens to a file in which something is then missing.
+LOSSES = {
+    "flipped bytes": flipped,
+    "zeros": lambda content: patched(content, len(content) // 2, bytes(2000)),
+    "lost bytes": lambda c: c[: len(c) // 2] + c[len(c) // 2 + 2000 :],
+    "lost page": lambda content: without_page(content, 4),
+    "lost last page": lambda content: without_page(content, -1 + len(starts_of_pages(content))),
+    "cut in a page": lambda content: content[: len(content) * 2 // 3],
+    "cut after a page": lambda content: content[: starts_of_pages(content)[5]],
+}
+
+
+@pytest.mark.parametrize("chain", ["alone", "first", "last"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("kind", ["ogg", "opus"])
+def test_an_ogg_file_that_lost_pages_ends_early(containers, kind, loss, chain):
+    whole, damaged = containers[kind], LOSSES[loss](containers[kind])
+    content = {"alone": damaged, "first": damaged + whole, "last": whole + damaged}[chain]
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=22050)
+    assert warned
+    with AudioFile(io.BytesIO(content)) as audio:
+        assert audio.n_samples == len(found)
+        assert audio.ended_early
+
+
+def test_a_recording_of_a_station_may_start_anywhere(containers):
+    pages = starts_of_pages(containers["ogg"])
+    assert len(pages) > 6
+    content = containers["ogg"][: pages[2]] + containers["ogg"][pages[4] :]
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=RATE)
+    assert len(found) < (SECONDS - 0.3) * RATE
+    assert not warned
+
+
 # ---------------------------------------------------------------- what is inside decides
 
 
@@ -437,16 +492,67 @@ def test_the_default_stream_is_read(tmp_path, default):
 # ---------------------------------------------------------------- damage
 
 
-@pytest.mark.parametrize("kind", ["aac", "flac", "ts"])
-def test_a_damaged_packet_is_not_the_end(containers, kind):
+@pytest.mark.parametrize("kind", ["aac", "flac", "ts", "mp3", "ogg", "opus"])
+@pytest.mark.parametrize(
+    "damage", [np.random.default_rng(0).bytes(300), bytes(2000)], ids=["noise", "zeros"]
+)
+def test_a_damaged_packet_is_not_the_end(containers, kind, damage):
     content = containers[kind]
-    at = len(content) // 3
-    content = patched(content, at, np.random.default_rng(0).bytes(300))
+    content = patched(content, len(content) // 3, damage)
     expected = decode(content)
-    assert len(expected) > 0.95 * SECONDS * RATE
-    found, _ = warns(load_audio, io.BytesIO(content), sample_rate=RATE)
-    assert len(found) == len(expected)
-    assert_allclose(found, expected, atol=1e-4)
+    rate = 48000 if kind == "opus" else RATE
+    # Opus has pages of a second.
+    assert len(expected) > (0.8 if kind == "opus" else 0.9) * SECONDS * rate
+    found, _ = warns(load_audio, io.BytesIO(content), sample_rate=rate)
+    if kind in ("mp3", "ogg"):  # decoders differ in what they make of the frame after damage
+        assert_same_sound(found, expected)
+    else:
+        assert len(found) == len(expected)
+        assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("song", [0, 1])
+@pytest.mark.parametrize("header", ["with a header", "without"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        bytes(2000),
+        bytes(20_000),
+        bytes(100_000),
+        *map(np.random.default_rng(0).bytes, (3000, 9000)),
+    ],
+    ids=["zeros-2000", "zeros-20000", "zeros-100000", "noise-3000", "noise-9000"],
+)
+def test_an_mp3_is_read_behind_damage_and_ends_early(containers, monkeypatch, damage, header, song):
+    content = containers["mp3"] if header == "with a header" else xing(containers["mp3"], None)
+    damaged = content[: len(content) // 3] + damage + content[len(content) // 3 + 1500 :]
+    content = content + damaged if song else damaged
+    expected = decode(content)
+    assert len(expected) > (song + 0.9) * SECONDS * RATE
+    monkeypatch.setitem(sys.modules, "av", None)
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=RATE)
+    assert_same_sound(found, expected, shift=5000)
+    assert warned
+    with AudioFile(io.BytesIO(content), RATE) as audio:
+        assert_allclose(audio.read(150_000, 160_000), found[150_000:160_000], atol=1e-5)
+        assert audio.n_samples == len(found)
+
+
+@pytest.mark.parametrize("damage", [bytes(2000), np.random.default_rng(2).bytes(4000)])
+def test_an_mp3_is_read_behind_every_damage(containers, damage):
+    content = whole = containers["mp3"]
+    places = (0.1, 0.25, 0.4, 0.55, 0.7)
+    for place in places:
+        content = patched(content, int(place * len(whole)), damage)
+    found, warned = warns(load_audio, io.BytesIO(content), sample_rate=RATE)
+    assert warned
+    # At each place, up to two frames more than the damage are lost or made up.
+    expected = (1 - len(places) * len(damage) / len(whole)) * SECONDS * RATE
+    assert abs(len(found) - expected) < len(places) * 2 * 1152
+    part = load_audio(io.BytesIO(whole), sample_rate=RATE)[-12_000:-6_000]
+    near = found[-20_000:]
+    best = np.correlate(near, part).argmax()
+    assert_allclose(near[best:][: len(part)], part, atol=2e-3)
 
 
 def crc(content, width, polynomial):

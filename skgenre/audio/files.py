@@ -65,9 +65,10 @@ class AudioFile:
         The path, or the name of the file object.
     n_samples : int
         Length at `sample_rate`. What can be decoded counts, not the header: unless the format
-        allows to jump to the end, the file is decoded to its end for it.
+        allows to jump to the end, the file is decoded to its end for it. If the file is damaged,
+        the length may depend on what was read before.
     ended_early : bool
-        Whether the file is known to be shorter than its header states.
+        Whether the file is known to be shorter than its header states, or to lack a part.
     channels_cancel : bool
         Whether the channels are known to cancel in their mean, as in a recording with one channel
         inverted. The loudest channel is then read instead of the mean of the channels. This is
@@ -170,8 +171,9 @@ class AudioFile:
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read an interval of samples.
 
-        The samples equal those of the whole file in this interval to 1e-5. Only the part of the
-        file that they depend on is decoded, if the format allows it.
+        The samples equal those of the whole file in this interval to 1e-5, unless the file is
+        damaged: they may then depend on what was read before. Only the part of the file that they
+        depend on is decoded, if the format allows it.
 
         Parameters
         ----------
@@ -321,7 +323,7 @@ class AudioFile:
         if is_end or isinstance(reader, FFmpegReader):
             return block
         try:
-            other = FFmpegReader(FileView(self._source))
+            other = FFmpegReader(_without_tags(self._source))
         except (DecodingError, ImportError):
             return block
         if other.sample_rate == reader.sample_rate and _skip(other, position):
@@ -363,7 +365,7 @@ class AudioFile:
             )
         # After damage, reading from the start and jumping may find different ends.
         self._length = min(self._position, self._length or self._position)
-        self.ended_early |= self._reader.ended_early(self._position)
+        self.ended_early |= self._reader.truncated or self._reader.ended_early(self._position)
         self.ended_early |= self._source.failure is not None
 
 
@@ -414,13 +416,13 @@ def _open_reader(source: Source) -> Reader:
 
 
 def _choose_reader(source: Source) -> Reader:
-    view = FileView(source)
+    view = _without_tags(source)
     if _OGG_FLAC.match(view.read(64)):
         with contextlib.suppress(DecodingError, ImportError):
-            return FFmpegReader(FileView(source))
+            return FFmpegReader(_without_tags(source))
     reader: SndfileReader | None = None
     try:
-        reader = SndfileReader(FileView(source))
+        reader = _open_sndfile(source)
     except DecodingError as error:
         reason = str(error)
     else:
@@ -436,8 +438,7 @@ def _choose_reader(source: Source) -> Reader:
     if reader is not None:
         return reader  # valid, even if without samples
     try:
-        # ffmpeg skips tags only before some formats.
-        return FFmpegReader(view.from_byte(mp3.skip_tags(view)))
+        return FFmpegReader(view.from_byte(0))
     except ImportError:
         reason = (
             f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
@@ -449,6 +450,28 @@ def _choose_reader(source: Source) -> Reader:
         )
     # Last, because what looks like MP3 may be a part of another format.
     return _open_mp3(source, None, reason)
+
+
+def _without_tags(source: Source) -> FileView:
+    """View a file behind its ID3 tags, which ffmpeg skips only before some formats."""
+    view = FileView(source)
+    return view.from_byte(mp3.skip_tags(view))
+
+
+def _open_sndfile(source: Source) -> SndfileReader:
+    """Open a file with libsndfile, behind its tags unless it is MP3.
+
+    libsndfile skips tags, but then gets the positions in a file object wrong.
+    """
+    view, untagged = FileView(source), _without_tags(source)
+    if untagged.size == view.size:
+        return SndfileReader(view)
+    with contextlib.suppress(DecodingError):
+        reader = SndfileReader(view)
+        if reader.is_mp3:
+            return reader
+        reader.close()
+    return SndfileReader(untagged)
 
 
 def _open_mp3(source: Source, reader: SndfileReader | None, reason: str = "") -> Reader:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from .readers import FileView
+from .readers import DecodingError, FileView
 
 #: Bit rates of Layer III in kbit/s: MPEG-1, and MPEG-2/2.5 (ISO 11172-3, 13818-3).
 _BIT_RATES = (
@@ -35,8 +35,16 @@ _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
 #: Bytes searched for the first frame, which may follow other data such as a picture.
 _MOST_JUNK = 1 << 20
 
-#: Bytes searched for the next frame if it is not where it is expected.
+#: Bytes searched at a time for the next frame if it is not where it is expected.
 _MOST_DAMAGE = 1 << 16
+
+#: Bytes without a frame after which libmpg123, the decoder of libsndfile, gives up (1024), less a
+#: header.
+_GIVEN_UP = 1020
+
+#: Frames at the end of a run that may be missing although libsndfile has read it, because they are
+#: padding, or were lost at small gaps.
+_FEW = 16
 
 #: Number of consecutive frames that identify MP3 data.
 _IN_A_ROW = 4
@@ -50,6 +58,14 @@ _CONTAINER = re.compile(
     rb"nut/multimedia|OggS|MAC |wvpk|(G.{187}){3}|(....G.{187}){3}|(G.{203}){3}",
     re.DOTALL,
 )
+
+
+class _Run(NamedTuple):
+    """Frames of a song between damage, from an offset on, and the number of frames before them."""
+
+    start: int
+    n_before: int
+    n_frames: int
 
 
 class _Frame(NamedTuple):
@@ -113,7 +129,7 @@ def complete(file: FileView, believed: int | None = None) -> tuple[FileView | No
         return None, False
     if _stated(file, start):
         return (file.from_byte(start) if believed is None else None), True
-    n_frames, _ = _count_frames(file, start)
+    n_frames = sum(run.n_frames for run in _find_runs(file, start)[0])
     samples = n_frames * _frame_at(file, start).samples
     if believed is not None and abs(samples - believed) <= TOLERANCE:
         return None, False
@@ -123,7 +139,8 @@ def complete(file: FileView, believed: int | None = None) -> tuple[FileView | No
 def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     """Yield what follows the samples that libsndfile has read of an MP3 file.
 
-    Its header may state too few frames, and other songs may follow the first.
+    Its header may state too few frames, libsndfile may have stopped at damage, and other songs may
+    follow the first.
 
     Parameters
     ----------
@@ -135,20 +152,36 @@ def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     Yields
     ------
     view : FileView
-        A song, with its true length.
+        A song, or a part of it between damage, with its true length.
     n_skipped : int
         Number of its samples that were already read.
+
+    Raises
+    ------
+    DecodingError
+        After the last song, if one is damaged.
     """
-    start = _find(file)
+    start, is_damaged = _find(file), False
     while start is not None:
-        n_frames, end = _count_frames(file, start)
+        runs, end = _find_runs(file, start)
         stated = _stated(file, start)
         # Some encoders count the frame that contains the header.
-        is_short = stated > 0 and n_frames > stated + 2
-        if n_read == 0 or is_short:
+        is_short = 0 < stated < runs[0].n_frames - 2
+        if len(runs) > 1:
+            samples = _frame_at(file, start).samples
+            for run in runs:
+                n_skipped = max(0, n_read - run.n_before * samples)
+                if n_skipped == 0 or n_skipped < (run.n_frames - _FEW) * samples:
+                    yield _with_length(file, run.start, run.n_frames), n_skipped
+                # With a header it is another song, behind a tag.
+                is_damaged |= run.start != start and _stated(file, run.start) == 0
+        elif n_read == 0 or is_short:
             is_right = stated > 0 and not is_short
+            n_frames = runs[0].n_frames
             yield file.from_byte(start) if is_right else _with_length(file, start, n_frames), n_read
         start, n_read = end, 0
+    if is_damaged:
+        raise DecodingError("it is damaged")
 
 
 def _find(file: FileView) -> int | None:
@@ -169,38 +202,44 @@ def _frame_at(file: FileView, start: int) -> _Frame:
     return frame
 
 
-def _count_frames(file: FileView, start: int) -> tuple[int, int | None]:
-    """Count the frames of a song, skipping data in between, reading the file piece by piece.
+def _find_runs(file: FileView, start: int) -> tuple[list[_Run], int | None]:
+    """Find the frames of a song, skipping data in between, reading the file piece by piece.
 
     Returns
     -------
-    n_frames : int
-        Number of frames.
+    runs : list of _Run
+        One, or more if there is damage.
     end : int or None
         Offset of frames of another kind, None if there are none.
     """
     kind = _frame_at(file, start).kind
-    n_frames, i, data = 0, 0, b""
+    starts, n_frames, n_skipped = [(start, 0)], 0, 0
+    end, i, data = None, 0, b""
     while True:
         if len(data) - i < 2 * _MOST_DAMAGE and (i or not data):
             start += i
             data, i = _bytes(file, start, 16 * _MOST_DAMAGE), 0
         if i >= len(data):
-            return n_frames, None
+            break
         frame = _parse(data[i : i + 4])
         if frame is not None and frame.kind != kind:
             if _first_frame(data, i, 1) == i:
-                return n_frames, start + i
+                end = start + i
+                break
             frame = None  # damage
         if frame is not None:
-            n_frames += 1
+            if n_skipped > _GIVEN_UP:
+                starts.append((start + i, n_frames))
+            n_frames, n_skipped = n_frames + 1, 0
             i += frame.length
         elif data[i : i + 3] == b"ID3":  # of the next song; may contain a picture
             start, i, data = skip_tags(file, start + i), 0, b""
-        elif (found := _first_frame(data, i + 1)) is not None:
-            i = found
         else:
-            return n_frames, None
+            found = _first_frame(data, i + 1)
+            step = _MOST_DAMAGE if found is None else found - i
+            n_skipped, i = n_skipped + step, i + step
+    stops = [*(n_before for _, n_before in starts[1:]), n_frames]
+    return [_Run(*run, stop - run[1]) for run, stop in zip(starts, stops, strict=True)], end
 
 
 def skip_tags(file: FileView, i: int = 0) -> int:

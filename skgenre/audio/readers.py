@@ -85,7 +85,8 @@ class Reader(ABC):
     exact_seek : bool
         Whether seeking yields the same frames as decoding from the start.
     truncated : bool
-        Whether the header states more data than the file contains.
+        Whether data are missing: the header states more than the file contains, or a part was
+        lost. Only the end of the file may show it.
     damage : str or None
         Why decoding stopped early, if it did.
     is_unread : bool
