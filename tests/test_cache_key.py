@@ -20,7 +20,7 @@ from skgenre.audio import AudioFile
 from skgenre.features import cache
 from skgenre.features.code import class_key
 
-from .conftest import make_sound, run_python, write_sound
+from .conftest import make_sound, run_python, slow_but, write_sound
 
 assert_array_equal = np.testing.assert_array_equal
 
@@ -513,7 +513,7 @@ print("done")
 """
 
 
-@pytest.mark.parametrize("kind", ["script", "notebook"])
+@pytest.mark.parametrize("kind", slow_but("script", ["notebook"]))
 def test_workers_find_what_a_class_of_a_script_has_cached(kind, paths, tmp_path):
     """Without a warning, as they are errors in the script."""
     memory = tmp_path / "cache"

@@ -30,7 +30,7 @@ from skgenre import (
 from skgenre.cli import main
 from skgenre.features.front import front_ends, replace_front_ends
 
-from .conftest import make_sound, write_sound
+from .conftest import make_sound, slow_but, write_sound
 
 
 def pipeline(n_mfcc=5):
@@ -106,7 +106,7 @@ def test_the_timeline_of_a_vote_weighs_its_members(fitted, tracks):
     assert_allclose(genre_timeline(model, tracks.data[0]).proba, (a + 3 * b) / 4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", slow_but("vote of calibrated", MODELS))
 def test_every_model_is_evaluated_and_changed(name, fitted, tracks):
     model, paths, y = fitted(name), tracks.data[::4], tracks.target[::4]
     report = evaluation_report(model, paths, y, cv="prefit", robustness=1, n_resamples=2)

@@ -504,7 +504,10 @@ def test_the_starter_model_answers_as_without_the_silence(tracks):
         model.predict([sound_file(np.zeros(4 * RATE))])
 
 
-@pytest.mark.parametrize(("rate", "form"), CODED)
+@pytest.mark.parametrize(
+    ("rate", "form"),
+    [CODED[2], *(pytest.param(*case, marks=pytest.mark.slow) for case in CODED[:2])],
+)
 def test_models_answer_as_without_dither_before_the_music(rate, form, tracks):
     y = np.resize(load_audio(tracks.data[0], sample_rate=rate), 30 * rate)
     noise = make_dither(60 * rate)

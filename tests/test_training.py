@@ -370,7 +370,7 @@ def fitted_under_the_defaults(name):
     scope="module",
     params=[
         *slow_but(("every", ALL), [(name, ALL) for name in CLASSIFIERS]),
-        ("every", ("eager", "epsilon")),
+        pytest.param(("every", ("eager", "epsilon")), marks=pytest.mark.slow),
         *(pytest.param(("every", (name,)), marks=pytest.mark.slow) for name in SETTINGS),
     ],
     ids=lambda param: f"{param[0]}-{'+'.join(param[1])}",
