@@ -47,7 +47,7 @@ def predictions(
     if "-" in paths:
         if sys.stdin is None:
             raise OSError("standard input is closed")
-        stdin = io.BytesIO(sys.stdin.buffer.read())  # a timeline reads it twice
+        stdin = _Stdin(sys.stdin.buffer.read())  # a timeline reads it twice
     # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
         delayed(_predict)(pipeline, path, stdin if path == "-" else path, timeline, progress)
@@ -61,6 +61,12 @@ def predictions(
             # joblib warns about tasks that are canceled.
             warnings.simplefilter("ignore")
             found.close()
+
+
+class _Stdin(io.BytesIO):
+    """Content of standard input, with the name by which messages call it."""
+
+    name = "stdin"
 
 
 def _predict(pipeline, path: str, file, timeline: bool, progress: Progress) -> dict | str:
