@@ -24,16 +24,9 @@ from sklearn.feature_selection import SelectPercentile, f_classif
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skgenre import (
-    TrackFeatures,
-    compare_models,
-    filtered_split,
-    leakage_report,
-    load_audio,
-    make_baseline,
-    track_features,
-)
-from skgenre.datasets import load_gtzan_features
+from skgenre import GTZANFeatures, compare_models, gtzan_features, load_audio, make_baseline
+from skgenre.datasets import filtered_split, load_gtzan_features
+from skgenre.evaluation import leakage_report
 from skgenre.features import GTZAN_FEATURES
 
 ROOT = Path(__file__).parent.parent
@@ -125,7 +118,7 @@ def parity(folder, table):
         if "15s" not in path.parent.parent.name and path.stem != "jazz.00054"
     ]
     rows = pd.Index(table.track_ids).get_indexer([path.stem for path in paths])
-    found = TrackFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
+    found = GTZANFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
     expected = table.data.iloc[rows].reset_index(drop=True)
     error = (found - expected).abs()
     near = (error <= 0.03 * expected.abs()) | (error <= 0.01 * table.data.std())
@@ -155,8 +148,8 @@ def speed(paths):
     """Measure the median time per track, alternately in one process after a warm-up."""
     sounds = [load_audio(path) for path in paths[:10]]
     features_with_librosa(sounds[0])
-    track_features(sounds[0])
-    times = [(seconds(features_with_librosa, y), seconds(track_features, y)) for y in sounds]
+    gtzan_features(sounds[0])
+    times = [(seconds(features_with_librosa, y), seconds(gtzan_features, y)) for y in sounds]
     return np.median(times, axis=0)
 
 
@@ -179,7 +172,7 @@ Leakage-free evaluation on GTZAN
 
 This page contains four measurements on the GTZAN data set (Tzanetakis and Cook, 2002) and its
 feature tables: how much leakage inflates the accuracy, the accuracy of classical models on the
-fault-filtered partition, the agreement of :class:`skgenre.TrackFeatures` with the tables, and its
+fault-filtered partition, the agreement of :class:`skgenre.GTZANFeatures` with the tables, and its
 speed. It was written by ``make figures GTZAN=<folder>`` (``benchmarks/gtzan_tables.py``) with
 scikit-learn {sklearn} and librosa {librosa}, from the commonly used 10- and 30-second feature
 tables and {n_paths} full-length tracks.
@@ -191,7 +184,7 @@ Leakage between folds
 
 The table lists the accuracy of three baselines on the 10-second feature table ({n_pieces} pieces
 of 1,000 tracks), with five folds drawn in three ways. It was computed with
-:func:`skgenre.leakage_report`. Accuracies are computed per piece.
+:func:`skgenre.evaluation.leakage_report`. Accuracies are computed per piece.
 
 {leakage}
 
@@ -202,7 +195,8 @@ this experiment on synthetic tracks.
 Fault-filtered partition
 ------------------------
 
-The fault-filtered partition (:func:`skgenre.filtered_split`) divides GTZAN into 443 training, 197
+The fault-filtered partition (:func:`skgenre.datasets.filtered_split`) divides GTZAN
+into 443 training, 197
 validation and 290 test tracks. The table lists accuracies over tracks on the 30-second feature
 table. Models in the columns *valid* and *test* are trained on the training part. Models in the
 last column are trained on the training and validation parts. The table contains every model that
@@ -226,7 +220,7 @@ Pre-trained convolutional neural networks for music audio tagging", ISMIR late-b
 Agreement with the feature tables
 ---------------------------------
 
-This section compares the features that :class:`skgenre.TrackFeatures` computes from {n_paths}
+This section compares the features that :class:`skgenre.GTZANFeatures` computes from {n_paths}
 full-length tracks with the corresponding rows of the 30-second table. Baselines were trained on
 the other {n_others} rows of the table. The following table lists the share of tracks for which
 they predict the same label from the audio file and from the row of the table:
@@ -243,7 +237,7 @@ Speed
 -----
 
 Computing the features of a 30-second track takes {librosa_seconds:.2f} s with plain librosa calls
-and {our_seconds:.2f} s with :func:`skgenre.track_features`, which is **{ratio:.1f} times** as
+and {our_seconds:.2f} s with :func:`skgenre.gtzan_features`, which is **{ratio:.1f} times** as
 fast. These are medians over ten tracks, measured alternately in one process with one thread.
 """
 

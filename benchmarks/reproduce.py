@@ -33,12 +33,11 @@ from skgenre import (
     MFCCSegmenter,
     SegmentSummary,
     genre_pipeline,
-    leakage_report,
     load_audio,
     make_baseline,
-    write_splits,
 )
 from skgenre.datasets import find_duplicates, load_gtzan, load_gtzan_features
+from skgenre.evaluation import leakage_report, write_splits
 from skgenre.folds import fit_with_groups
 
 ROOT = Path(__file__).parent.parent

@@ -129,7 +129,7 @@ Repeating this evaluation
 -------------------------
 
 :download:`published_system_folds.json` contains the folds by artist, as lists of track names.
-:func:`skgenre.read_splits` applies them to any copy of GTZAN that contains these tracks:
+:func:`skgenre.evaluation.read_splits` applies them to any copy of GTZAN that contains these tracks:
 
 .. code-block:: python
 

@@ -20,15 +20,10 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
 import numpy as np
 import pandas as pd
 
-from skgenre import (
-    evaluation_report,
-    genre_pipeline,
-    robustness_report,
-    starter_model,
-    track_groups,
-)
-from skgenre.datasets import load_folder
+from skgenre import evaluation_report, genre_pipeline, starter_model
+from skgenre.datasets import load_folder, track_groups
 from skgenre.datasets.facts import gtzan_filtered_split
+from skgenre.evaluation import robustness_report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "robustness.rst"
@@ -42,7 +37,8 @@ by a microphone, a phone or MP3 compression. It was written by ``make robustness
 (``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n}
 tracks of GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
 
-:func:`skgenre.robustness_report` describes the modifications. *kept* is the share of tracks whose
+:func:`skgenre.evaluation.robustness_report` describes the modifications. *kept* is the share of
+tracks whose
 predicted label does not change. The models are:
 
 - *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It

@@ -266,7 +266,7 @@ from pathlib import Path
 import numpy as np, soundfile
 from sklearn.pipeline import make_pipeline
 from skgenre import (ANNClassifier, CNNClassifier, LSTMClassifier, MFCCSegmenter, SegmentSummary,
-                     TrackFeatures, extract_store)
+                     GTZANFeatures, extract_store)
 from skgenre.datasets import make_tracks
 from skgenre.networks.batches import Segments
 from skgenre.tensor import segment_mask
@@ -290,7 +290,7 @@ cost, n = {}, len(tracks.data)
 cost["MFCCs of a 30 s WAV file"] = ms_a_track(lambda: MFCCSegmenter().transform(tracks.data), n)
 cost["MFCCs of a 30 s MP3 file"] = ms_a_track(lambda: MFCCSegmenter().transform(mp3), n)
 cost["57 features of a 30 s WAV file"] = ms_a_track(
-    lambda: TrackFeatures().transform(tracks.data), n
+    lambda: GTZANFeatures().transform(tracks.data), n
 )
 store = extract_store(MFCCSegmenter(), tracks.data, folder / "store")
 X, y = np.concatenate([store.data] * 20), np.tile(tracks.target, 20)

@@ -47,8 +47,8 @@ from skgenre import (
     SegmentScaler,
     SegmentSummary,
     TrackDescriptors,
+    gtzan_features,
     make_baseline,
-    track_features,
 )
 from skgenre.audio import AudioFile, load_audio
 from skgenre.datasets import load_gtzan, make_tracks
@@ -119,7 +119,7 @@ def descriptors_of_a_track(paths, folder):
 
 def features_of_a_track(paths, folder):
     y = load_audio(paths[0])
-    return compare(lambda: track_features(y), lambda: features_with_librosa(y), 5)
+    return compare(lambda: gtzan_features(y), lambda: features_with_librosa(y), 5)
 
 
 def folder_to_tensor(paths, folder):

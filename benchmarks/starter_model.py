@@ -20,14 +20,12 @@ from sklearn.pipeline import make_pipeline
 import skgenre
 from skgenre import (
     GroupCalibratedClassifier,
+    GTZANFeatures,
     SegmentVotingClassifier,
-    TrackFeatures,
-    filtered_split,
     make_baseline,
-    pieces_to_tracks,
     save,
 )
-from skgenre.datasets import load_gtzan_features
+from skgenre.datasets import filtered_split, load_gtzan_features, segments_to_tracks
 from skgenre.features import GTZAN_FEATURES
 from skgenre.pipelines import STARTER
 
@@ -46,7 +44,7 @@ def without(*left_out):
 def candidates():
     for columns, which in ((without(*COSTLY), ""), (without(*COSTLY, *LEVELS), ", without levels")):
         for name in ("knn", "logistic", "lda"):
-            features = TrackFeatures(columns=columns, window=30, on_error="warn")
+            features = GTZANFeatures(columns=columns, window=30, on_error="warn")
             voting = SegmentVotingClassifier(make_baseline(name))
             model = GroupCalibratedClassifier(voting, cv=10)
             yield f"{name} on {len(columns)} columns{which}", make_pipeline(features, model)
@@ -72,7 +70,7 @@ def main():
     best = None
     for name, pipeline in candidates():
         features, model = pipeline.named_steps.values()
-        X, _ = pieces_to_tracks(table.data[features.columns], table.track_ids)
+        X, _ = segments_to_tracks(table.data[features.columns], table.track_ids)
         model.fit(X[train], y[train], groups=artists[train])
         save(pipeline, STARTER)
         size = STARTER.stat().st_size

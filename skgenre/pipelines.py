@@ -97,7 +97,7 @@ def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
     -------
     model : Pipeline
         A model for tables of features: those of :func:`skgenre.datasets.load_gtzan_features`, or
-        the output of :class:`skgenre.TrackFeatures` or :class:`skgenre.SegmentSummary`, which can
+        the output of :class:`skgenre.GTZANFeatures` or :class:`skgenre.SegmentSummary`, which can
         precede it in a pipeline. Missing values, such as the rows of unreadable files, are imputed
         with the means of the training rows.
 
@@ -240,7 +240,7 @@ def genre_pipeline(
         - or the name of a classical model of :func:`make_baseline`, on summaries of the same
           MFCCs.
     memory : str, path-like or joblib.Memory, default=None
-        Used to cache the features; see :class:`TrackExtractor`.
+        Used to cache the features; see :class:`FrontEnd`.
     n_jobs : int, default=None
         Number of files to process in parallel.
     random_state : int, RandomState instance or None, default=None

@@ -314,64 +314,6 @@ def aggregate_or_prior(
     return out
 
 
-def pieces_to_tracks(X, track_ids) -> tuple[np.ndarray, np.ndarray]:
-    """Convert a table of pieces of tracks to a track tensor.
-
-    The pieces of a track then stay together in any split, and
-    :class:`skgenre.SegmentVotingClassifier` predicts one label per track.
-
-    Parameters
-    ----------
-    X : array-like or DataFrame of shape (n_pieces, n_features)
-        Features of the pieces, for example from :func:`skgenre.datasets.load_gtzan_features`. If
-        all columns of a DataFrame are GTZAN's, they are put in the order of
-        :data:`skgenre.features.GTZAN_FEATURES`, as in the tensors of
-        :class:`skgenre.TrackFeatures`. Otherwise, their order is kept.
-    track_ids : array-like of shape (n_pieces,)
-        Track of each piece. The pieces of a track need not be adjacent; their order is kept.
-
-    Returns
-    -------
-    tensor : float32 ndarray of shape (n_tracks, n_pieces_of_longest, 1, n_features)
-        Tracks in the order of their first pieces. Shorter tracks are padded with NaN.
-    first : int ndarray of shape (n_tracks,)
-        Index of the first piece of each track, so that ``y[first]`` contains the labels of the
-        tracks.
-
-    Raises
-    ------
-    ValueError
-        If `X` and `track_ids` differ in length, `X` contains NaN or infinity, or track ids are
-        missing (None or NaN).
-
-    Examples
-    --------
-    >>> from skgenre import pieces_to_tracks
-    >>> tensor, first = pieces_to_tracks([[1.0, 2], [3, 4], [5, 6]], ["a", "b", "a"])
-    >>> tensor.shape, first.tolist()
-    ((2, 2, 1, 2), [0, 1])
-    >>> tensor[0, :, 0].tolist()
-    [[1.0, 2.0], [5.0, 6.0]]
-    """
-    names = _get_feature_names(X)
-    X = check_array(X, dtype=np.float32)
-    if names is not None:
-        expected = tensor_order(names)
-        X = X[:, np.argsort([expected.index(name) for name in names], kind="stable")]
-    track_ids = check_labels(track_ids, len(X), "track_ids")
-    _, first, track = np.unique(track_ids, return_index=True, return_inverse=True)
-    # Order tracks by their first piece instead of by name.
-    order = np.argsort(first)
-    first, track = first[order], np.argsort(order)[track]
-    by_track = np.argsort(track, kind="stable")
-    counts = np.bincount(track)
-    piece = np.empty(len(X), int)
-    piece[by_track] = np.arange(len(X)) - np.repeat(np.cumsum(counts) - counts, counts)
-    tensor = np.full((len(first), counts.max(), 1, X.shape[1]), np.nan, np.float32)
-    tensor[track, piece, 0] = X
-    return tensor, first
-
-
 def list_tracks(indices: np.ndarray, most: int = 20) -> str:
     """Format track indices for a message, showing at most the first `most`."""
     shown = ", ".join(map(str, indices[:most]))

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 from ._sklearn import _wrap_data_with_container
 from ._warnings import warn
 from .audio import AudioFile
-from .features import TrackExtractor
+from .features import FrontEnd
 from .features.columns import tensor_order
 from .features.front import Computed, replace_front_ends
 
@@ -39,7 +39,7 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
 
         start, stop : ndarray of shape (n_parts,)
             Start and end of each part in seconds. The parts are the segments or windows of the
-            front end; for :class:`TrackFeatures` without windows they are 30 seconds long.
+            front end; for :class:`GTZANFeatures` without windows they are 30 seconds long.
         proba : ndarray of shape (n_parts, n_classes)
             Class probabilities of each part; NaN for parts without a signal.
         track_proba : ndarray of shape (n_classes,)
@@ -100,7 +100,7 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
     found: dict[str | None, tuple] = {}
 
-    def compute(front: TrackExtractor) -> Computed:
+    def compute(front: FrontEnd) -> Computed:
         key = joblib.hash((type(front).__name__, front.get_params()))
         if key not in found:
             found[key] = _extract_parts(front, path)
@@ -123,7 +123,7 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return start, stop, proba
 
 
-def _extract_parts(extractor: TrackExtractor, path) -> tuple[np.ndarray, np.ndarray, Any]:
+def _extract_parts(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, Any]:
     """Extract the features of each part of a track as if it were a track.
 
     Returns

@@ -42,7 +42,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         regression is used.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
         How to aggregate the probabilities of the segments of a track; see
-        :class:`skgenre.SegmentClassifier`. If `estimator` has no ``predict_proba``, the
+        :class:`skgenre.NetworkClassifier`. If `estimator` has no ``predict_proba``, the
         predicted class of a segment has probability 1 and the others have probability 0. In this
         case, ``"mean"`` and ``"vote"`` are equivalent.
 

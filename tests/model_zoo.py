@@ -33,6 +33,7 @@ from sklearn.svm import SVC
 
 from skgenre import (
     GroupCalibratedClassifier,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     MusicnnEmbedder,
@@ -40,7 +41,6 @@ from skgenre import (
     SegmentSummary,
     SegmentVotingClassifier,
     TrackDescriptors,
-    TrackFeatures,
 )
 from skgenre.networks.fitting import with_output
 from skgenre.persistence.privates import CALIBRATORS
@@ -141,7 +141,7 @@ def front_ends():
     mfcc = MFCCSegmenter(segment_duration=1.0, n_segments=4, hop_length=2048)
     mel = MelSegmenter(window=4.0, n_mels=16, hop_length=1024)
     descriptors = TrackDescriptors(groups=("timbre", "rhythm"))
-    features = TrackFeatures(columns=("rms_mean", "mfcc1_mean", "spectral_centroid_var"))
+    features = GTZANFeatures(columns=("rms_mean", "mfcc1_mean", "spectral_centroid_var"))
     for name, front_end, network in [("mfcc", mfcc, "cnn"), ("levels", mel, "mel")]:
         _, *shape = front_end.track_shape
         scaler = SegmentScaler().fit(np.random.default_rng(0).normal(size=(5, 1, *shape)))

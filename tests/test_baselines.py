@@ -12,7 +12,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold, cross_va
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from skgenre import MFCCSegmenter, SegmentSummary, TrackFeatures, make_baseline
+from skgenre import GTZANFeatures, MFCCSegmenter, SegmentSummary, make_baseline
 
 from .conftest import make_tensor
 from .registry import BASELINES, SEGMENTER
@@ -91,7 +91,7 @@ def test_messy_folders(tracks, tmp_path):
     labels = [*tracks.target[::2], "metal"]
     for features in (
         make_pipeline(MFCCSegmenter(on_error="warn"), SegmentSummary()),
-        TrackFeatures(on_error="warn"),
+        GTZANFeatures(on_error="warn"),
     ):
         model = make_pipeline(features, make_baseline("logistic"))
         with pytest.warns(UserWarning, match="1 of 13 tracks"):
@@ -110,7 +110,7 @@ def test_parameters_can_be_searched(table):
 @pytest.mark.slow
 def test_a_search_over_features_and_models_from_files(tracks, tmp_path):
     """Two ways from a file to a row, and two models behind each, by artist."""
-    features = TrackFeatures(memory=tmp_path)
+    features = GTZANFeatures(memory=tmp_path)
     model = Pipeline([("features", features), ("model", make_baseline("knn"))])
     search = GridSearchCV(
         model,

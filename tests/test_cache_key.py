@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skgenre import MFCCSegmenter, TrackExtractor, extract_store, load_store
+from skgenre import FrontEnd, MFCCSegmenter, extract_store, load_store
 from skgenre.audio import AudioFile
 from skgenre.features import cache
 from skgenre.features.code import class_key
@@ -141,7 +141,7 @@ def test_pipes_are_not_waited_for(segmenter, paths, tmp_path):
 def level(power, module="one"):
     """A front end of one's own; the set in its code has another order in each process."""
     source = f"""
-class Level(TrackExtractor):
+class Level(FrontEnd):
     track_shape = (1,)
     n = 100
 
@@ -150,7 +150,7 @@ class Level(TrackExtractor):
         return np.mean(np.abs(y) ** {power}, keepdims=True) * (3 in {{1, 2, 3}})
 """
     made = types.ModuleType(module)
-    made.__dict__.update(TrackExtractor=TrackExtractor, np=np)
+    made.__dict__.update(FrontEnd=FrontEnd, np=np)
     name = f"<a cell with {module} and {power}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     exec(compile(source, name, "exec"), made.__dict__)
@@ -193,7 +193,7 @@ def times(n):
     return wrap
 
 
-class Base(TrackExtractor):
+class Base(FrontEnd):
     track_shape = (1,)
 
     def extract_track(self, audio):
@@ -264,12 +264,12 @@ def test_what_the_text_does_not_show_is_in_the_key(kind, inherited, paths, tmp_p
 MODULE = """
 import functools
 import numpy as np
-from skgenre import TrackExtractor
+from skgenre import FrontEnd
 from base import Mixin
 N = 100
 def helper(y):
     return y.max() + 700
-class Front(Mixin, TrackExtractor):
+class Front(Mixin, FrontEnd):
     track_shape = (1,)
     @functools.cached_property
     def place(self):
@@ -333,9 +333,9 @@ PACKAGE = {
     "__init__": "",
     "front": """
 import numpy as np
-from skgenre import TrackExtractor
+from skgenre import FrontEnd
 from .helpers import loudest
-class Front(TrackExtractor):
+class Front(FrontEnd):
     track_shape = (1,)
     def extract_track(self, audio):
         return np.atleast_1d(loudest(audio.read(0, 10)) * 100)
@@ -442,7 +442,7 @@ def test_an_edited_cell_of_a_notebook_is_another_key(cell, old, new):
 SCRIPT = """
 import sys, warnings
 import joblib, numpy as np
-from skgenre import TrackExtractor
+from skgenre import FrontEnd
 from skgenre.audio import AudioFile
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -462,7 +462,7 @@ class Mixin:
     def factor(self):
         return 2 if self.kind in {"mel", "mfcc", "chroma"} else 1
 
-class Front(Mixin, TrackExtractor):
+class Front(Mixin, FrontEnd):
     kind, shape, dtype, sample_rate = "mel", SHAPE, np.float32, 22050
 
     def __init__(self, scale=None, on_error="raise", memory=None, n_jobs=None, verbose=0):

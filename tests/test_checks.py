@@ -20,31 +20,37 @@ from sklearn.svm import SVC, SVR
 
 from skgenre import (
     AudioFile,
+    FrontEnd,
     GroupCalibratedClassifier,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     SegmentSummary,
     SegmentVotingClassifier,
     TrackDescriptors,
-    TrackExtractor,
-    TrackFeatures,
-    bootstrap_score,
-    calibration_error,
     compare_models,
-    coverage_curve,
     evaluation_report,
-    filtered_split,
-    leakage_report,
     load_audio,
-    pieces_to_tracks,
-    read_splits,
-    robustness_report,
-    track_groups,
-    write_splits,
 )
 from skgenre.cli import main
-from skgenre.datasets import find_duplicates, load_folder, make_tracks
-from skgenre.evaluation import transforms
+from skgenre.datasets import (
+    filtered_split,
+    find_duplicates,
+    load_folder,
+    make_tracks,
+    segments_to_tracks,
+    track_groups,
+)
+from skgenre.evaluation import (
+    bootstrap_score,
+    calibration_error,
+    coverage_curve,
+    leakage_report,
+    read_splits,
+    robustness_report,
+    transforms,
+    write_splits,
+)
 from skgenre.features import extractor as extractor_module
 from skgenre.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, MaxPooling2D
 from skgenre.mfcc import mfcc, n_segment_frames, segment_mfcc, segment_starts
@@ -59,7 +65,7 @@ from .conftest import make_sound, make_tensor
 from .registry import BASELINES, NETWORKS
 
 
-class Peak(TrackExtractor):
+class Peak(FrontEnd):
     """A front end of a user."""
 
     @property
@@ -70,7 +76,7 @@ class Peak(TrackExtractor):
         return np.abs(audio.read()).max(keepdims=True)
 
 
-FRONT_ENDS = [MFCCSegmenter(), MelSegmenter(), TrackDescriptors(), TrackFeatures(), Peak()]
+FRONT_ENDS = [MFCCSegmenter(), MelSegmenter(), TrackDescriptors(), GTZANFeatures(), Peak()]
 PATHS = [f"{i}.wav" for i in range(6)]
 GENRES = ["jazz", "rock"] * 3
 ARTISTS = list("abcdef")
@@ -444,7 +450,7 @@ def test_a_model_that_is_not_fitted_is_refused_before_a_report_reads(nothing_fit
 @pytest.mark.parametrize("track_ids", [["a", None, "b"], ["a", np.nan, "b"], ["a", 1, "b"]])
 def test_pieces_without_a_track_are_refused(track_ids):
     with pytest.raises(ValueError, match=r"track_ids contains"):
-        pieces_to_tracks(np.eye(3), track_ids)
+        segments_to_tracks(np.eye(3), track_ids)
 
 
 # ---------------------------------------------------------------- a string is no list
@@ -463,7 +469,7 @@ def test_pieces_without_a_track_are_refused(track_ids):
         lambda path: filtered_split(path),
         lambda path: bootstrap_score(path, list(str(path))),
         lambda path: calibration_error(path, np.eye(2), ["a", "b"]),
-        lambda path: pieces_to_tracks(np.eye(6), path),
+        lambda path: segments_to_tracks(np.eye(6), path),
     ],
 )
 @pytest.mark.parametrize("kind", [str, Path])

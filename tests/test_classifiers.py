@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skgenre import SegmentClassifier, layers
+from skgenre import NetworkClassifier, layers
 from skgenre.tensor import segment_mask
 
 from .conftest import make_tensor, run_python, slow_but
@@ -362,7 +362,7 @@ def test_bad_input_to_predict(fitted, data):
 # ---------------------------------------------------------------- an architecture of one's own
 
 
-class Recurrent(SegmentClassifier):
+class Recurrent(NetworkClassifier):
     def __init__(self, units=4, *, epochs=15, random_state=None):
         super().__init__(epochs=epochs, learning_rate=0.03, random_state=random_state)
         self.units = units
@@ -371,7 +371,7 @@ class Recurrent(SegmentClassifier):
         return [layers.LSTM(self.units), layers.Dropout(0.1)]
 
 
-class NotFlat(SegmentClassifier):
+class NotFlat(NetworkClassifier):
     def hidden_layers(self, input_shape):
         return [layers.Dense(3)]
 
@@ -387,7 +387,7 @@ def test_a_subclass_with_one_method_is_a_network(data):
     ):
         NotFlat().fit(X, y)
     with pytest.raises(TypeError, match="override hidden_layers"):
-        SegmentClassifier().fit(X, y)
+        NetworkClassifier().fit(X, y)
 
 
 # ---------------------------------------------------------------- callbacks

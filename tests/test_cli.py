@@ -16,8 +16,8 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
+    GTZANFeatures,
     MFCCSegmenter,
-    TrackFeatures,
     describe,
     extract_store,
     genre_pipeline,
@@ -174,7 +174,7 @@ def test_front_ends_that_differ_late_are_computed_apart(music):
 
     names = list(GTZAN_FEATURES[-40:])
     columns = names[:38], [*names[:37], names[38]]  # their repr is the same
-    pipelines = [make_pipeline(TrackFeatures(columns=c), make_baseline("knn")) for c in columns]
+    pipelines = [make_pipeline(GTZANFeatures(columns=c), make_baseline("knn")) for c in columns]
     tracks = load_folder(music)
     computed, _ = compute_features(dict(enumerate(pipelines)), tracks)
     first, second = (pipeline[0].transform(tracks.data) for pipeline in computed.values())

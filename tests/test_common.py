@@ -10,7 +10,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
-from skgenre import SegmentClassifier, SegmentSummary
+from skgenre import NetworkClassifier, SegmentSummary
 
 from .conftest import make_tensor, slow_but
 from .registry import CHECKED, EXPECTED_FAILURES, NETWORKS, TRANSFORMERS
@@ -46,7 +46,7 @@ def at_least(compare, **tolerances):
 @pytest.mark.slow
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learn_checks(estimator, check, monkeypatch):
-    if isinstance(estimator, SegmentClassifier):
+    if isinstance(estimator, NetworkClassifier):
         # The last digits of a float32 product depend on the row's place in the batch, by processor.
         for name in ("assert_allclose", "assert_allclose_dense_sparse"):
             compare = getattr(estimator_checks, name)

@@ -31,7 +31,7 @@ from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from skgenre import SegmentScaler, SegmentSummary, TrackFeatures
+from skgenre import GTZANFeatures, SegmentScaler, SegmentSummary
 from skgenre.datasets import make_tracks
 
 from .conftest import make_tensor
@@ -304,7 +304,7 @@ def test_columns_of_paths_and_names_of_what_becomes_of_them(tracks):
     names = columns.get_feature_names_out().tolist()
     assert names == [*(f"audio__mfcc{i}_mean" for i in range(SEGMENTER.n_mfcc)), "year__year"]
     with sklearn.config_context(transform_output="pandas"):
-        union = make_union(summary, TrackFeatures(columns=["rms_mean"]))
+        union = make_union(summary, GTZANFeatures(columns=["rms_mean"]))
         again = union.fit_transform(tracks.data[some])
-    assert again.columns[-1] == "trackfeatures__rms_mean"
+    assert again.columns[-1] == "gtzanfeatures__rms_mean"
     np.testing.assert_allclose(again.to_numpy()[:, :-1], found[:, :-1])

@@ -14,15 +14,8 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skgenre import (
-    MFCCSegmenter,
-    SegmentSummary,
-    bootstrap_score,
-    calibration_error,
-    coverage_curve,
-    make_baseline,
-    robustness_report,
-)
+from skgenre import MFCCSegmenter, SegmentSummary, make_baseline
+from skgenre.evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
 from skgenre.plotting import (
     CoverageDisplay,
     ReliabilityDisplay,

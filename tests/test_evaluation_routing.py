@@ -10,7 +10,8 @@ from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, Stratif
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from skgenre import SegmentScaler, compare_models, leakage_report
+from skgenre import SegmentScaler, compare_models
+from skgenre.evaluation import leakage_report
 from skgenre.networks import base
 from skgenre.networks.holdout import hold_out
 

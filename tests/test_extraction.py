@@ -19,10 +19,10 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from skgenre import (
     AudioError,
+    FrontEnd,
+    GTZANFeatures,
     MFCCSegmenter,
     SegmentSummary,
-    TrackExtractor,
-    TrackFeatures,
     UnreadableTracksError,
     extract_store,
     load_audio,
@@ -32,7 +32,7 @@ from skgenre.audio import AudioFile
 
 from .conftest import make_sound, write_sound
 
-EXTRACTORS = [MFCCSegmenter(segment_duration=1.0, n_segments=2), TrackFeatures()]
+EXTRACTORS = [MFCCSegmenter(segment_duration=1.0, n_segments=2), GTZANFeatures()]
 
 
 @pytest.fixture(params=EXTRACTORS, ids=lambda extractor: type(extractor).__name__)
@@ -320,8 +320,8 @@ def test_a_changed_parameter_is_computed_anew(sounds, tmp_path, counted):
         MFCCSegmenter(segment_duration=1.0),
         MFCCSegmenter(segment_duration=1.0, n_mfcc=20),
         MFCCSegmenter(segment_duration=0.5),
-        TrackFeatures(),
-        TrackFeatures(max_duration=1.0),
+        GTZANFeatures(),
+        GTZANFeatures(max_duration=1.0),
     ):
         expected = extractor.transform(sounds[:1])
         extractor.set_params(memory=str(tmp_path))
@@ -393,7 +393,7 @@ def test_cached_pipelines_pickle(cached, sounds):
 # ---------------------------------------------------------------- an extractor of one's own
 
 
-class Peaks(TrackExtractor):
+class Peaks(FrontEnd):
     """The largest sample of each second, for two seconds."""
 
     sample_rate = 8000
@@ -431,7 +431,7 @@ def test_errors_of_a_subclass_are_reported_as_those_of_ours(sounds, tmp_path):
 
 def test_the_base_alone_is_no_extractor():
     with pytest.raises(TypeError, match="abstract"):
-        TrackExtractor()
+        FrontEnd()
 
 
 # ---------------------------------------------------------------- progress

@@ -14,12 +14,12 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
+    GTZANFeatures,
     SegmentVotingClassifier,
-    TrackFeatures,
     UnreadableTracksError,
+    gtzan_features,
     load_audio,
     make_baseline,
-    track_features,
 )
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
@@ -59,7 +59,7 @@ def with_librosa(y):
 
 def assert_equal_to_librosa(y):
     expected = with_librosa(y)
-    found = pd.Series(track_features(y), index=GTZAN_FEATURES)
+    found = pd.Series(gtzan_features(y), index=GTZAN_FEATURES)
     # Means of the two signals are near to 0, so they are compared by the signal's size.
     for name in ("harmony_mean", "perceptr_mean"):
         scale = np.abs(y).mean() + 1e-12
@@ -97,7 +97,7 @@ def test_extreme_sounds(y):
 
 
 def test_silence_has_no_tempo_and_no_spectrum():
-    found = pd.Series(track_features(np.zeros(SAMPLE_RATE)), index=GTZAN_FEATURES)
+    found = pd.Series(gtzan_features(np.zeros(SAMPLE_RATE)), index=GTZAN_FEATURES)
     assert found["tempo"] == 0
     assert found["spectral_centroid_mean"] == found["rolloff_mean"] == found["rms_mean"] == 0
     assert_allclose(found["mfcc1_mean"], -100 * np.sqrt(128), rtol=1e-6)  # 1e-10 in each band
@@ -114,7 +114,7 @@ def test_silence_has_no_tempo_and_no_spectrum():
 )
 def test_samples_that_cannot_be_used(y, message):
     with pytest.raises(ValueError, match=message):
-        track_features(y)
+        gtzan_features(y)
 
 
 @pytest.mark.parametrize("size", [3, 31])
@@ -187,15 +187,15 @@ COSTLY = ("harmony_mean", "harmony_var", "perceptr_mean", "perceptr_var", "tempo
 )
 def test_columns_do_not_depend_on_the_others(columns):
     y = make_sound(4.0)
-    every = dict(zip(GTZAN_FEATURES, track_features(y), strict=True))
-    assert dict(zip(columns, track_features(y, columns), strict=True)) == {
+    every = dict(zip(GTZAN_FEATURES, gtzan_features(y), strict=True))
+    assert dict(zip(columns, gtzan_features(y, columns), strict=True)) == {
         name: every[name] for name in columns
     }
 
 
 def test_columns_come_in_the_order_given(tracks):
     columns = np.array(["mfcc2_mean", "rms_var", "chroma_stft_mean"])
-    features = TrackFeatures(columns=columns).set_output(transform="pandas")
+    features = GTZANFeatures(columns=columns).set_output(transform="pandas")
     assert features.get_feature_names_out().tolist() == columns.tolist()
     table = features.transform(tracks.data[:2])
     assert table.columns.tolist() == columns.tolist()
@@ -203,7 +203,7 @@ def test_columns_come_in_the_order_given(tracks):
 
 
 def track_table(paths):
-    return TrackFeatures().set_output(transform="pandas").transform(paths)
+    return GTZANFeatures().set_output(transform="pandas").transform(paths)
 
 
 @pytest.mark.parametrize(
@@ -217,20 +217,20 @@ def track_table(paths):
 )
 def test_columns_that_do_not_exist(columns, message):
     with pytest.raises(ValueError, match=message):
-        TrackFeatures(columns=columns).fit(["a.wav"])
+        GTZANFeatures(columns=columns).fit(["a.wav"])
     with pytest.raises(ValueError, match=message):
-        track_features(make_sound(1.0), columns)
+        gtzan_features(make_sound(1.0), columns)
 
 
 IMPORTS = """
 import sys
-from skgenre import TrackFeatures
+from skgenre import GTZANFeatures
 from skgenre.features import GTZAN_FEATURES
 columns = [name for name in GTZAN_FEATURES if not name.startswith(("harmony", "perceptr"))]
 for window in (None, 3):
-    TrackFeatures(columns=columns, window=window).transform([sys.argv[1]])
+    GTZANFeatures(columns=columns, window=window).transform([sys.argv[1]])
 print({"librosa", "numba"} & set(sys.modules))
-TrackFeatures(columns=["harmony_var"]).transform([sys.argv[1]])
+GTZANFeatures(columns=["harmony_var"]).transform([sys.argv[1]])
 print({"librosa", "numba"} & set(sys.modules))
 """
 
@@ -248,53 +248,53 @@ def test_windows_are_rows_of_a_tensor(tmp_path):
     y = make_sound(10.0).astype(np.float32)
     long = write_sound(tmp_path / "long.wav", y, subtype="FLOAT")
     short = write_sound(tmp_path / "short.wav", y[: 5 * SAMPLE_RATE], subtype="FLOAT")
-    X = TrackFeatures(columns=SOME, window=4).transform([long, short])
+    X = GTZANFeatures(columns=SOME, window=4).transform([long, short])
     assert X.shape == (2, 3, 1, 3)
     assert X.dtype == np.float32
     ends = [(0, 4), (4, 8), (8, 10)]  # the last is half a window
-    expected = [track_features(y[a * SAMPLE_RATE : b * SAMPLE_RATE], SOME) for a, b in ends]
+    expected = [gtzan_features(y[a * SAMPLE_RATE : b * SAMPLE_RATE], SOME) for a, b in ends]
     assert_array_equal(X[0, :, 0], np.float32(expected))
     assert_array_equal(X[1, 0], X[0, 0])
     assert np.isnan(X[1, 1:]).all()
-    first = TrackFeatures(columns=SOME, window=4, n_windows=1, max_duration=1)
+    first = GTZANFeatures(columns=SOME, window=4, n_windows=1, max_duration=1)
     assert_array_equal(first.transform([long]), X[:1, :1])
 
 
 def test_tracks_too_short_for_windows(tmp_path):
     path = write_sound(tmp_path / "a.wav", make_sound(2.9))
     with pytest.raises(UnreadableTracksError, match=r"2\.90 s of audio is too short; at least 3 s"):
-        TrackFeatures(window=30).transform([path])
+        GTZANFeatures(window=30).transform([path])
     with pytest.warns(UserWarning, match="cannot be used"):
-        assert np.isnan(TrackFeatures(window=30, on_error="warn").transform([path])).all()
+        assert np.isnan(GTZANFeatures(window=30, on_error="warn").transform([path])).all()
 
 
 def test_windows_stay_arrays_where_tables_are_asked_for(tracks):
-    model = make_pipeline(TrackFeatures(columns=SOME, window=3), SegmentVotingClassifier())
+    model = make_pipeline(GTZANFeatures(columns=SOME, window=3), SegmentVotingClassifier())
     with sklearn.config_context(transform_output="pandas"):
         model.fit(tracks.data[::3], tracks.target[::3])
         assert model.score(tracks.data[::3], tracks.target[::3]) > 0.5
-    assert TrackFeatures(columns=SOME).set_output(transform="pandas").set_params(
+    assert GTZANFeatures(columns=SOME).set_output(transform="pandas").set_params(
         window=3
     ).transform(tracks.data[:1]).shape[2:] == (1, 3)
 
 
 def test_windows_that_are_counted_have_a_length():
     with pytest.raises(ValueError, match=r"n_windows=2 requires window; .* window=30"):
-        TrackFeatures(n_windows=2).fit(["a.wav"])
+        GTZANFeatures(n_windows=2).fit(["a.wav"])
 
 
 # ---------------------------------------------------------------- the transformer
 
 
 def test_rows_are_those_of_the_tracks_samples(tracks):
-    table = TrackFeatures(n_jobs=2).transform(tracks.data[:5])
+    table = GTZANFeatures(n_jobs=2).transform(tracks.data[:5])
     assert table.shape == (5, 57)
     for row, path in zip(table, tracks.data, strict=False):
-        assert_array_equal(row, track_features(load_audio(path)))
+        assert_array_equal(row, gtzan_features(load_audio(path)))
 
 
 def test_tables_have_the_names_of_gtzans(tracks):
-    features = TrackFeatures()
+    features = GTZANFeatures()
     assert features.get_feature_names_out().tolist() == list(GTZAN_FEATURES)
     paths = pd.DataFrame({"path": tracks.data[:2]}, index=["a", "b"])
     table = clone(features).set_output(transform="pandas").fit_transform(paths)
@@ -307,21 +307,21 @@ def test_long_tracks_are_heard_in_the_middle(tmp_path):
     y = make_sound(5.0)
     path = write_sound(tmp_path / "long.wav", y, subtype="FLOAT")
     middle = y[round(1.5 * SAMPLE_RATE) : round(3.5 * SAMPLE_RATE)].astype(np.float32)
-    [row] = TrackFeatures(max_duration=2).transform([path])
-    assert_array_equal(row, track_features(middle))
-    [whole] = TrackFeatures(max_duration=None).transform([path])
-    assert_array_equal(whole, track_features(y.astype(np.float32)))
-    assert_array_equal(TrackFeatures().transform([path])[0], whole)  # two minutes at most
+    [row] = GTZANFeatures(max_duration=2).transform([path])
+    assert_array_equal(row, gtzan_features(middle))
+    [whole] = GTZANFeatures(max_duration=None).transform([path])
+    assert_array_equal(whole, gtzan_features(y.astype(np.float32)))
+    assert_array_equal(GTZANFeatures().transform([path])[0], whole)  # two minutes at most
 
 
 def test_truncated_files_are_heard_as_far_as_they_go(tmp_path):
     path = write_sound(tmp_path / "cut.wav", make_sound(5.0), subtype="FLOAT")
     path.write_bytes(path.read_bytes()[: 44 + 4 * 2 * SAMPLE_RATE])
     with pytest.warns(UserWarning, match=r"1 of 1 files end early.*\n.*cut\.wav"):
-        [row] = TrackFeatures(max_duration=1).transform([path])
+        [row] = GTZANFeatures(max_duration=1).transform([path])
     y = load_audio_quietly(path)
     start = (len(y) - SAMPLE_RATE) // 2
-    assert_array_equal(row, track_features(y[start : start + SAMPLE_RATE]))
+    assert_array_equal(row, gtzan_features(y[start : start + SAMPLE_RATE]))
 
 
 def load_audio_quietly(path):
@@ -334,21 +334,21 @@ def test_unreadable_and_short_files(tmp_path, tracks):
     (tmp_path / "empty.mp3").touch()
     paths = [tracks.data[0], short, tmp_path / "empty.mp3"]
     with pytest.raises(UnreadableTracksError) as error:
-        TrackFeatures().transform(paths)
+        GTZANFeatures().transform(paths)
     assert "short.wav: 0.05 s of audio is too short for a frame of 0.09 s" in str(error.value)
     assert "empty.mp3: is empty (0 bytes)" in str(error.value)
     with pytest.warns(UserWarning, match="2 of 3 tracks cannot be used"):
-        table = TrackFeatures(on_error="warn").transform(paths)
+        table = GTZANFeatures(on_error="warn").transform(paths)
     assert np.isnan(table).all(axis=1).tolist() == [False, True, True]
 
 
 def test_file_objects_and_other_rates(tmp_path):
     y = make_sound(2.0, sample_rate=44100, channels=2)
     path = write_sound(tmp_path / "stereo.flac", y, sample_rate=44100)
-    expected = track_features(load_audio(path))
-    assert_array_equal(TrackFeatures().transform([path])[0], expected)
+    expected = gtzan_features(load_audio(path))
+    assert_array_equal(GTZANFeatures().transform([path])[0], expected)
     stream = io.BytesIO(path.read_bytes())
-    assert_array_equal(TrackFeatures().transform([stream])[0], expected)
+    assert_array_equal(GTZANFeatures().transform([stream])[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -361,8 +361,8 @@ def test_file_objects_and_other_rates(tmp_path):
     ],
 )
 def test_bad_parameters(kwargs, message):
-    with pytest.raises(ValueError, match=f"The '{message}' parameter of TrackFeatures"):
-        TrackFeatures(**kwargs).fit(["a.wav"])
+    with pytest.raises(ValueError, match=f"The '{message}' parameter of GTZANFeatures"):
+        GTZANFeatures(**kwargs).fit(["a.wav"])
 
 
 # ---------------------------------------------------------------- GTZAN's own table
@@ -379,7 +379,7 @@ def from_audio_and_table(gtzan):
     paths += sorted((gtzan / "three_genres").glob("*/*.flac"))[::12]
     table = load_gtzan_features(gtzan / "features_30_sec.csv")
     rows = pd.Index(table.track_ids).get_indexer([path.stem for path in paths])
-    found = TrackFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
+    found = GTZANFeatures(n_jobs=2).set_output(transform="pandas").transform(paths)
     return found, table, rows
 
 
@@ -408,12 +408,12 @@ def test_models_of_the_table_answer_for_songs_as_for_rows(from_audio_and_table, 
 
 @pytest.mark.slow
 def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
-    table = TrackFeatures().set_output(transform="pandas").transform(tracks.data)
+    table = GTZANFeatures().set_output(transform="pandas").transform(tracks.data)
     table.insert(0, "filename", [f"{track}.wav" for track in tracks.track_ids])
     table.assign(label=tracks.target).to_csv(tmp_path / "features.csv", index=False)
     loaded = load_gtzan_features(tmp_path / "features.csv")
     model = make_baseline("logistic").fit(loaded.data, loaded.target)
-    from_disk = make_pipeline(TrackFeatures().set_output(transform="pandas"), model)
+    from_disk = make_pipeline(GTZANFeatures().set_output(transform="pandas"), model)
     assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
 
 

@@ -31,11 +31,10 @@ from skgenre import (
     evaluation_report,
     genre_pipeline,
     make_baseline,
-    read_splits,
-    write_splits,
 )
 from skgenre.cli import main
 from skgenre.datasets import load_folder
+from skgenre.evaluation import read_splits, write_splits
 from skgenre.folds import check_folds
 from skgenre.networks import base
 from skgenre.networks.holdout import hold_out

@@ -19,15 +19,15 @@ from sklearn.preprocessing import StandardScaler
 
 from skgenre import (
     GroupCalibratedClassifier,
+    GTZANFeatures,
     MFCCSegmenter,
     SegmentSummary,
-    TrackFeatures,
     evaluation_report,
     genre_timeline,
-    robustness_report,
     save,
 )
 from skgenre.cli import main
+from skgenre.evaluation import robustness_report
 from skgenre.features.front import front_ends, replace_front_ends
 
 from .conftest import make_sound, slow_but, write_sound
@@ -163,7 +163,7 @@ def test_models_of_something_else_are_refused(model):
 @pytest.mark.parametrize("seconds", [1.0, 61.0])
 def test_the_timeline_of_a_table_does_not_warn_of_names(container, seconds, tracks, tmp_path):
     # Warnings are errors. A pipeline is fitted on the container that its front end returns.
-    front = TrackFeatures(columns=["rms_mean", "chroma_stft_mean"])
+    front = GTZANFeatures(columns=["rms_mean", "chroma_stft_mean"])
     model = Pipeline([("front", front), ("scale", StandardScaler()), ("clf", GaussianNB())])
     model[0].set_output(transform=container)
     model.fit(tracks.data[::4], tracks.target[::4])

@@ -7,8 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import GroupKFold
 
-from skgenre import artist_groups, track_groups
-from skgenre.datasets import count_known_artists, load_folder, load_gtzan, load_table
+from skgenre.datasets import (
+    artist_groups,
+    count_known_artists,
+    load_folder,
+    load_gtzan,
+    load_table,
+    track_groups,
+)
 
 
 def fabricate(folder, names):

@@ -8,15 +8,14 @@ from sklearn.pipeline import make_pipeline
 
 from skgenre import (
     ANNClassifier,
+    GTZANFeatures,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
-    TrackFeatures,
     compare_models,
-    filtered_split,
     make_baseline,
 )
-from skgenre.datasets import load_gtzan, load_gtzan_features
+from skgenre.datasets import filtered_split, load_gtzan, load_gtzan_features
 
 pytestmark = [pytest.mark.gtzan, pytest.mark.slow]
 
@@ -74,5 +73,5 @@ def test_a_tables_model_hears_recordings_it_has_not_seen(gtzan):
     tracks = load_gtzan(gtzan)
     others = ~np.isin(table.groups, tracks.groups)
     model = make_baseline("logistic").fit(table.data[others], table.target[others])
-    whole = make_pipeline(TrackFeatures(n_jobs=2).set_output(transform="pandas"), model)
+    whole = make_pipeline(GTZANFeatures(n_jobs=2).set_output(transform="pandas"), model)
     assert (whole.predict(tracks.data) == tracks.target).mean() >= 0.4  # of ten genres

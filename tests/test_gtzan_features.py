@@ -9,18 +9,17 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
+    GTZANFeatures,
     SegmentScaler,
     SegmentSummary,
     SegmentVotingClassifier,
     TrackDescriptors,
-    TrackFeatures,
     extract_store,
     genre_timeline,
+    gtzan_features,
     make_baseline,
-    pieces_to_tracks,
-    track_features,
 )
-from skgenre.datasets import load_gtzan_features
+from skgenre.datasets import load_gtzan_features, segments_to_tracks
 from skgenre.features import GTZAN_FEATURES
 
 from .conftest import make_sound, slow_but, write_sound
@@ -58,7 +57,7 @@ def test_whole_tracks(load):
     assert table.filenames.tolist() == written["filename"].tolist()
     assert table.track_ids.tolist() == NAMES
     assert table.groups[:3].tolist() == ["John Lee Hooker", "John Lee Hooker", "jazz.00054"]
-    assert table.piece.tolist() == [0, 0, 0, 0]
+    assert table.segment.tolist() == [0, 0, 0, 0]
     assert_frame_equal(table.frame.drop(columns="label"), table.data)
     assert table.frame["label"].tolist() == table.target.tolist()
     assert "features.csv: 4 rows of 57 features, of 4 tracks" in table.DESCR
@@ -69,7 +68,7 @@ def test_pieces(load):
     table = load(written)
     assert table.data.shape == (12, 57)
     assert table.track_ids.tolist() == np.repeat(NAMES, 3).tolist()
-    assert table.piece.tolist() == [0, 1, 2] * 4
+    assert table.segment.tolist() == [0, 1, 2] * 4
     assert table.filenames[4] == "blues.00002.1.wav"
 
 
@@ -82,7 +81,7 @@ def test_endings(load, ending):
 def test_pieces_in_other_forms_of_names(load, form):
     table = load(make_table([form.format(name, i) for name in NAMES for i in range(3)]))
     assert table.track_ids.tolist() == np.repeat(NAMES, 3).tolist()
-    assert table.piece.tolist() == [0, 1, 2] * 4
+    assert table.segment.tolist() == [0, 1, 2] * 4
 
 
 def test_any_order_of_columns_and_other_columns(load):
@@ -106,7 +105,7 @@ def test_pieces_folded_to_tracks(load):
     table = load(written, per_track=True)
     assert table.track_ids.tolist() == table.filenames.tolist() == NAMES
     assert table.target.tolist() == ["blues", "blues", "jazz", "rock"]
-    assert table.groups.shape == table.piece.shape == (4,)
+    assert table.groups.shape == table.segment.shape == (4,)
     for i in range(4):  # the pieces of a track are four rows apart
         assert_allclose(table.data.iloc[i], written.iloc[i::4][list(GTZAN_FEATURES)].mean())
     assert table.data.index.tolist() == [0, 1, 2, 3]
@@ -185,7 +184,7 @@ def paths(tracks):
 def test_tensors_have_the_order_of_gtzan_whatever_the_columns(paths, cached, tmp_path):
     memory = tmp_path if cached else None
     tensors = [
-        TrackFeatures(columns=columns, window=3, memory=memory).transform(paths)
+        GTZANFeatures(columns=columns, window=3, memory=memory).transform(paths)
         for columns in (ORDERED, SORTED)
     ]
     assert SORTED != ORDERED
@@ -193,13 +192,13 @@ def test_tensors_have_the_order_of_gtzan_whatever_the_columns(paths, cached, tmp
 
 
 def test_stores_have_the_order_of_gtzan_whatever_the_columns(paths, tmp_path):
-    features = TrackFeatures(columns=SORTED, window=3, n_windows=1)
+    features = GTZANFeatures(columns=SORTED, window=3, n_windows=1)
     store = extract_store(features, paths, tmp_path)
     assert_array_equal(store.data, features.set_params(columns=ORDERED).transform(paths))
 
 
 def test_tables_have_the_order_of_the_columns(paths):
-    table = TrackFeatures(columns=SORTED).set_output(transform="pandas").transform(paths)
+    table = GTZANFeatures(columns=SORTED).set_output(transform="pandas").transform(paths)
     assert table.columns.tolist() == SORTED
 
 
@@ -213,24 +212,24 @@ CONTAINERS = {
 @pytest.mark.parametrize("container", CONTAINERS)
 def test_pieces_have_the_order_of_gtzan_whatever_the_columns(container):
     table = make_table(NAMES)[ORDERED]
-    tensor, _ = pieces_to_tracks(CONTAINERS[container](table[SORTED]), NAMES)
+    tensor, _ = segments_to_tracks(CONTAINERS[container](table[SORTED]), NAMES)
     assert_array_equal(tensor[:, 0, 0], table.astype(np.float32))
 
 
 @pytest.mark.parametrize("columns", [["b", "a"], ["mfcc2_mean", "mfcc1_mean", "length"], [1, 0]])
 def test_pieces_of_other_columns_keep_their_order(columns):
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(4, len(columns))), columns=columns)
-    tensor, _ = pieces_to_tracks(table, NAMES)
+    tensor, _ = segments_to_tracks(table, NAMES)
     assert_array_equal(tensor[:, 0, 0], table.astype(np.float32))
 
 
 def test_a_model_of_pieces_predicts_files_whatever_the_order_of_columns(tracks):
-    table = TrackFeatures().set_output(transform="pandas")
+    table = GTZANFeatures().set_output(transform="pandas")
     table = table.set_params(columns=ORDERED).transform(tracks.data)
-    X, first = pieces_to_tracks(table[SORTED[::-1]], tracks.data)
+    X, first = segments_to_tracks(table[SORTED[::-1]], tracks.data)
     model = SegmentVotingClassifier(make_baseline("logistic")).fit(X, tracks.target[first])
-    expected = model.predict_proba(pieces_to_tracks(table, tracks.data)[0])
-    front = TrackFeatures(columns=SORTED, window=30)
+    expected = model.predict_proba(segments_to_tracks(table, tracks.data)[0])
+    front = GTZANFeatures(columns=SORTED, window=30)
     assert_allclose(make_pipeline(front, model).predict_proba(tracks.data), expected, atol=1e-6)
 
 
@@ -289,7 +288,7 @@ def test_the_timeline_of_a_table_does_not_depend_on_the_order_of_columns(tmp_pat
     song = write_sound(tmp_path / "song.wav", make_sound(seconds) * rng.uniform(0.1, 1))
     probas = []
     for columns in (ORDERED, SORTED):
-        front = TrackFeatures(columns=columns).set_output(transform="pandas")
+        front = GTZANFeatures(columns=columns).set_output(transform="pandas")
         model = make_pipeline(front, make_baseline("logistic")).fit(paths, [0, 1, 0, 1])
         probas.append(genre_timeline(model, song).proba)
     assert len(probas[0]) == -(-seconds // 31)
@@ -300,9 +299,9 @@ def test_the_timeline_of_a_table_does_not_depend_on_the_order_of_columns(tmp_pat
 def test_columns_in_a_set_have_no_order(kind):
     message = f"is a {kind.__name__}, which has no order; pass a list"
     with pytest.raises(TypeError, match=message):
-        TrackFeatures(columns=kind(ORDERED)).fit(["a.wav"])
+        GTZANFeatures(columns=kind(ORDERED)).fit(["a.wav"])
     with pytest.raises(TypeError, match=message):
-        track_features(make_sound(0.5), kind(ORDERED))
+        gtzan_features(make_sound(0.5), kind(ORDERED))
     with pytest.raises(TypeError, match=message):
         SegmentSummary(statistics=kind(["mean", "std"])).fit(np.ones((2, 3)))
 

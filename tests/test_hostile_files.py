@@ -354,7 +354,7 @@ for name in ("_doc_link_template", "_doc_link_module", "_doc_link_url_param_gene
 fitted(
     "a preprocessor in a boosting",
     *("boosting", "HistGradientBoostingClassifier", "_preprocessor"),
-    estimator("skgenre.TrackFeatures"),
+    estimator("skgenre.GTZANFeatures"),
     "HistGradientBoostingClassifier has unknown fitted attributes .'_preprocessor'",
 )
 fitted("a depth", "forest", "RandomForestClassifier", "max_depth", 1, "unknown.*'max_depth'")
@@ -495,7 +495,7 @@ row(
 
 
 # Other files.
-def reader(cls="skgenre.TrackFeatures"):
+def reader(cls="skgenre.GTZANFeatures"):
     return estimator(cls)
 
 
@@ -508,7 +508,7 @@ def voters_of_names(model):
 
 row(
     *("a front end of labels", "hard"),
-    "Pipeline.steps.TrackFeatures must be the first step, since other steps could pass paths to it",
+    "Pipeline.steps.GTZANFeatures must be the first step, since other steps could pass paths to it",
     voters_of_names,
 )
 for cls in ("MFCCSegmenter", "MelSegmenter", "MusicnnEmbedder", "TrackDescriptors"):
@@ -519,7 +519,7 @@ for cls in ("MFCCSegmenter", "MelSegmenter", "MusicnnEmbedder", "TrackDescriptor
         ),
     )
 row(
-    *("a front end in a union behind a scaler", "scaled", "TrackFeatures must be the first step"),
+    *("a front end in a union behind a scaler", "scaled", "GTZANFeatures must be the first step"),
     lambda m: m.wrap(
         pipeline(
             m.root["parameters"]["steps"][0][1],
@@ -535,11 +535,11 @@ row(
 )
 fitted(
     *("a front end as a calibrator", "isotonic", "CalibratedClassifierCV", "calibrators"),
-    *([reader()] * 6, "CalibratedClassifierCV.calibrators TrackFeatures is not allowed here"),
+    *([reader()] * 6, "CalibratedClassifierCV.calibrators GTZANFeatures is not allowed here"),
 )
 fitted(
     *("a front end as a scaler", "power", "PowerTransformer", "_scaler", reader()),
-    "PowerTransformer._scaler TrackFeatures is not allowed here",
+    "PowerTransformer._scaler GTZANFeatures is not allowed here",
 )
 search = estimator(
     "sklearn.model_selection.GridSearchCV",
@@ -554,7 +554,7 @@ row(
 )
 for base, cls in [
     *(("scaled", "Pipeline"), ("files of mfcc", "MFCCSegmenter"), ("files of levels", "Pipeline")),
-    *(("files of features", "TrackFeatures"), ("files of descriptors", "TrackDescriptors")),
+    *(("files of features", "GTZANFeatures"), ("files of descriptors", "TrackDescriptors")),
 ]:
     parameter(f"a folder of {cls} of {base}", base, cls, "memory", "/tmp/a", f"{cls} has unknown")
 for base, cls in [("scaled", "Pipeline"), ("forest", "RandomForestClassifier")]:
@@ -601,7 +601,7 @@ parameter(
 )
 for base, cls, name, item in [
     ("files of descriptors", "TrackDescriptors", "groups", "timbre"),
-    ("files of features", "TrackFeatures", "columns", "rms_mean"),
+    ("files of features", "GTZANFeatures", "columns", "rms_mean"),
     ("lda of it", "SegmentSummary", "statistics", "mean"),
     ("ann", "ANNClassifier", "hidden_units", 1),
     ("soft", "VotingClassifier", "weights", 1),

@@ -15,19 +15,17 @@ from sklearn.preprocessing import StandardScaler
 from skgenre import (
     CNNClassifier,
     GroupCalibratedClassifier,
+    GTZANFeatures,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
     SegmentVotingClassifier,
-    TrackFeatures,
     describe,
     extract_store,
+    gtzan_features,
     load,
     load_store,
-    read_splits,
     save,
-    track_features,
-    write_splits,
 )
 from skgenre.cli import main
 from skgenre.datasets import (
@@ -37,6 +35,7 @@ from skgenre.datasets import (
     load_gtzan_features,
     make_tracks,
 )
+from skgenre.evaluation import read_splits, write_splits
 from skgenre.features import GTZAN_FEATURES
 from skgenre.mfcc import mfcc, segment_mfcc, segment_starts
 
@@ -81,7 +80,7 @@ def test_no_segments_are_made_of_nothing(n, length, more):
 SAMPLE_FUNCTIONS = {
     "mfcc": mfcc,
     "segment_mfcc": lambda y: segment_mfcc([y[: len(y) // 2], y[len(y) // 2 :]]),
-    "track_features": track_features,
+    "gtzan_features": gtzan_features,
 }
 
 
@@ -319,7 +318,7 @@ def test_home_of_tables(home):
 
 @pytest.fixture(params=["segmenter", "table"])
 def extractor(request, segmenter):
-    return segmenter if request.param == "segmenter" else TrackFeatures(on_error="warn")
+    return segmenter if request.param == "segmenter" else GTZANFeatures(on_error="warn")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from skgenre import bootstrap_score, calibration_error, coverage_curve
-from skgenre.evaluation import intervals
+from skgenre.evaluation import bootstrap_score, calibration_error, coverage_curve, intervals
 
 
 def predictions(n=200, n_groups=30, accuracy=0.6, seed=0):

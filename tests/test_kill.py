@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skgenre import MFCCSegmenter, TrackExtractor
+from skgenre import FrontEnd, MFCCSegmenter
 
 from . import kill
 from .conftest import make_sound, write_sound
@@ -39,8 +39,8 @@ def test_a_kill_leaves_nothing_wrong(what, tmp_path, paths):
 WORKERS = """
 import sys, time
 import joblib
-from skgenre import TrackExtractor
-class Slow(TrackExtractor):
+from skgenre import FrontEnd
+class Slow(FrontEnd):
     track_shape = (1,)
     def extract_track(self, audio):
         time.sleep(0.1)
@@ -60,7 +60,7 @@ def test_an_interrupt_ends_all_workers(paths):
     assert left == 0
 
 
-class Level(TrackExtractor):
+class Level(FrontEnd):
     """A front end with small rows."""
 
     track_shape = (1,)

@@ -19,12 +19,12 @@ from numpy.testing import assert_allclose
 
 from skgenre import (
     AudioError,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     MusicnnEmbedder,
     SegmentVotingClassifier,
     TrackDescriptors,
-    TrackFeatures,
     load_audio,
 )
 from skgenre.audio import AudioFile, mp3
@@ -203,8 +203,8 @@ FRONT_ENDS = {
         TrackDescriptors(groups="timbre", window=3),
         lambda seconds: round(seconds / 3),
     ),
-    "features": (TrackFeatures(columns=SOME, window=3), lambda seconds: round(seconds / 3)),
-    "center": (TrackFeatures(columns=SOME, max_duration=2), None),
+    "features": (GTZANFeatures(columns=SOME, window=3), lambda seconds: round(seconds / 3)),
+    "center": (GTZANFeatures(columns=SOME, max_duration=2), None),
     "musicnn": (MusicnnEmbedder(), lambda seconds: (int(seconds * 62.5) + 1) // 187),
     "musicnn spread": (
         MusicnnEmbedder(patches=5),

@@ -18,15 +18,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
-from skgenre import (
-    SegmentScaler,
-    compare_models,
-    filtered_split,
-    leakage_report,
-    make_baseline,
-)
-from skgenre.datasets import load_gtzan_features
+from skgenre import SegmentScaler, compare_models, make_baseline
+from skgenre.datasets import filtered_split, load_gtzan_features
 from skgenre.datasets.facts import GTZAN_GENRES, artist_groups, gtzan_artists, gtzan_filtered_split
+from skgenre.evaluation import leakage_report
 
 from .conftest import make_pieces
 from .registry import NETWORKS

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from skgenre import TrackExtractor
+from skgenre import FrontEnd
 
 from .conftest import make_sound, write_sound
 
 
-class Levels(TrackExtractor):
+class Levels(FrontEnd):
     """Levels of quarters of a track; returns whatever it is told to."""
 
     returned = None

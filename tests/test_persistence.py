@@ -34,7 +34,9 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 import skgenre
 from skgenre import (
     ANNClassifier,
+    FrontEnd,
     GroupCalibratedClassifier,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     ModelFileError,
@@ -43,8 +45,6 @@ from skgenre import (
     SegmentSummary,
     SegmentVotingClassifier,
     TrackDescriptors,
-    TrackExtractor,
-    TrackFeatures,
     describe,
     genre_pipeline,
     load,
@@ -130,7 +130,7 @@ def every_model():
     return {**models, **COMPOSED}
 
 
-FRONT_ENDS = [MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, TrackFeatures]
+FRONT_ENDS = [MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, GTZANFeatures]
 
 
 @pytest.mark.parametrize("name", [*every_model()])
@@ -272,7 +272,7 @@ def test_unfitted_pipelines_and_their_parameters(path):
 
 
 def test_columns_of_pandas(path):
-    save(TrackFeatures(columns=pd.Index(["rms_mean", "rms_var"])), path)
+    save(GTZANFeatures(columns=pd.Index(["rms_mean", "rms_var"])), path)
     assert load(path).columns == ["rms_mean", "rms_var"]
 
 
@@ -295,7 +295,7 @@ def test_numbers_of_numpy_are_numbers(path):
 
 
 def test_tables_with_named_columns_from_files(tracks, path):
-    pipe = make_pipeline(TrackFeatures().set_output(transform="pandas"), make_baseline("logistic"))
+    pipe = make_pipeline(GTZANFeatures().set_output(transform="pandas"), make_baseline("logistic"))
     some = slice(0, 12, 2)
     pipe.fit(tracks.data[some], tracks.target[some])
     save(pipe, path)
@@ -397,7 +397,7 @@ class Own(ANNClassifier):
     pass
 
 
-class OwnFrontEnd(TrackExtractor):
+class OwnFrontEnd(FrontEnd):
     def __init__(self, level=1.0, on_error="raise"):
         self.level = level
         self.on_error = on_error
@@ -505,8 +505,8 @@ def test_probabilities_of_a_support_vector_machine(path):
 def test_types_for_skops_are_all_that_there_are(name):
     skops = pytest.importorskip("skops.io")
     model = genre_pipeline(name) if name == "descriptors" else clone(NETWORKS[name]).fit(X, Y)
-    assert set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(skgenre.SKOPS_TYPES)
-    again = skops.loads(skops.dumps(model), trusted=skgenre.SKOPS_TYPES)
+    assert set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(skgenre.persistence.SKOPS_TYPES)
+    again = skops.loads(skops.dumps(model), trusted=skgenre.persistence.SKOPS_TYPES)
     if name != "descriptors":
         assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
@@ -520,7 +520,7 @@ def test_mlflow_saves_and_loads_with_these_types(tmp_path):
         model,
         tmp_path / "model",
         serialization_format="skops",
-        skops_trusted_types=list(skgenre.SKOPS_TYPES),
+        skops_trusted_types=list(skgenre.persistence.SKOPS_TYPES),
         pip_requirements=["skgenre"],
     )
     again = sklearn_flavour.load_model(str(tmp_path / "model"))

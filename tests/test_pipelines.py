@@ -14,13 +14,11 @@ from skgenre import (
     ANNClassifier,
     UnreadableTracksError,
     describe,
-    filtered_split,
     genre_pipeline,
     param_grid,
-    pieces_to_tracks,
     starter_model,
 )
-from skgenre.datasets import load_gtzan_features
+from skgenre.datasets import filtered_split, load_gtzan_features, segments_to_tracks
 from skgenre.networks import base
 from skgenre.pipelines import PRESETS, STARTER
 
@@ -113,7 +111,7 @@ tracks = make_tracks(2, genres=2, duration=3, folder=sys.argv[1], random_state=0
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 mfcc = make_pipeline(MFCCSegmenter(n_jobs=2), SegmentScaler(), SegmentSummary())
-for front_end in (mfcc, TrackFeatures(n_jobs=2)):
+for front_end in (mfcc, GTZANFeatures(n_jobs=2)):
     model = make_pipeline(front_end, SVC())
     model.fit(tracks.data, tracks.target).predict(tracks.data)
 print([m for m in modules if m in sys.modules])
@@ -214,7 +212,7 @@ def test_a_typo_in_a_preset_s_name(function):
 
 def rows_of_the_table(table, model):
     """Input of a model of windows: each track of the table as one window."""
-    return pieces_to_tracks(table.data[list(model[0].columns)], table.track_ids)[0]
+    return segments_to_tracks(table.data[list(model[0].columns)], table.track_ids)[0]
 
 
 def test_the_starter_model(gtzan):

@@ -17,18 +17,18 @@ from sklearn.pipeline import make_pipeline
 
 from skgenre import (
     ANNClassifier,
+    FrontEnd,
+    GTZANFeatures,
     MFCCSegmenter,
     SegmentScaler,
     SegmentSummary,
-    TrackExtractor,
-    TrackFeatures,
     compare_models,
     genre_timeline,
-    leakage_report,
     load_audio,
     make_baseline,
     starter_model,
 )
+from skgenre.evaluation import leakage_report
 from skgenre.plotting import (
     GenreTimelineDisplay,
     HistoryDisplay,
@@ -205,7 +205,7 @@ def test_a_timeline_of_whole_track_features(tmp_path, seconds, stops):
 
 def test_a_timeline_of_a_table_s_model(tracks):
     columns = ["rms_mean", "mfcc1_mean"]
-    features = TrackFeatures(columns=columns).set_output(transform="pandas")
+    features = GTZANFeatures(columns=columns).set_output(transform="pandas")
     pipe = make_pipeline(features, make_baseline("logistic")).fit(tracks.data, tracks.target)
     timeline = genre_timeline(pipe, tracks.data[0])
     assert_allclose(timeline.proba, pipe.predict_proba(tracks.data[:1]))
@@ -214,7 +214,7 @@ def test_a_timeline_of_a_table_s_model(tracks):
 
 def test_a_timeline_of_a_short_track_of_a_table_s_model(tracks, tmp_path):
     path = write_sound(tmp_path / "a.wav", make_sound(2))
-    features = TrackFeatures(columns=["rms_mean", "mfcc1_mean"]).set_output(transform="pandas")
+    features = GTZANFeatures(columns=["rms_mean", "mfcc1_mean"]).set_output(transform="pandas")
     pipe = make_pipeline(features, make_baseline("logistic")).fit(tracks.data, tracks.target)
     timeline = genre_timeline(pipe, path)
     assert_allclose(timeline.proba, pipe.predict_proba([path]))
@@ -242,7 +242,7 @@ def test_what_has_no_timeline(tracks):
     with pytest.raises(TypeError, match="has no predict_proba"):
         genre_timeline(pipe.fit(tracks.data, tracks.target), tracks.data[0])
 
-    class Own(TrackExtractor):
+    class Own(FrontEnd):
         track_shape = (1,)
 
         def extract_track(self, audio):

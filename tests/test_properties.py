@@ -11,8 +11,9 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
-from skgenre import SegmentScaler, SegmentSummary, filtered_split, track_features, track_groups
+from skgenre import SegmentScaler, SegmentSummary, gtzan_features
 from skgenre.audio import AudioFile
+from skgenre.datasets import filtered_split, track_groups
 from skgenre.datasets.facts import gtzan_filtered_split
 from skgenre.features import GTZAN_FEATURES
 from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
@@ -217,7 +218,7 @@ def test_volume_changes_levels_and_nothing_else(n_samples, gain):
     """The other columns do not know how loud a recording was made."""
     y = make_sound(n_samples / 22050, seed=n_samples).astype(np.float32)
     quiet, loud = (
-        dict(zip(GTZAN_FEATURES, track_features(z), strict=True)) for z in (y, np.float32(gain) * y)
+        dict(zip(GTZAN_FEATURES, gtzan_features(z), strict=True)) for z in (y, np.float32(gain) * y)
     )
     for name, value in quiet.items():
         if name.startswith(("rms", "harmony", "perceptr")):

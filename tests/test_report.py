@@ -27,15 +27,13 @@ from skgenre import (
     MFCCSegmenter,
     SegmentSummary,
     SegmentVotingClassifier,
-    bootstrap_score,
-    calibration_error,
     evaluation_report,
     genre_timeline,
     make_baseline,
-    robustness_report,
     save,
 )
 from skgenre.cli import main
+from skgenre.evaluation import bootstrap_score, calibration_error, robustness_report
 from skgenre.report import EvaluationReport
 from skgenre.report.pictures import timeline
 from skgenre.report.text import h

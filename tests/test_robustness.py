@@ -11,15 +11,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import make_pipeline
 
-from skgenre import (
-    MFCCSegmenter,
-    SegmentSummary,
-    TrackExtractor,
-    load_audio,
-    make_baseline,
-    robustness_report,
-)
-from skgenre.evaluation import robustness, transforms
+from skgenre import FrontEnd, MFCCSegmenter, SegmentSummary, load_audio, make_baseline
+from skgenre.evaluation import robustness, robustness_report, transforms
 from skgenre.evaluation.robustness import CONDITIONS, changed_predictions
 
 from .conftest import make_sound, write_sound
@@ -145,7 +138,7 @@ def test_predictions_are_those_of_the_changed_files(tracks, model, tmp_path):
             assert found[name][i] == model.predict([str(file)])[0], name
 
 
-class Level(TrackExtractor):
+class Level(FrontEnd):
     """The level of a track in dB."""
 
     track_shape = (1,)

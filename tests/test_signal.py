@@ -22,21 +22,21 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import Bunch
 
 from skgenre import (
+    FrontEnd,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     MusicnnEmbedder,
     SegmentSummary,
     TrackDescriptors,
-    TrackExtractor,
-    TrackFeatures,
     UnreadableTracksError,
     genre_pipeline,
     genre_timeline,
+    gtzan_features,
     load_audio,
     make_baseline,
     save,
     starter_model,
-    track_features,
 )
 from skgenre.audio import AudioFile
 from skgenre.cli import main
@@ -56,7 +56,7 @@ from .test_musicnn import random_arrays
 RATE = 22050
 
 
-class Levels(TrackExtractor):
+class Levels(FrontEnd):
     """Levels of four quarters of a track."""
 
     returned = None
@@ -78,12 +78,12 @@ SPLITTING = {
     "spread": MFCCSegmenter(placement="spread", n_segments=4),
     "mel": MelSegmenter(window=3),
     "descriptors": TrackDescriptors(window=3),
-    "windows": TrackFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], window=3),
+    "windows": GTZANFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], window=3),
     "musicnn": MusicnnEmbedder(),
 }
 FRONTS = {
     **SPLITTING,
-    "table": TrackFeatures(columns=["rms_mean", "mfcc2_mean", "rolloff_mean"]),
+    "table": GTZANFeatures(columns=["rms_mean", "mfcc2_mean", "rolloff_mean"]),
     "own": Levels(),
 }
 
@@ -182,7 +182,7 @@ def test_silence_is_no_signal_in_any_format(form, channels, rate, tmp_path):
 @pytest.mark.parametrize(("rate", "form"), CODED)
 def test_dither_is_no_signal_after_resampling_or_coding(rate, form):
     file = coded(make_dither(6 * rate), form, rate)
-    for front in (MFCCSegmenter(n_segments=None), TrackFeatures(), MelSegmenter(window=3)):
+    for front in (MFCCSegmenter(n_segments=None), GTZANFeatures(), MelSegmenter(window=3)):
         assert "contains no signal" in reason_of(front, file)
 
 
@@ -194,7 +194,7 @@ def test_the_reason_gives_the_limit_in_decibels(front):
 @pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
 def test_an_offset_is_no_signal_after_resampling_or_coding(form):
     file = sound_file(np.full(44100 * 7, 0.3), form, 44100)
-    for front in (MFCCSegmenter(n_segments=None), TrackDescriptors(), TrackFeatures()):
+    for front in (MFCCSegmenter(n_segments=None), TrackDescriptors(), GTZANFeatures()):
         assert "contains no signal" in reason_of(front, file)
 
 
@@ -266,7 +266,7 @@ def test_what_codecs_and_filters_add_to_silence_is_no_signal(form, rate):
     assert not found[5:].any()  # MP3 may be later by a block
 
 
-@pytest.mark.parametrize("front", [TrackFeatures(), TrackDescriptors(), MelSegmenter()])
+@pytest.mark.parametrize("front", [GTZANFeatures(), TrackDescriptors(), MelSegmenter()])
 def test_silence_within_a_window_or_table_is_left_out(front):
     y, silence = make_sound(15), np.zeros(15 * RATE)
     expected = front.transform([sound_file(y)])
@@ -279,8 +279,8 @@ def test_short_pauses_are_kept():
     y = make_sound(9)
     y[RATE : 3 * RATE] = 0
     assert_array_equal(
-        TrackFeatures(columns=["rms_mean"]).transform([sound_file(y)])[0],
-        track_features(y, ["rms_mean"]),
+        GTZANFeatures(columns=["rms_mean"]).transform([sound_file(y)])[0],
+        gtzan_features(y, ["rms_mean"]),
     )
 
 
@@ -384,7 +384,7 @@ def test_channels_that_cancel_later_are_warned_about(form, model):
     for use in (
         load_audio,
         lambda file: MFCCSegmenter().transform([file]),
-        lambda file: TrackFeatures(columns=["rms_mean"]).transform([file]),
+        lambda file: GTZANFeatures(columns=["rms_mean"]).transform([file]),
         lambda file: genre_timeline(model, file),
     ):
         with pytest.warns(UserWarning, match="cancel in their mean in some parts; the mean is"):
@@ -438,7 +438,7 @@ def test_samples_on_the_scale_of_integers_are_refused(front, bits, scale):
 @pytest.mark.parametrize("bits", [8, 16])
 def test_integers_in_silence_are_on_the_scale_of_integers(bits):
     y = np.concatenate([np.zeros(20 * RATE), make_sound(3) * (1 << bits - 1)])
-    assert f"{bits}-bit integers, divide" in reason_of(TrackFeatures(), sound_file(y))
+    assert f"{bits}-bit integers, divide" in reason_of(GTZANFeatures(), sound_file(y))
 
 
 @pytest.mark.parametrize("peak", [20, 30000, 1e12])
@@ -452,7 +452,7 @@ def test_single_samples_that_are_too_large_are_damaged(peak, n_damaged, gain):
     assert "divide" not in reason
 
 
-COMPUTED = [mfcc, lambda y: segment_mfcc([y]), track_features]
+COMPUTED = [mfcc, lambda y: segment_mfcc([y]), gtzan_features]
 
 
 @pytest.mark.parametrize("compute", COMPUTED)

@@ -15,7 +15,7 @@ import sys
 for name in ("keras", "librosa", "numba", "scikeras", "tensorflow"):
     sys.modules[name] = None
 import numpy as np
-from skgenre import ANNClassifier, TrackFeatures
+from skgenre import ANNClassifier, GTZANFeatures
 """
 
 
@@ -39,7 +39,7 @@ def test_the_small_install_is_the_whole_without_the_large_packages():
             "ANNClassifier().fit(np.zeros((4, 8)), [0, 1, 0, 1])",
             "pip install scikeras tensorflow'. Prediction does not require them.",
         ),
-        ("TrackFeatures().transform(sys.argv[1:])", "pip install numba, or exclude"),
+        ("GTZANFeatures().transform(sys.argv[1:])", "pip install numba, or exclude"),
     ],
 )
 def test_what_is_missing_is_named(code, message, tracks):

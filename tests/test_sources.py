@@ -22,9 +22,9 @@ import soundfile
 
 from skgenre import (
     AudioError,
+    GTZANFeatures,
     MFCCSegmenter,
     TrackDescriptors,
-    TrackFeatures,
     UnreadableTracksError,
     load_audio,
 )
@@ -446,7 +446,7 @@ def test_a_connection_that_breaks_on_the_way_is_a_file_that_ends_early(tmp_path,
     assert "Traceback" not in capfd.readouterr().err  # of a callback
 
 
-@pytest.mark.parametrize("extractor", [MFCCSegmenter, TrackDescriptors, TrackFeatures])
+@pytest.mark.parametrize("extractor", [MFCCSegmenter, TrackDescriptors, GTZANFeatures])
 def test_failed_file_objects_are_listed_by_their_position(tmp_path, extractor):
     good = write_sound(tmp_path / "a.wav", make_sound(3.5))
     cut = io.BytesIO(good.read_bytes()[:-100])

@@ -13,7 +13,8 @@ from sklearn.model_selection import (
 )
 from sklearn.neighbors import KNeighborsClassifier
 
-from skgenre import filtered_split, read_splits, write_splits
+from skgenre.datasets import filtered_split
+from skgenre.evaluation import read_splits, write_splits
 
 TRACKS = [f"/here/{genre}/{genre}.{i:05d}.wav" for genre in ("jazz", "rock") for i in range(6)]
 GENRES = np.repeat(["jazz", "rock"], 6)

@@ -10,8 +10,8 @@ from numpy.testing import assert_array_equal
 
 from skgenre import (
     CNNClassifier,
+    FrontEnd,
     MFCCSegmenter,
-    TrackExtractor,
     UnreadableTracksError,
     extract_store,
     load_store,
@@ -180,7 +180,7 @@ def test_unchanged_tracks_of_another_list_are_kept(segmenter, files, tmp_path, o
     assert_array_equal(found.data, segmenter.transform(changed))
 
 
-class Level(TrackExtractor):
+class Level(FrontEnd):
     """A front end with small rows, which differ between tracks."""
 
     track_shape = (2, 1, 1)

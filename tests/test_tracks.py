@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from skgenre import artist_groups, filtered_split, track_groups
+from skgenre.datasets import artist_groups, filtered_split, track_groups
 from skgenre.datasets.facts import (
     GTZAN_GENRES,
     gtzan_artists,

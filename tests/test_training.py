@@ -20,7 +20,7 @@ import tensorflow as tf
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from skgenre import SegmentClassifier, layers as L
+from skgenre import NetworkClassifier, layers as L
 from skgenre.networks import keras_models, training
 from skgenre.networks.batches import Segments
 from skgenre.networks.weights import initial_weights
@@ -302,7 +302,7 @@ def test_global_random_state_is_not_touched():
 # ---------------------------------------------------------------- settings of Keras
 
 
-class EveryLayer(SegmentClassifier):
+class EveryLayer(NetworkClassifier):
     """A network with a layer of each type."""
 
     def hidden_layers(self, input_shape):

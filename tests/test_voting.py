@@ -13,7 +13,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skgenre import SegmentVotingClassifier, TrackDescriptors, load, pieces_to_tracks, save
+from skgenre import SegmentVotingClassifier, TrackDescriptors, load, save
+from skgenre.datasets import segments_to_tracks
 
 from .conftest import make_pieces, make_tensor
 
@@ -100,7 +101,7 @@ def test_pieces_become_tracks_in_the_order_of_their_first():
     table = make_pieces()
     order = np.random.default_rng(0).permutation(len(table["data"]))
     X, track_ids = table["data"][order], table["track_ids"][order]
-    tensor, first = pieces_to_tracks(X, track_ids)
+    tensor, first = segments_to_tracks(X, track_ids)
     assert first.tolist() == sorted(first.tolist())
     assert len(set(track_ids[first])) == len(first) == len(set(track_ids))
     for row, i in zip(tensor, first, strict=True):
@@ -112,7 +113,7 @@ def test_pieces_become_tracks_in_the_order_of_their_first():
 def test_a_table_and_its_tensor_train_alike():
     """As many pieces a track: rows and weights are the same."""
     table = make_pieces()
-    tensor, first = pieces_to_tracks(table["data"], table["track_ids"])
+    tensor, first = segments_to_tracks(table["data"], table["track_ids"])
     clf = SegmentVotingClassifier(LogisticRegression(max_iter=1000)).fit(
         tensor, table["target"][first]
     )
@@ -122,9 +123,9 @@ def test_a_table_and_its_tensor_train_alike():
 
 def test_pieces_of_other_lengths():
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
-        pieces_to_tracks([[1.0], [2.0]], ["a"])
+        segments_to_tracks([[1.0], [2.0]], ["a"])
     with pytest.raises(ValueError, match="contains NaN"):
-        pieces_to_tracks([[np.nan]], ["a"])
+        segments_to_tracks([[np.nan]], ["a"])
 
 
 def test_a_pipeline_of_descriptors_goes_through_a_model_file(tracks, tmp_path):

@@ -37,7 +37,7 @@ def right() -> None:
     clf.set_params(epochs=3).summary()
     table = load_gtzan_features("features.csv")
     baselines = {"svm": make_baseline("svm")}
-    split = skgenre.filtered_split(table.track_ids)
+    split = skgenre.datasets.filtered_split(table.track_ids)
     skgenre.compare_models(baselines, table.data, table.target, cv=split)
     SegmentSummary().fit_transform(tensor)
     GenreTimelineDisplay.from_estimator(model, "song.mp3").figure_.savefig("timeline.png")

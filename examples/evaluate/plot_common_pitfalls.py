@@ -21,8 +21,9 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-from skgenre import ANNClassifier, MFCCSegmenter, SegmentSummary, leakage_report, make_baseline
+from skgenre import ANNClassifier, MFCCSegmenter, SegmentSummary, make_baseline
 from skgenre.datasets import make_tracks
+from skgenre.evaluation import leakage_report
 from skgenre.plotting import LeakageDisplay
 
 # %%
@@ -79,7 +80,7 @@ right = cross_val_score(
 print(f"accuracy of the nearest neighbor, by artist: {right:.2f}")
 
 # %%
-# :func:`skgenre.leakage_report` compares the three ways to split:
+# :func:`skgenre.evaluation.leakage_report` compares the three ways to split:
 
 report = leakage_report(models, table, n_splits=4, scoring="accuracy")
 print(report.drop(columns="fit_seconds").round(2).to_string(index=False))

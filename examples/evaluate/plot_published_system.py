@@ -28,10 +28,10 @@ from skgenre import (
     LSTMClassifier,
     MFCCSegmenter,
     SegmentSummary,
-    leakage_report,
     make_baseline,
 )
 from skgenre.datasets import make_tracks
+from skgenre.evaluation import leakage_report
 from skgenre.plotting import HistoryDisplay, LeakageDisplay
 
 # %%

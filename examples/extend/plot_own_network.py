@@ -3,7 +3,7 @@ A custom network
 ================
 
 A convolutional recurrent network: a convolution detects short events, and a recurrent layer
-models their order. A subclass of :class:`skgenre.SegmentClassifier` stores its parameters and
+models their order. A subclass of :class:`skgenre.NetworkClassifier` stores its parameters and
 overrides ``hidden_layers``. Cross-validation, grid search, saving and prediction without
 TensorFlow then work as with the other networks.
 """
@@ -14,12 +14,12 @@ import matplotlib.pyplot as plt
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skgenre import MFCCSegmenter, SegmentClassifier, SegmentScaler, layers
+from skgenre import MFCCSegmenter, NetworkClassifier, SegmentScaler, layers
 from skgenre.datasets import make_tracks
 from skgenre.plotting import HistoryDisplay
 
 
-class CRNNClassifier(SegmentClassifier):
+class CRNNClassifier(NetworkClassifier):
     """Convolutional recurrent network.
 
     Parameters

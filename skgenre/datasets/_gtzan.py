@@ -68,9 +68,9 @@ def load_gtzan(
     data_home : str or path-like, default=None
         Folder that contains ``genres_original/``, ``genres/`` or the genre folders. If None, the
         environment variable ``SKGENRE_GTZAN`` is used. The files can have any audio format and
-        the names that :func:`skgenre.track_groups` accepts. The copy can be incomplete, and its
-        genre folders can be symbolic links. Of several files of a track, the one with the shortest
-        name is used; pieces of tracks are ignored.
+        the names that :func:`skgenre.datasets.track_groups` accepts. The copy can be incomplete,
+        and its genre folders can be symbolic links. Of several files of a track, the one with the
+        shortest name is used; segments of tracks are ignored.
     min_tracks : int, default=1
         Genres with fewer tracks are excluded.
     return_X_y : bool, default=False

@@ -5,14 +5,12 @@ from .confidence import calibration_error, coverage_curve
 from .intervals import bootstrap_score
 from .robustness import robustness_report
 from .split_files import read_splits, write_splits
-from .splits import filtered_split
 
 __all__ = [
     "bootstrap_score",
     "calibration_error",
     "compare_models",
     "coverage_curve",
-    "filtered_split",
     "leakage_report",
     "read_splits",
     "robustness_report",

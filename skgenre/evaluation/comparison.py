@@ -192,7 +192,8 @@ def leakage_report(
     Examples
     --------
     >>> import numpy as np
-    >>> from skgenre import leakage_report, make_baseline
+    >>> from skgenre import make_baseline
+    >>> from skgenre.evaluation import leakage_report
     >>> rng = np.random.default_rng(0)
     >>> track_ids = np.repeat(np.arange(12), 3)  # 12 tracks of 3 pieces, by 6 artists
     >>> table = {

@@ -85,7 +85,7 @@ def calibration_error(y_true, proba, classes, *, n_bins: int = 10) -> float:
 
     Examples
     --------
-    >>> from skgenre import calibration_error
+    >>> from skgenre.evaluation import calibration_error
     >>> proba = [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]]
     >>> round(calibration_error(["a", "a", "b", "a"], proba, ["a", "b"]), 3)
     0.15
@@ -132,7 +132,7 @@ def coverage_curve(y_true, proba, classes) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from skgenre import coverage_curve
+    >>> from skgenre.evaluation import coverage_curve
     >>> proba = [[0.9, 0.1], [0.4, 0.6], [0.2, 0.8]]
     >>> coverage_curve(["a", "a", "b"], proba, ["a", "b"]).round(2).values.tolist()
     [[0.9, 0.33, 1.0], [0.8, 0.67, 1.0], [0.6, 1.0, 0.67]]

@@ -115,7 +115,7 @@ def bootstrap_score(
 
     Examples
     --------
-    >>> from skgenre import bootstrap_score
+    >>> from skgenre.evaluation import bootstrap_score
     >>> y_true = ["jazz", "jazz", "rock", "rock", "rock"]
     >>> y_pred = ["jazz", "rock", "rock", "rock", "rock"]
     >>> result = bootstrap_score(y_true, y_pred, groups=["a", "a", "b", "c", "c"])

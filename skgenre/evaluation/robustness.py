@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from .._checks import check_classifier, check_comparable, check_labels
 from ..audio import AudioError, AudioFile, name_of
 from ..features import UnreadableTracksError
-from ..features.extractor import check_paths
 from ..features.front import copy_with_front_ends, front_ends
+from ..features.front_end import check_paths
 from . import transforms
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
@@ -130,7 +130,8 @@ def robustness_report(
 
     Examples
     --------
-    >>> from skgenre import robustness_report, starter_model
+    >>> from skgenre import starter_model
+    >>> from skgenre.evaluation import robustness_report
     >>> robustness_report(starter_model(), paths, genres)  # doctest: +SKIP
     """
     check_classifier("model", model)

@@ -68,7 +68,7 @@ def write_splits(
     Examples
     --------
     >>> import os, tempfile
-    >>> from skgenre import read_splits, write_splits
+    >>> from skgenre.evaluation import read_splits, write_splits
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "splits.json")
     ...     write_splits(path, 2, ["a/1.wav", "a/2.wav", "a/3.wav", "a/4.wav"])
@@ -132,7 +132,7 @@ def read_splits(
     Examples
     --------
     >>> import os, tempfile
-    >>> from skgenre import read_splits, write_splits
+    >>> from skgenre.evaluation import read_splits, write_splits
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "splits.json")
     ...     write_splits(path, 2, ["blues.00000", "blues.00001"])

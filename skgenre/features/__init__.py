@@ -1,9 +1,9 @@
 """Extraction of features from audio files."""
 
-from .columns import GTZAN_FEATURES, track_features
+from .columns import GTZAN_FEATURES, gtzan_features
 from .descriptors import TrackDescriptors
-from .extractor import TrackExtractor
-from .gtzan import TrackFeatures
+from .front_end import FrontEnd
+from .gtzan import GTZANFeatures
 from .mel import MelSegmenter
 from .mfcc import MFCCSegmenter
 from .musicnn import MusicnnEmbedder
@@ -16,10 +16,10 @@ __all__ = [
     "MelSegmenter",
     "MusicnnEmbedder",
     "TrackDescriptors",
-    "TrackExtractor",
-    "TrackFeatures",
+    "FrontEnd",
+    "GTZANFeatures",
     "UnreadableTracksError",
     "extract_store",
     "load_store",
-    "track_features",
+    "gtzan_features",
 ]

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .._sklearn import Interval
-from .extractor import TrackExtractor
 from .filters import check_band_limits
+from .front_end import FrontEnd
 from .report import Report
 from .spectra import warn_of_silent_bands
 
 
-class MelExtractor(TrackExtractor):
+class MelExtractor(FrontEnd):
     """Base class of front ends that use mel bands.
 
     It defines and validates the parameters of the mel spectrogram, which are those of
@@ -36,11 +36,11 @@ class MelExtractor(TrackExtractor):
     fmax : float or None
         Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
     on_error, memory, n_jobs, verbose
-        See :class:`TrackExtractor`.
+        See :class:`FrontEnd`.
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TrackExtractor._parameter_constraints,
+        **FrontEnd._parameter_constraints,
         "sample_rate": [Interval(Integral, 1, None, closed="left")],
         "n_fft": [Interval(Integral, 2, None, closed="left")],
         "hop_length": [Interval(Integral, 1, None, closed="left")],

@@ -27,7 +27,7 @@ from .._paths import expand
 from .code import class_key, hash_value
 
 if TYPE_CHECKING:
-    from .extractor import TrackExtractor
+    from .front_end import FrontEnd
 
 #: Libraries whose version may affect features. Some are optional.
 _LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av")
@@ -39,7 +39,7 @@ _PACKAGES = ("skgenre.audio", "skgenre.features")
 _TICK = 2_000_000_000
 
 
-def cached(extractor: TrackExtractor) -> Callable:
+def cached(extractor: FrontEnd) -> Callable:
     """Wrap the extraction of a file so that results are cached in ``extractor.memory``.
 
     Returns
@@ -76,11 +76,11 @@ def _folder(memory: str | os.PathLike | joblib.Memory) -> str | None:
     return os.path.abspath(memory.store_backend.location)
 
 
-def _extract_uncached(extractor: TrackExtractor, problem: str, path):
+def _extract_uncached(extractor: FrontEnd, problem: str, path):
     return *extractor._extract(path), problem
 
 
-def _extract_cached(extractor: TrackExtractor, folder: str, key: str, path):
+def _extract_cached(extractor: FrontEnd, folder: str, key: str, path):
     # File objects are not cached; files that cannot be read raise the appropriate error.
     content = content_hash(path) if isinstance(path, str | os.PathLike) else None
     if content is None:

@@ -22,7 +22,7 @@ import joblib
 from joblib.hashing import NumpyHasher
 
 if TYPE_CHECKING:
-    from .extractor import TrackExtractor
+    from .front_end import FrontEnd
 
 #: Modules of Python to which classes that are made by calling a metaclass seem to belong.
 _PYTHON = {"abc", "types"}
@@ -40,7 +40,7 @@ _IGNORED = ("_abc_impl", "_parameter_constraints", "_sklearn", "_texts")
 _CODE = ("co_code", "co_consts", "co_names", "co_varnames", "co_exceptiontable")
 
 
-def class_key(cls: type[TrackExtractor]) -> str:
+def class_key(cls: type[FrontEnd]) -> str:
     """Hash a class by its name and, for classes defined by users, by its code.
 
     The code consists of
@@ -66,7 +66,7 @@ def class_key(cls: type[TrackExtractor]) -> str:
     return joblib.hash((names, cls._texts, members))
 
 
-def hash_value(cls: type[TrackExtractor], name: str, value: Any) -> str:
+def hash_value(cls: type[FrontEnd], name: str, value: Any) -> str:
     """Hash the value of an attribute or parameter of a class, including the functions in it.
 
     Raises
@@ -83,7 +83,7 @@ def hash_value(cls: type[TrackExtractor], name: str, value: Any) -> str:
         ) from error
 
 
-def read_texts(cls: type[TrackExtractor], *names: str) -> dict[str, str]:
+def read_texts(cls: type[FrontEnd], *names: str) -> dict[str, str]:
     """Hash the text of modules of the user, and of those that they have imported.
 
     By default, these are the modules of a class and its bases.
@@ -108,7 +108,7 @@ def read_texts(cls: type[TrackExtractor], *names: str) -> dict[str, str]:
     return {name: text for name, text in texts.items() if text}
 
 
-def _is_of_user(name: str | None, cls: type[TrackExtractor]) -> bool:
+def _is_of_user(name: str | None, cls: type[FrontEnd]) -> bool:
     """Check whether a module is not installed, or of the package of a front end."""
     package = (name or "builtins").partition(".")[0]
     if package in _VERSIONED or package == "__main__":  # that of a worker is installed
@@ -145,7 +145,7 @@ class _CodeHasher(NumpyHasher):
         Class of the front end.
     """
 
-    def __init__(self, cls: type[TrackExtractor]):
+    def __init__(self, cls: type[FrontEnd]):
         super().__init__("md5")
         self._cls, self._texts = cls, cls._texts
         #: Functions and classes by identity, which may refer to each other.

@@ -53,7 +53,7 @@ _BLOCK_FRAMES = 256
 _ROLLOFF = 0.85
 
 
-def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.ndarray:
+def gtzan_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.ndarray:
     """Compute the 57 features of the GTZAN tables for one track.
 
     Parameters
@@ -84,11 +84,11 @@ def track_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
     Examples
     --------
     >>> import numpy as np
-    >>> from skgenre import track_features
+    >>> from skgenre import gtzan_features
     >>> y = np.sin(2 * np.pi * 440 * np.arange(66150) / 22050)
-    >>> track_features(y).shape
+    >>> gtzan_features(y).shape
     (57,)
-    >>> track_features(y, ["spectral_centroid_mean"]).round(-1)
+    >>> gtzan_features(y, ["spectral_centroid_mean"]).round(-1)
     array([440.])
     """
     names = check_columns(columns)
@@ -138,7 +138,7 @@ def tensor_order(names: Iterable[str]) -> list[str]:
 
 
 def compute_columns(y: np.ndarray, columns: Sequence[str]) -> np.ndarray:
-    """Compute columns like :func:`track_features`, from validated arguments."""
+    """Compute columns like :func:`gtzan_features`, from validated arguments."""
     series = {_series(name) for name in columns}
     values: dict[str, float] = {}
     for name, compute in (("rms", _rms), ("zero_crossing_rate", _zero_crossing_rate)):

@@ -11,8 +11,8 @@ import numpy as np
 
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioFile
-from .extractor import TrackExtractor
 from .filters import band_blocks, chroma_filters
+from .front_end import FrontEnd
 from .segments import SHORTEST, compute_rows, read_windows
 from .spectra import band_powers, constants, to_decibels
 
@@ -196,7 +196,7 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 }
 
 
-class TrackDescriptors(TrackExtractor, auto_wrap_output_keys=None):
+class TrackDescriptors(FrontEnd, auto_wrap_output_keys=None):
     """Extract descriptors of timbre, rhythm and harmony, for classical models.
 
     Each track is split into windows, and each window yields one row of descriptors. In the track
@@ -230,17 +230,17 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, are too short or contain no signal; see
-        :class:`skgenre.TrackExtractor`.
+        :class:`skgenre.FrontEnd`.
     memory : str, path-like or joblib.Memory, default=None
-        Used to cache the descriptors; see :class:`skgenre.TrackExtractor`.
+        Used to cache the descriptors; see :class:`skgenre.FrontEnd`.
     n_jobs : int, default=None
-        Number of threads; see :class:`skgenre.TrackExtractor`.
+        Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
 
     See Also
     --------
-    TrackFeatures : Columns of the GTZAN feature tables.
+    GTZANFeatures : Columns of the GTZAN feature tables.
     SegmentVotingClassifier : Classify tracks by their windows.
 
     Notes
@@ -275,7 +275,7 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
     sample_rate = SAMPLE_RATE
 
     _parameter_constraints: ClassVar[dict] = {
-        **TrackExtractor._parameter_constraints,
+        **FrontEnd._parameter_constraints,
         "groups": ["array-like", StrOptions(set(_GROUPS))],
         "window": [Interval(Real, SHORTEST, None, closed="left")],
         "n_windows": [Interval(Integral, 1, None, closed="left"), None],

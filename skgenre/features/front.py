@@ -10,18 +10,18 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .._sklearn import _safe_indexing
-from .extractor import TrackExtractor
+from .front_end import FrontEnd
 
 #: Attributes of meta-estimators that contain the models to which they pass their input.
 _PARTS = ("estimator", "estimators", "estimator_", "estimators_", "calibrated_classifiers_")
 
 
-class Computed(TrackExtractor, auto_wrap_output_keys=()):
+class Computed(FrontEnd, auto_wrap_output_keys=()):
     """Front end that returns precomputed features.
 
     Parameters
     ----------
-    extractor : TrackExtractor
+    extractor : FrontEnd
         Front end that computed the features.
     features : array-like
         Features of all tracks.
@@ -29,7 +29,7 @@ class Computed(TrackExtractor, auto_wrap_output_keys=()):
         Index of each path in `features`.
     """
 
-    def __init__(self, extractor: TrackExtractor, features: Any, index: dict[str, int]):
+    def __init__(self, extractor: FrontEnd, features: Any, index: dict[str, int]):
         self.extractor = extractor
         self.features = features
         self.index = index
@@ -59,7 +59,7 @@ class Computed(TrackExtractor, auto_wrap_output_keys=()):
         return self  # immutable, and the features are large
 
 
-def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
+def replace_front_ends(model, replace: Callable[[Any], FrontEnd]):
     """Copy a model with different front ends. All other steps are shared.
 
     Parameters
@@ -85,7 +85,7 @@ def replace_front_ends(model, replace: Callable[[Any], TrackExtractor]):
     model = getattr(model, "best_estimator_", model)
     if isinstance(model, Pipeline):
         name, first = model.steps[0]
-        is_front_end = isinstance(first, TrackExtractor)
+        is_front_end = isinstance(first, FrontEnd)
         first = replace(first) if is_front_end else replace_front_ends(first, replace)
         changed = {"steps": [(name, first), *model.steps[1:]]}
     else:
@@ -119,11 +119,11 @@ def _replace_in_list(members, replace: Callable) -> list:
     ]
 
 
-def front_ends(model) -> list[TrackExtractor]:
+def front_ends(model) -> list[FrontEnd]:
     """List the front ends of a model; see :func:`replace_front_ends`."""
-    found: list[TrackExtractor] = []
+    found: list[FrontEnd] = []
 
-    def collect(front: TrackExtractor) -> TrackExtractor:
+    def collect(front: FrontEnd) -> FrontEnd:
         found.append(front)
         return front
 

@@ -13,18 +13,18 @@ from sklearn.utils.metaestimators import available_if
 from .._sklearn import Interval
 from ..audio import AudioError, AudioFile, at_length
 from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns, tensor_order
-from .extractor import TrackExtractor
+from .front_end import FrontEnd
 from .segments import SHORTEST, compute_rows, read_windows, without_silence
 
 
-class TrackFeatures(TrackExtractor):
+class GTZANFeatures(FrontEnd):
     """Extract the columns of the GTZAN feature tables from audio files.
 
     A model trained on such a table can then predict the genres of audio files::
 
         table = load_gtzan_features("features_30_sec.csv")
         model = make_baseline("svm").fit(table.data, table.target)
-        features = TrackFeatures().set_output(transform="pandas")
+        features = GTZANFeatures().set_output(transform="pandas")
         make_pipeline(features, model).predict(["song.mp3"])
 
     Parameters
@@ -33,7 +33,8 @@ class TrackFeatures(TrackExtractor):
         Columns to compute, from :data:`skgenre.features.GTZAN_FEATURES`. If None, all 57 are
         computed. A table has the columns in this order, with their names. A tensor has no names;
         its columns are always in the order of :data:`skgenre.features.GTZAN_FEATURES`, as in
-        :func:`skgenre.pieces_to_tracks`. Only the features needed for these columns are computed.
+        :func:`skgenre.datasets.segments_to_tracks`. Only the features needed for
+        these columns are computed.
         ``harmony`` and ``perceptr`` take most of the time and require Numba.
     window : float, default=None
         Length of a window in seconds, at least 3. If None, the output is a table with one row per
@@ -68,13 +69,13 @@ class TrackFeatures(TrackExtractor):
     See Also
     --------
     skgenre.datasets.load_gtzan_features : Load a GTZAN feature table.
-    skgenre.pieces_to_tracks : Convert a table of pieces of tracks to a track tensor.
+    skgenre.datasets.segments_to_tracks : Convert a table of segments to a track tensor.
     MFCCSegmenter : MFCCs for the networks.
     TrackDescriptors : A larger set of descriptors of windows.
 
     Notes
     -----
-    This transformer is stateless: `transform` does not require `fit`. See :func:`track_features`
+    This transformer is stateless: `transform` does not require `fit`. See :func:`gtzan_features`
     for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
     needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
     float32. Parts of about 3 s without a signal are left out of tracks and windows; windows without
@@ -82,15 +83,15 @@ class TrackFeatures(TrackExtractor):
 
     Examples
     --------
-    >>> from skgenre import TrackFeatures
+    >>> from skgenre import GTZANFeatures
     >>> from skgenre.datasets import make_tracks
     >>> import tempfile
     >>> columns = ["spectral_centroid_mean", "mfcc1_mean", "mfcc2_mean"]
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     tracks = make_tracks(1, genres=2, duration=7, random_state=0, folder=folder)
-    ...     features = TrackFeatures(columns=columns).set_output(transform="pandas")
+    ...     features = GTZANFeatures(columns=columns).set_output(transform="pandas")
     ...     table = features.transform(tracks.data)
-    ...     tensor = TrackFeatures(columns=columns, window=3).transform(tracks.data)
+    ...     tensor = GTZANFeatures(columns=columns, window=3).transform(tracks.data)
     >>> table.columns.tolist() == columns
     True
     >>> table.shape, tensor.shape
@@ -98,7 +99,7 @@ class TrackFeatures(TrackExtractor):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **TrackExtractor._parameter_constraints,
+        **FrontEnd._parameter_constraints,
         "columns": ["array-like", None],
         "window": [Interval(Real, SHORTEST, None, closed="left"), None],
         "n_windows": [Interval(Integral, 1, None, closed="left"), None],
@@ -173,12 +174,12 @@ class TrackFeatures(TrackExtractor):
         y = without_silence(y, SAMPLE_RATE)
         return compute_columns(y, columns) if len(y) else np.full(len(columns), np.nan)
 
-    def consecutive(self) -> tuple[TrackExtractor, float]:
+    def consecutive(self) -> tuple[FrontEnd, float]:
         """Return a copy that uses windows, of 30 seconds if `window` is None, and their length.
 
         Returns
         -------
-        extractor : TrackExtractor
+        extractor : FrontEnd
             The modified copy.
         seconds : float
             Time between the starts of successive windows.

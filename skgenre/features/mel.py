@@ -49,11 +49,11 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, are too short or contain no signal; see
-        :class:`skgenre.TrackExtractor`.
+        :class:`skgenre.FrontEnd`.
     memory : str, path-like or joblib.Memory, default=None
-        Used to cache the spectrograms; see :class:`skgenre.TrackExtractor`.
+        Used to cache the spectrograms; see :class:`skgenre.FrontEnd`.
     n_jobs : int, default=None
-        Number of threads; see :class:`skgenre.TrackExtractor`.
+        Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile, at_length, has_signal
 from .bands import MelExtractor
-from .extractor import TrackExtractor
+from .front_end import FrontEnd
 from .segments import check_hop, compute_rows, n_segment_frames, segment_starts
 from .spectra import compute_mfccs
 
@@ -195,12 +195,12 @@ class MFCCSegmenter(MelExtractor, auto_wrap_output_keys=None):
         """
         return np.array([f"mfcc{i}" for i in range(self.n_mfcc)], dtype=object)
 
-    def consecutive(self) -> tuple[TrackExtractor, float]:
+    def consecutive(self) -> tuple[FrontEnd, float]:
         """Return a copy that extracts all segments in order, and their length in seconds.
 
         Returns
         -------
-        extractor : TrackExtractor
+        extractor : FrontEnd
             The modified copy.
         seconds : float
             Time between the starts of successive segments.

@@ -15,8 +15,8 @@ from sklearn.base import clone
 from .._sklearn import Interval, StrOptions
 from ..audio import AudioError, AudioFile, at_length, has_signal
 from .checkpoints import read_checkpoint
-from .extractor import TrackExtractor
 from .filters import band_blocks, mel_filters
+from .front_end import FrontEnd
 from .musicnn_network import N_EMBEDDING, N_FRAMES, N_MELS, Musicnn
 from .segments import n_segment_frames
 from .spectra import band_powers
@@ -32,7 +32,7 @@ MUSICNN_VERSION = "0.1.0"
 _BLOCK_PATCHES = 10
 
 
-class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
+class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     """Extract embeddings of tracks with the pretrained network musicnn.
 
     Each track is split into patches of 3 seconds. Each patch is embedded in 200 dimensions by the
@@ -57,11 +57,11 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
         all consecutive patches are used, and the output is padded to the longest track.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, are shorter than a patch or contain no signal; see
-        :class:`skgenre.TrackExtractor`. Patches without a signal are NaN.
+        :class:`skgenre.FrontEnd`. Patches without a signal are NaN.
     memory : str, path-like or joblib.Memory, default=None
-        Used to cache the embeddings; see :class:`skgenre.TrackExtractor`.
+        Used to cache the embeddings; see :class:`skgenre.FrontEnd`.
     n_jobs : int, default=None
-        Number of threads; see :class:`skgenre.TrackExtractor`.
+        Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
 
@@ -113,7 +113,7 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
     sample_rate = SAMPLE_RATE
 
     _parameter_constraints: ClassVar[dict] = {
-        **TrackExtractor._parameter_constraints,
+        **FrontEnd._parameter_constraints,
         "weights": [StrOptions({"MTT", "MSD"})],
         "patches": [Interval(Integral, 1, None, closed="left"), None],
     }
@@ -167,12 +167,12 @@ class MusicnnEmbedder(TrackExtractor, auto_wrap_output_keys=None):
             )
         return np.concatenate(blocks)[:, None]
 
-    def consecutive(self) -> tuple[TrackExtractor, float]:
+    def consecutive(self) -> tuple[FrontEnd, float]:
         """Return a copy that uses all patches in order, and their length in seconds.
 
         Returns
         -------
-        extractor : TrackExtractor
+        extractor : FrontEnd
             The modified copy.
         seconds : float
             Time between the starts of successive patches.

@@ -37,7 +37,7 @@ from .._files import replace_file
 from .._paths import expand
 from .cache import content_hash, stamp, versions
 from .code import class_key
-from .extractor import TrackExtractor, check_paths
+from .front_end import FrontEnd, check_paths
 from .report import Report
 
 _FORMAT = 4
@@ -53,12 +53,12 @@ _HASH = 16
 _FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
-def extract_store(extractor: TrackExtractor, X, folder: str | os.PathLike) -> Bunch:
+def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     """Extract the features of tracks into a folder, keeping those that it contains.
 
     Parameters
     ----------
-    extractor : TrackExtractor
+    extractor : FrontEnd
         Front end, such as :class:`MFCCSegmenter`. Its `n_segments` or `n_windows` must not be
         None, since the array has a fixed size.
     X : list, array or Series of paths, or DataFrame with one column
@@ -150,7 +150,7 @@ def _check_compatible(folder: Path, manifest: dict) -> None:
     )
 
 
-def _is_complete(folder: Path, extractor: TrackExtractor, manifest: dict) -> bool:
+def _is_complete(folder: Path, extractor: FrontEnd, manifest: dict) -> bool:
     """Check whether a store contains exactly the tracks of `manifest`."""
     found = _read_manifest(folder)
     if found is None or not found["complete"]:
@@ -198,7 +198,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _extract_into(folder: Path, extractor: TrackExtractor, paths: list, manifest: dict) -> None:
+def _extract_into(folder: Path, extractor: FrontEnd, paths: list, manifest: dict) -> None:
     found = _read_manifest(folder)
     if found is not None:
         _write_manifest(folder, manifest)
@@ -460,7 +460,7 @@ def _verify(folder: Path, data: np.ndarray, tracks: list, filenames: list[str]) 
             replace_file(folder / _VERIFIED, _digest(state))
 
 
-def _describe(extractor: TrackExtractor, paths: list, found: dict | None) -> dict:
+def _describe(extractor: FrontEnd, paths: list, found: dict | None) -> dict:
     """Create a manifest that describes everything that the array depends on.
 
     Files that are unchanged since the manifest `found` are not hashed again.

@@ -1,6 +1,6 @@
 """Neural networks as scikit-learn classifiers, trained with Keras and evaluated with NumPy."""
 
-from .base import SegmentClassifier
+from .base import NetworkClassifier
 from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier
 from .mel import MelCNNClassifier
 
@@ -9,5 +9,5 @@ __all__ = [
     "CNNClassifier",
     "LSTMClassifier",
     "MelCNNClassifier",
-    "SegmentClassifier",
+    "NetworkClassifier",
 ]

@@ -36,7 +36,7 @@ from .recipe import NO_AUGMENTATION, PUBLISHED, Augmentation, Recipe
 logger = logging.getLogger("skgenre")
 
 
-class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
+class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
     r"""Base class of the networks.
 
     To define a custom architecture, derive from this class and override :meth:`hidden_layers`.
@@ -139,9 +139,9 @@ class SegmentClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     Examples
     --------
     >>> import numpy as np
-    >>> from skgenre import SegmentClassifier
+    >>> from skgenre import NetworkClassifier
     >>> from skgenre.layers import Flatten
-    >>> class LinearNetwork(SegmentClassifier):
+    >>> class LinearNetwork(NetworkClassifier):
     ...     def hidden_layers(self, input_shape):
     ...         return [Flatten()]
     >>> X = np.random.default_rng(0).normal(size=(6, 2, 4, 3))

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import SegmentClassifier
+from .base import NetworkClassifier
 from .layers import Layer, ann_layers, cnn_layers, lstm_layers
 
 
@@ -31,7 +31,7 @@ def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
 DROPOUT = Interval(Real, 0, 1, closed="left")
 
 
-class ANNClassifier(SegmentClassifier):
+class ANNClassifier(NetworkClassifier):
     r"""Fully connected network over all frames of a segment.
 
     Each segment is flattened into a vector, which passes through hidden layers with ReLU
@@ -141,7 +141,7 @@ class ANNClassifier(SegmentClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **SegmentClassifier._parameter_constraints,
+        **NetworkClassifier._parameter_constraints,
         "hidden_units": ["array-like", AT_LEAST_1],
         "dropout": [DROPOUT],
         "l2": [Interval(Real, 0, None, closed="left")],
@@ -189,7 +189,7 @@ class ANNClassifier(SegmentClassifier):
         return ann_layers(units, float(self.dropout), float(self.l2))
 
 
-class CNNClassifier(SegmentClassifier):
+class CNNClassifier(NetworkClassifier):
     r"""Convolutional network over the frames and coefficients of a segment.
 
     Each block is a convolution with ReLU activation, max pooling and batch normalization. The
@@ -302,7 +302,7 @@ class CNNClassifier(SegmentClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **SegmentClassifier._parameter_constraints,
+        **NetworkClassifier._parameter_constraints,
         "filters": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],
@@ -350,7 +350,7 @@ class CNNClassifier(SegmentClassifier):
         return cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
 
 
-class LSTMClassifier(SegmentClassifier):
+class LSTMClassifier(NetworkClassifier):
     r"""Recurrent network over the frames of a segment.
 
     Stacked LSTM layers are followed by a dense layer with ReLU activation and dropout.
@@ -456,7 +456,7 @@ class LSTMClassifier(SegmentClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **SegmentClassifier._parameter_constraints,
+        **NetworkClassifier._parameter_constraints,
         "units": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],

@@ -10,13 +10,13 @@ import numpy as np
 
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import SegmentClassifier
+from .base import NetworkClassifier
 from .classifiers import DROPOUT, check_sizes
 from .layers import Layer, mel_cnn_layers
 from .recipe import Augmentation, Recipe
 
 
-class MelCNNClassifier(SegmentClassifier):
+class MelCNNClassifier(NetworkClassifier):
     r"""Convolutional network over log-mel spectrograms of any length.
 
     The network is trained on random crops of the segments and predicts on all of their frames.
@@ -161,7 +161,7 @@ class MelCNNClassifier(SegmentClassifier):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **SegmentClassifier._parameter_constraints,
+        **NetworkClassifier._parameter_constraints,
         "filters": ["array-like", AT_LEAST_1],
         "dense_units": [AT_LEAST_1],
         "dropout": [DROPOUT],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Prediction:
-    """Mixin of :class:`SegmentClassifier` with the methods of fitted networks."""
+    """Mixin of :class:`NetworkClassifier` with the methods of fitted networks."""
 
     aggregation: str
     architecture_: Architecture

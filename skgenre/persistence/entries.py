@@ -76,7 +76,7 @@ def own_entry(cls: type) -> Entry:
     Raises
     ------
     Refused
-        If the class is not derived from SegmentClassifier or TrackExtractor.
+        If the class is not derived from NetworkClassifier or FrontEnd.
     """
     for entry in (NETWORK, EXTRACTOR):
         if issubclass(cls, entry.cls):

@@ -26,7 +26,7 @@ from .._files import replace_file
 from .._paths import expand
 from .._sklearn import SIMPLE_METHODS
 from .._warnings import warn
-from ..features import TrackExtractor
+from ..features import FrontEnd
 from .archive import (
     FORMAT,
     ArrayReader,
@@ -139,7 +139,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
         Path of a file that was written by :func:`save`.
     trusted : sequence of type, default=()
         Custom classes that the file may contain: subclasses of
-        :class:`skgenre.SegmentClassifier` and :class:`skgenre.TrackExtractor`. Their code is
+        :class:`skgenre.NetworkClassifier` and :class:`skgenre.FrontEnd`. Their code is
         executed when the model is loaded and used.
 
     Returns
@@ -364,7 +364,7 @@ class _Loading(Loading):
             raise Refused(f"{str(node)[:100]} is not an estimator, or there are too many of them")
         entry = find_entry(node.get("class"), self._own)
         with _at(entry.cls.__name__):
-            if self.inside and issubclass(entry.cls, TrackExtractor):
+            if self.inside and issubclass(entry.cls, FrontEnd):
                 raise Refused("must be the first step, since other steps could pass paths to it")
             estimator = self._make(entry, node.get("parameters"))
             if "fitted" in node:

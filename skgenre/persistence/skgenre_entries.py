@@ -9,12 +9,12 @@ import numpy as np
 
 from ..calibration import GroupCalibratedClassifier
 from ..features import (
+    FrontEnd,
+    GTZANFeatures,
     MelSegmenter,
     MFCCSegmenter,
     MusicnnEmbedder,
     TrackDescriptors,
-    TrackExtractor,
-    TrackFeatures,
 )
 from ..features.bands import MelExtractor
 from ..networks import (
@@ -22,7 +22,7 @@ from ..networks import (
     CNNClassifier,
     LSTMClassifier,
     MelCNNClassifier,
-    SegmentClassifier,
+    NetworkClassifier,
 )
 from ..preprocessing import PERCENTILES, SegmentScaler, SegmentSummary
 from ..voting import SegmentVotingClassifier
@@ -46,7 +46,7 @@ _EXTRACTION, _COLUMN = 1 << 28, 1 << 13
 _MOST_COLUMNS = 1 << 16
 
 
-def _check_cost(extractor: TrackExtractor) -> None:
+def _check_cost(extractor: FrontEnd) -> None:
     """Check the computational cost of a track, which depends on several parameters."""
     if isinstance(extractor, MelExtractor):
         frames = extractor.sample_rate / extractor.hop_length
@@ -90,14 +90,14 @@ def _count_columns(summary: SegmentSummary) -> float:
     return columns * _COLUMN
 
 
-def _collect_network(model: SegmentClassifier) -> dict:
+def _collect_network(model: NetworkClassifier) -> dict:
     return {
         **attributes(model, _NETWORK),
         "network": (model.architecture_, model.weights_),
     }
 
 
-def _restore_network(model: SegmentClassifier, state: dict) -> None:
+def _restore_network(model: NetworkClassifier, state: dict) -> None:
     architecture, weights = state.pop("network")
     model.__dict__.update(state, architecture_=architecture, weights_=weights)
     model.n_iter_ = len(model.history_["loss"])
@@ -113,15 +113,15 @@ _NETWORK: dict[str, Kind] = {
 }
 
 #: Entries of the base classes of custom classes, see ``trusted`` in :func:`skgenre.load`.
-EXTRACTOR = Entry(TrackExtractor, check=_check_cost, work=lambda extractor: _EXTRACTION)
+EXTRACTOR = Entry(FrontEnd, check=_check_cost, work=lambda extractor: _EXTRACTION)
 NETWORK = Entry(
-    SegmentClassifier, fitted=_NETWORK, collect=_collect_network, restore=_restore_network
+    NetworkClassifier, fitted=_NETWORK, collect=_collect_network, restore=_restore_network
 )
 
 SKGENRE = [
     *(
         replace(EXTRACTOR, cls=cls)
-        for cls in (MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, TrackFeatures)
+        for cls in (MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, GTZANFeatures)
     ),
     *(
         replace(NETWORK, cls=cls)

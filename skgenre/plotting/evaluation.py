@@ -32,7 +32,7 @@ class ReliabilityDisplay(Display):
     correct : bool ndarray of shape (n_tracks,)
         Whether the most probable genre is the true genre.
     error : float
-        Expected calibration error, see :func:`skgenre.calibration_error`.
+        Expected calibration error, see :func:`skgenre.evaluation.calibration_error`.
     n_bins : int, default=10
         Number of bins of equal width between 0 and 1.
 
@@ -45,7 +45,7 @@ class ReliabilityDisplay(Display):
 
     See Also
     --------
-    skgenre.calibration_error : Compute the expected calibration error.
+    skgenre.evaluation.calibration_error : Compute the expected calibration error.
 
     Examples
     --------
@@ -162,7 +162,7 @@ class CoverageDisplay(Display):
     Parameters
     ----------
     curve : DataFrame
-        Result of :func:`skgenre.coverage_curve`.
+        Result of :func:`skgenre.evaluation.coverage_curve`.
 
     Attributes
     ----------
@@ -173,7 +173,7 @@ class CoverageDisplay(Display):
 
     See Also
     --------
-    skgenre.coverage_curve : Compute the curve.
+    skgenre.evaluation.coverage_curve : Compute the curve.
 
     Examples
     --------
@@ -254,7 +254,7 @@ class RobustnessDisplay(Display):
     Parameters
     ----------
     report : DataFrame
-        Result of :func:`skgenre.robustness_report`.
+        Result of :func:`skgenre.evaluation.robustness_report`.
 
     Attributes
     ----------
@@ -265,7 +265,7 @@ class RobustnessDisplay(Display):
 
     See Also
     --------
-    skgenre.robustness_report : Compute the robustness of a model.
+    skgenre.evaluation.robustness_report : Compute the robustness of a model.
 
     Examples
     --------
@@ -308,7 +308,7 @@ class RobustnessDisplay(Display):
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
         **kwargs : dict
-            Additional arguments of :func:`skgenre.robustness_report`.
+            Additional arguments of :func:`skgenre.evaluation.robustness_report`.
 
         Returns
         -------
@@ -361,7 +361,7 @@ class ScoreIntervalDisplay(Display):
 
     See Also
     --------
-    skgenre.bootstrap_score : Compute a score with its confidence interval.
+    skgenre.evaluation.bootstrap_score : Compute a score with its confidence interval.
 
     Examples
     --------
@@ -410,7 +410,7 @@ class ScoreIntervalDisplay(Display):
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
         **kwargs : dict
-            Additional arguments of :func:`skgenre.bootstrap_score`.
+            Additional arguments of :func:`skgenre.evaluation.bootstrap_score`.
 
         Returns
         -------

@@ -28,7 +28,7 @@ class LeakageDisplay(Display):
     Parameters
     ----------
     report : DataFrame
-        Result of :func:`skgenre.leakage_report` or :func:`skgenre.compare_models`.
+        Result of :func:`skgenre.evaluation.leakage_report` or :func:`skgenre.compare_models`.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class LeakageDisplay(Display):
 
     See Also
     --------
-    skgenre.leakage_report : Compute the scores.
+    skgenre.evaluation.leakage_report : Compute the scores.
 
     Examples
     --------
@@ -77,11 +77,11 @@ class LeakageDisplay(Display):
         models : estimator, or mapping of str to estimator
             Models to evaluate.
         table : Bunch or mapping
-            Table of features, see :func:`skgenre.leakage_report`.
+            Table of features, see :func:`skgenre.evaluation.leakage_report`.
         ax : matplotlib Axes, default=None
             Axes to plot on. If None, a new figure is created.
         **kwargs : dict
-            Additional arguments of :func:`skgenre.leakage_report`.
+            Additional arguments of :func:`skgenre.evaluation.leakage_report`.
 
         Returns
         -------
@@ -178,7 +178,7 @@ class HistoryDisplay(Display):
 
         Parameters
         ----------
-        estimator : SegmentClassifier, Pipeline or search
+        estimator : NetworkClassifier, Pipeline or search
             Fitted network, or fitted pipeline or search that ends with a network.
         ax : array of two matplotlib Axes, default=None
             Axes for loss and accuracy. If None, a new figure is created.

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
-from ..features import TrackExtractor, UnreadableTracksError
+from ..features import FrontEnd, UnreadableTracksError
 from ..features.front import Computed, replace_front_ends
 
 
@@ -41,7 +41,7 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
     used = np.ones(len(tracks.data), bool)
     reasons: dict[str, str] = {}
 
-    def compute(extractor: TrackExtractor) -> Computed:
+    def compute(extractor: FrontEnd) -> Computed:
         # The repr is not unique, since it abbreviates long lists.
         key = joblib.hash((type(extractor).__name__, extractor.get_params()))
         if key not in computed:

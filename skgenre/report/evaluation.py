@@ -29,8 +29,8 @@ from ..evaluation import bootstrap_score, calibration_error, compare_models, lea
 from ..evaluation.comparison import _name
 from ..evaluation.robustness import changed_predictions, summarise
 from ..features import UnreadableTracksError
-from ..features.extractor import check_paths
 from ..features.front import copy_with_front_ends, front_ends, replace_front_ends
+from ..features.front_end import check_paths
 from ..folds import count_groups
 from ..timeline import parts
 from .computed import compute_features
@@ -92,8 +92,9 @@ def evaluation_report(
         Whether to also score the models on folds with leakage. This takes up to nine more fits
         per model.
     robustness : int or None, default=150
-        Maximum number of tracks for :func:`skgenre.robustness_report`, balanced by genre. Each
-        track is modified in twelve ways and predicted by the model that was not trained on it.
+        Maximum number of tracks for :func:`skgenre.evaluation.robustness_report`, balanced by
+        genre. Each track is modified in twelve ways and predicted by the model
+        that was not trained on it.
         None omits this part.
     n_mistakes : int, default=20
         Number of misclassified tracks to list per model, beginning with those of the highest

@@ -54,10 +54,10 @@ class EvaluationReport:
     calibration_error : dict of str to float
         Expected calibration error of each model that predicts probabilities.
     leakage : DataFrame or None
-        Scores of folds with leakage, see :func:`skgenre.leakage_report`.
+        Scores of folds with leakage, see :func:`skgenre.evaluation.leakage_report`.
     robustness : DataFrame or None
-        Robustness of each model, see :func:`skgenre.robustness_report`. The first column is
-        ``model``.
+        Robustness of each model, see :func:`skgenre.evaluation.robustness_report`. The first
+        column is ``model``.
     mistakes : DataFrame
         Misclassified tracks of each model with the highest probabilities, with the columns
         ``model``, ``path``, ``genre``, ``predicted`` and ``probability``.

@@ -91,7 +91,7 @@ def _check_not_constant(y: np.ndarray) -> None:
         )
 
 
-class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
+class FrontEnd(TransformerMixin, BaseEstimator, ABC):
     """Base class of front ends, which transform audio files to one array per track.
 
     Subclasses define the shape of the array of a track in :attr:`track_shape` and compute it in
@@ -140,8 +140,8 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
     Examples
     --------
     >>> import numpy as np
-    >>> from skgenre import TrackExtractor
-    >>> class PeakLevel(TrackExtractor):
+    >>> from skgenre import FrontEnd
+    >>> class PeakLevel(FrontEnd):
     ...     sample_rate = 22050
     ...
     ...     @property
@@ -214,12 +214,12 @@ class TrackExtractor(TransformerMixin, BaseEstimator, ABC):
             If the track cannot be used: ``AudioError(audio.name, reason)``.
         """
 
-    def consecutive(self) -> tuple[TrackExtractor, float]:
+    def consecutive(self) -> tuple[FrontEnd, float]:
         """Return a copy that extracts all segments of a track in order, for a timeline.
 
         Returns
         -------
-        extractor : TrackExtractor
+        extractor : FrontEnd
             The modified copy.
         seconds : float
             Time between the starts of successive segments.
