@@ -51,6 +51,7 @@ from skgenre import (
     make_baseline,
     save,
 )
+from skgenre.persistence import SKOPS_TYPES
 from skgenre.persistence.privates import CALIBRATORS
 
 from .conftest import make_tensor, run_python
@@ -505,8 +506,8 @@ def test_probabilities_of_a_support_vector_machine(path):
 def test_types_for_skops_are_all_that_there_are(name):
     skops = pytest.importorskip("skops.io")
     model = genre_pipeline(name) if name == "descriptors" else clone(NETWORKS[name]).fit(X, Y)
-    assert set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(skgenre.persistence.SKOPS_TYPES)
-    again = skops.loads(skops.dumps(model), trusted=skgenre.persistence.SKOPS_TYPES)
+    assert set(skops.get_untrusted_types(data=skops.dumps(model))) <= set(SKOPS_TYPES)
+    again = skops.loads(skops.dumps(model), trusted=SKOPS_TYPES)
     if name != "descriptors":
         assert_array_equal(again.predict_proba(X), model.predict_proba(X))
 
@@ -520,7 +521,7 @@ def test_mlflow_saves_and_loads_with_these_types(tmp_path):
         model,
         tmp_path / "model",
         serialization_format="skops",
-        skops_trusted_types=list(skgenre.persistence.SKOPS_TYPES),
+        skops_trusted_types=list(SKOPS_TYPES),
         pip_requirements=["skgenre"],
     )
     again = sklearn_flavour.load_model(str(tmp_path / "model"))
