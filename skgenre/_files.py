@@ -1,4 +1,4 @@
-"""Atomic replacement of files."""
+"""Paths passed by users, and atomic replacement of files."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ _TEMPORARY = re.compile(r"\.skgenre-[0-9a-f]{16}\.tmp")
 
 #: Age in seconds after which a temporary file is considered abandoned.
 _ABANDONED = 3600
+
+
+def expand(path: str | os.PathLike) -> str:
+    """Convert a path to a string and expand ``~`` to the home directory."""
+    return os.path.expanduser(os.fsdecode(path))
 
 
 def replace_file(path: str | os.PathLike, content) -> None:

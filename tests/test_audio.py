@@ -9,6 +9,7 @@ import soundfile
 
 from skgenre import AudioError, load_audio
 from skgenre.audio import AudioFile
+from skgenre.audio.reader import Reader
 
 from .conftest import make_sound, write_sound
 
@@ -94,6 +95,16 @@ def test_intervals_that_are_none(tmp_path, start, stop, message):
 def test_an_interval_may_be_of_numpys_integers(tmp_path):
     with AudioFile(write_sound(tmp_path / "a.wav", make_sound(1))) as audio:
         assert len(audio.read(np.int64(3), np.uint8(5))) == 2
+
+
+def test_an_interval_does_not_depend_on_what_was_read_before(tmp_path):
+    """Nor on the length, which was asked for in between."""
+    path = write_sound(tmp_path / "a.wav", make_sound(2, 44100), 44100)
+    whole = load_audio(path)
+    with AudioFile(path) as audio:
+        audio.read(0, 22050)
+        n = audio.n_samples
+        np.testing.assert_allclose(audio.read(n - 100, n), whole[-100:], atol=1e-5)
 
 
 def test_reads_no_more_than_needed(tmp_path, monkeypatch):
@@ -245,13 +256,13 @@ def test_long_files_are_read_in_blocks(tmp_path, monkeypatch, suffix, channels):
     path = write_sound(tmp_path / f"a.{suffix}", y)
     whole, part = load_audio(path), load_audio(path, offset=0.2, duration=0.1)
     sizes = []
-    decode = AudioFile._decode_block
+    read = Reader.read
 
     def watching(self, n):
         sizes.append(n)
-        return decode(self, n)
+        return read(self, n)
 
-    monkeypatch.setattr(AudioFile, "_decode_block", watching)
+    monkeypatch.setattr(Reader, "read", watching)
     monkeypatch.setattr("skgenre.audio.files.BLOCK_VALUES", 1000)
     np.testing.assert_array_equal(load_audio(path), whole)
     np.testing.assert_array_equal(load_audio(path, offset=0.2, duration=0.1), part)

@@ -12,7 +12,8 @@ from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import make_pipeline
 
 from skgenre import FrontEnd, MFCCSegmenter, SegmentSummary, load_audio, make_baseline
-from skgenre.evaluation import robustness, robustness_report, transforms
+from skgenre.audio import transforms
+from skgenre.evaluation import robustness, robustness_report
 from skgenre.evaluation.robustness import CONDITIONS, changed_predictions
 
 from .conftest import make_sound, write_sound

@@ -1,9 +1,8 @@
 """Reading of audio files as mono float32 samples."""
 
-from .errors import AudioError
 from .files import AudioFile, at_length, load_audio
 from .levels import MIN_LEVEL, has_signal, why_too_large
-from .sources import SAMPLES_REMEDY, name_of
+from .sources import SAMPLES_REMEDY, AudioError, name_of
 
 __all__ = [
     "MIN_LEVEL",

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .readers import BlockReader, DecodingError, FileView
+from .decoders import Decoder, DecodingError
+from .sources import FileView
 
 #: Formats that are opened. None of them can refer to other files or URLs, as playlists can. Most
 #: have a signature. MP3 in particular is excluded, because ffmpeg would take damaged files of other
@@ -44,7 +45,7 @@ _WORDS = {
 }
 
 
-class FFmpegReader(BlockReader):
+class FFmpegDecoder(Decoder):
     """Decode an audio stream of a file with ffmpeg's libraries.
 
     If there are several, it is the one that ffmpeg marks as the default. Packets that cannot be
@@ -87,7 +88,7 @@ class FFmpegReader(BlockReader):
             raise DecodingError(_reason(error)) from error
         # Encoders pad their last packet, and some add more.
         self.tolerance = self.sample_rate // 2
-        super().__init__()
+        self._blocks, self._left = self._decode(), np.empty((0, self.n_channels), np.float32)
 
     def _stated_length(self, view: FileView) -> int | None:
         stream, container = self._stream, self._container
@@ -97,14 +98,22 @@ class FFmpegReader(BlockReader):
         if name.startswith("matroska"):  # states only that of the container
             seconds = 0 if stream.duration else (container.duration or 0) / 1e6
         elif name == "asf":
-            found = _ASF.search(view.from_byte(0).read(_ASF_HEADER))
+            found = _ASF.search(view.at(0, _ASF_HEADER))
             parts = [int.from_bytes(x, "little") for x in found.groups()] if found else [0, 0, 1]
             seconds = 0 if parts[2] & 1 else parts[0] / 1e7 - parts[1] / 1e3
         else:
             seconds = float((stream.duration or 0) * stream.time_base)
         return math.ceil(seconds * self.sample_rate) if seconds > 0 else None
 
+    def read(self, n: int) -> np.ndarray:
+        while not len(self._left) and (found := next(self._blocks, None)) is not None:
+            self.sample_rate, self._left = found
+            self.n_channels = self._left.shape[1]
+        block, self._left = self._left[:n], self._left[n:]
+        return block
+
     def _decode(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the sample rate and the frames of each packet."""
         import av
 
         known: tuple | None = None

@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import re
 import warnings
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from numbers import Integral
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -21,13 +19,10 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 import soxr
 
-from . import mp3, streamed
-from .chained import ChainedReader, ogg_links
-from .errors import AudioError
-from .ffmpeg import FFmpegReader
+from .decoders import DecodingError
 from .levels import choose_channel, has_loud_block, why_too_large
-from .readers import DecodingError, FileView, Reader, SndfileReader, check_rate
-from .sources import Source, name_of
+from .reader import Reader
+from .sources import AudioError, Source, name_of
 
 _Result = TypeVar("_Result")
 
@@ -42,9 +37,6 @@ BLOCK_VALUES = 1 << 20
 #: Number of frames decoded at a time until it is known whether the channels cancel: 1.5 s at
 #: 44,100 Hz.
 _DECISION_FRAMES = 1 << 16
-
-#: FLAC in Ogg, of which libsndfile reads only what it writes itself.
-_OGG_FLAC = re.compile(rb"OggS.{22,}?\x7fFLAC", re.DOTALL)
 
 
 class AudioFile:
@@ -109,7 +101,8 @@ class AudioFile:
         except OSError as error:  # raised for existing files
             raise AudioError(self.name, error.strerror or str(error)) from error
         try:
-            self._open()
+            with self._naming_the_file():
+                self._reader = Reader(self._source)
         except AudioError:
             self._source.close()
             raise
@@ -117,9 +110,9 @@ class AudioFile:
         divisor = math.gcd(native, sample_rate)
         # `up` samples at `sample_rate` have the same duration as `down` frames of the file.
         self._up, self._down = sample_rate // divisor, native // divisor
-        #: Length in frames, once the end has been reached.
-        self._length: int | None = None
-        self.ended_early = self._reader.truncated
+        #: The last frames that were read, reused if the next interval overlaps with them, and the
+        #: position behind them.
+        self._tail, self._tail_stop = np.empty(0, np.float32), 0
         #: Channel that is read, -1 for the mean, None until it is decided.
         self._channel: int | None = None if self._reader.n_channels > 1 else -1
         #: Whether the mean is read, and channels were found to cancel in parts of the file.
@@ -129,15 +122,20 @@ class AudioFile:
 
     @property
     def n_samples(self) -> int:  # noqa: D102  # see the class
-        if self._length is None:
-            self._find_end()
-            assert self._length is not None
-        return self._resampled_length(self._length)
+        if self._reader.length is None:
+            with self._naming_the_file():
+                self._decide_channel()
+                self._reader.find_end()
+        return self._resampled_length(self._reader.length or 0)
+
+    @property
+    def ended_early(self) -> bool:  # noqa: D102  # see the class
+        return self._reader.ended_early
 
     @property
     def _stated(self) -> int | None:
         """Length at `sample_rate` according to the header, if it states one."""
-        n = self._reader.n_frames if self._length is None else self._length
+        n = self._reader.n_frames if self._reader.length is None else self._reader.length
         return None if n is None else self._resampled_length(n)
 
     @property
@@ -155,18 +153,13 @@ class AudioFile:
         self._reader.close()
         self._source.close()
 
-    def _open(self) -> None:
-        """Open the file and move to its first frame."""
+    @contextlib.contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        """Convert errors of decoding."""
         try:
-            self._reader = _open_reader(self._source)
-            if self._reader.n_frames == 0:
-                self._reader.close()
-                raise DecodingError("contains no samples")
+            yield
         except DecodingError as error:
             raise AudioError(self.name, str(error)) from error
-        self._position = 0
-        #: The last frames before the position, reused if the next interval overlaps with them.
-        self._tail = np.empty(0, np.float32)
 
     def read(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Read an interval of samples.
@@ -228,7 +221,8 @@ class AudioFile:
 
     def _read_frames(self, first: int, last: int | None) -> np.ndarray:
         """Read the frames from `first` to `last` and resample them."""
-        y = self._decode(first, last)
+        with self._naming_the_file():
+            y = self._decode(first, last)
         if len(y):
             lowest, highest = float(y.min()), float(y.max())
             if not (math.isfinite(lowest) and math.isfinite(highest)):
@@ -248,94 +242,39 @@ class AudioFile:
 
     def _decode(self, first: int, last: int | None) -> np.ndarray:
         """Decode the frames from `first` to `last` as mono; fewer at the end of the file."""
-        blocks = []
-        before = self._position - first
-        if 0 < before <= len(self._tail):
+        reader = self._reader
+        blocks = [self._tail[:0]]
+        before = reader.position - first
+        if reader.position == self._tail_stop and 0 < before <= len(self._tail):
             # Consecutive intervals overlap by the margins. Reusing them avoids seeking.
             blocks.append(self._tail[len(self._tail) - before :])
         else:
-            before = 0
-            self._seek_frame(first)
-        while self._position >= first and (last is None or self._position < last):
-            n = self._most if last is None else min(self._most, last - self._position)
-            blocks.append(self._decode_block(n))
+            self._decide_channel(first)
+            reader.seek(first)
+        while reader.position >= first and (last is None or reader.position < last):
+            n = self._block_size if last is None else min(self._block_size, last - reader.position)
+            blocks.append(self._to_mono(reader.read(n)))
             if len(blocks[-1]) < n:
                 break
-        y = blocks[0] if len(blocks) == 1 else np.concatenate([np.empty(0, np.float32), *blocks])
-        if before == 0 or len(y) > before:  # otherwise the tail already contains all of it
-            margin = math.ceil(RESAMPLING_MARGIN * self._reader.sample_rate)
-            kept = min(len(y), 4 * margin + 2 * self._down)
-            self._tail = y[len(y) - kept :].copy()
+        y = blocks[1] if len(blocks) == 2 else np.concatenate(blocks)
+        margin = math.ceil(RESAMPLING_MARGIN * reader.sample_rate)
+        kept = min(len(y), 4 * margin + 2 * self._down)
+        self._tail, self._tail_stop = y[len(y) - kept :].copy(), reader.position
         return y if last is None else y[: max(0, last - first)]
 
-    def _seek_frame(self, frame: int) -> None:
-        """Move to a frame, or to the end of a shorter file."""
-        if self._position == frame or (self._length is not None and frame > self._length):
-            return
-        jumps = self._reader.exact_seek
-        while self._channel is None and self._position < frame:
-            # Decided from the start of the file, whatever is read first.
-            n = min(self._most, frame - self._position)
-            if len(self._decode_block(n)) < n:
-                return
-        if jumps:
-            try:
-                self._position = self._reader.seek(frame)
-            except DecodingError:  # there is damage, or nothing
-                jumps = False
-        if not jumps and (self._position > frame or self._reader.exact_seek):
-            self._reader.close()
-            self._open()
-        while self._position < frame:
-            n = min(self._most, frame - self._position)
-            if len(self._decode_block(n)) < n:
+    def _decide_channel(self, stop: int | None = None) -> None:
+        """Decode up to a frame until the channel is decided, whatever is read first."""
+        reader = self._reader
+        while self._channel is None and (stop is None or reader.position < stop):
+            n = self._block_size if stop is None else min(self._block_size, stop - reader.position)
+            if len(self._to_mono(reader.read(n))) < n:
                 break
 
-    def _find_end(self) -> None:
-        """Move to the end of the file."""
-        n_frames = self._reader.n_frames
-        if n_frames is not None and self._reader.exact_seek and self._position < n_frames:
-            # The last frame shows whether the header is right.
-            self._seek_frame(n_frames - 1)
-        while self._length is None:
-            self._decode_block(self._most)
-
     @property
-    def _most(self) -> int:
+    def _block_size(self) -> int:
         """Number of frames to decode at a time."""
-        most = BLOCK_VALUES // self._reader.n_channels
-        return min(most, _DECISION_FRAMES) if self._channel is None else most
-
-    def _decode_block(self, n: int) -> np.ndarray:
-        """Decode the next `n` frames as mono; fewer at the end of the file or before damage."""
-        block = self._to_mono(self._reader.read(n))
-        if len(block) < n:
-            block = self._read_on(block, n)
-        self._position += len(block)
-        if len(block) < n:
-            self._end()
-        return block
-
-    def _read_on(self, block: np.ndarray, n: int) -> np.ndarray:
-        """Let ffmpeg continue a block where libsndfile stops before the end."""
-        reader, position = self._reader, self._position + len(block)
-        is_end = reader.damage is None and not reader.is_unread and not reader.ended_early(position)
-        if is_end or isinstance(reader, FFmpegReader):
-            return block
-        try:
-            other = FFmpegReader(_without_tags(self._source))
-        except (DecodingError, ImportError):
-            return block
-        if other.sample_rate == reader.sample_rate and _skip(other, position):
-            rest = self._to_mono(other.read(n - len(block)))
-            if len(rest):
-                reader.close()
-                if reader.n_frames is not None:
-                    other.n_frames, other.tolerance = reader.n_frames, reader.tolerance
-                self._reader = other
-                return np.concatenate([block, rest])
-        other.close()
-        return block
+        n = BLOCK_VALUES // self._reader.n_channels
+        return min(n, _DECISION_FRAMES) if self._channel is None else n
 
     def _to_mono(self, block: np.ndarray) -> np.ndarray:
         """Average the channels of a block, or select the loudest if they cancel in the file."""
@@ -354,19 +293,6 @@ class AudioFile:
         )
         with np.errstate(invalid="ignore"):  # infinite samples are reported later
             return sum(block.T) / block.shape[1]  # 20 times as fast as block.mean(axis=1)
-
-    def _end(self) -> None:
-        """Note that the position is the end of the file."""
-        if self._position == 0:
-            damage = self._reader.damage
-            raise AudioError(
-                self.name,
-                "contains no samples" if damage is None else f"cannot be decoded ({damage})",
-            )
-        # After damage, reading from the start and jumping may find different ends.
-        self._length = min(self._position, self._length or self._position)
-        self.ended_early |= self._reader.truncated or self._reader.ended_early(self._position)
-        self.ended_early |= self._source.failure is not None
 
 
 def at_length(audio: AudioFile, compute: Callable[[int], _Result]) -> _Result:
@@ -389,103 +315,6 @@ def at_length(audio: AudioFile, compute: Callable[[int], _Result]) -> _Result:
         if audio.n_samples == n_samples:
             return result
         n_samples = audio.n_samples
-
-
-def _skip(reader: Reader, n: int) -> bool:
-    """Decode `n` frames; return whether there are as many."""
-    while n > 0 and (found := len(reader.read(min(n, BLOCK_VALUES // reader.n_channels)))):
-        n -= found
-    return n == 0
-
-
-def _open_reader(source: Source) -> Reader:
-    """Open a file with the reader that its content requires.
-
-    Raises
-    ------
-    DecodingError
-        If none can decode it. The message contains the reasons of libsndfile and ffmpeg.
-    """
-    reader = _choose_reader(source)
-    try:
-        check_rate(reader.sample_rate)
-    except DecodingError:
-        reader.close()
-        raise
-    return reader
-
-
-def _choose_reader(source: Source) -> Reader:
-    view = _without_tags(source)
-    if _OGG_FLAC.match(view.read(64)):
-        with contextlib.suppress(DecodingError, ImportError):
-            return FFmpegReader(_without_tags(source))
-    reader: SndfileReader | None = None
-    try:
-        reader = _open_sndfile(source)
-    except DecodingError as error:
-        reason = str(error)
-    else:
-        if reader.is_mp3:
-            return _open_mp3(source, reader)
-        if reader.is_ogg:
-            return ChainedReader(reader, partial(ogg_links, view))
-        if reader.n_frames != 0 and not reader.is_au:
-            return reader
-    if (repaired := streamed.complete(view)) is not None:
-        with contextlib.suppress(DecodingError):
-            return SndfileReader(repaired)
-    if reader is not None:
-        return reader  # valid, even if without samples
-    try:
-        return FFmpegReader(view.from_byte(0))
-    except ImportError:
-        reason = (
-            f"not audio that libsndfile can read ({reason}); for m4a, aac, wma and more, "
-            "pip install skgenre[av]"
-        )
-    except DecodingError as error:
-        reason = (
-            f"not audio that libsndfile or ffmpeg can read (libsndfile: {reason}; ffmpeg: {error})"
-        )
-    # Last, because what looks like MP3 may be a part of another format.
-    return _open_mp3(source, None, reason)
-
-
-def _without_tags(source: Source) -> FileView:
-    """View a file behind its ID3 tags, which ffmpeg skips only before some formats."""
-    view = FileView(source)
-    return view.from_byte(mp3.skip_tags(view))
-
-
-def _open_sndfile(source: Source) -> SndfileReader:
-    """Open a file with libsndfile, behind its tags unless it is MP3.
-
-    libsndfile skips tags, but then gets the positions in a file object wrong.
-    """
-    view, untagged = FileView(source), _without_tags(source)
-    if untagged.size == view.size:
-        return SndfileReader(view)
-    with contextlib.suppress(DecodingError):
-        reader = SndfileReader(view)
-        if reader.is_mp3:
-            return reader
-        reader.close()
-    return SndfileReader(untagged)
-
-
-def _open_mp3(source: Source, reader: SndfileReader | None, reason: str = "") -> Reader:
-    """Open an MP3 file with its true length, if libsndfile does not know it."""
-    view = FileView(source)
-    song, is_stated = mp3.complete(view, None if reader is None else reader.n_frames)
-    if song is not None:
-        if reader is not None:
-            reader.close()
-        reader = SndfileReader(song)
-    elif reader is None:
-        raise DecodingError(reason)
-    reader.tolerance = mp3.TOLERANCE if is_stated else math.inf
-    return ChainedReader(reader, partial(mp3.songs, view))
 
 
 def load_audio(

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from .readers import DecodingError, FileView
+from .decoders import DecodingError
+from .sources import FileView
 
 #: Bit rates of Layer III in kbit/s: MPEG-1, and MPEG-2/2.5 (ISO 11172-3, 13818-3).
 _BIT_RATES = (
@@ -33,10 +34,10 @@ TOLERANCE = 2 * 1152
 _SYNC = re.compile(rb"\xff[\xe2\xe3\xf2\xf3\xfa\xfb]")
 
 #: Bytes searched for the first frame, which may follow other data such as a picture.
-_MOST_JUNK = 1 << 20
+_MAX_JUNK = 1 << 20
 
 #: Bytes searched at a time for the next frame if it is not where it is expected.
-_MOST_DAMAGE = 1 << 16
+_MAX_DAMAGE = 1 << 16
 
 #: Bytes without a frame after which libmpg123, the decoder of libsndfile, gives up (1024), less a
 #: header.
@@ -105,7 +106,7 @@ def _parse(header: bytes) -> _Frame | None:
     return _Frame(length, samples, sample_rate, header[3] >> 6 == 3)
 
 
-def complete(file: FileView, believed: int | None = None) -> tuple[FileView | None, bool]:
+def first_song(file: FileView, believed: int | None = None) -> tuple[FileView | None, bool]:
     """Create a view of an MP3 file that libsndfile reads completely.
 
     Parameters
@@ -128,7 +129,7 @@ def complete(file: FileView, believed: int | None = None) -> tuple[FileView | No
     if start is None:
         return None, False
     if _stated(file, start):
-        return (file.from_byte(start) if believed is None else None), True
+        return (file.part(start) if believed is None else None), True
     n_frames = sum(run.n_frames for run in _find_runs(file, start)[0])
     samples = n_frames * _frame_at(file, start).samples
     if believed is not None and abs(samples - believed) <= TOLERANCE:
@@ -178,7 +179,7 @@ def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
         elif n_read == 0 or is_short:
             is_right = stated > 0 and not is_short
             n_frames = runs[0].n_frames
-            yield file.from_byte(start) if is_right else _with_length(file, start, n_frames), n_read
+            yield file.part(start) if is_right else _with_length(file, start, n_frames), n_read
         start, n_read = end, 0
     if is_damaged:
         raise DecodingError("it is damaged")
@@ -187,17 +188,14 @@ def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
 def _find(file: FileView) -> int | None:
     """Return the offset of the first frame, or None if the file is not MP3."""
     begin = skip_tags(file)
-    if _CONTAINER.match(_bytes(file, begin, 612)):
+    if _CONTAINER.match(file.at(begin, 612)):
         return None
-    for most in (_MOST_DAMAGE, _MOST_JUNK):  # the first is nearly always enough
-        start = _first_frame(_bytes(file, begin, most + _MOST_DAMAGE), 0, most)
-        if start is not None:
-            return begin + start
-    return None
+    start = _first_frame(file.at(begin, _MAX_JUNK + _MAX_DAMAGE), 0, _MAX_JUNK)
+    return None if start is None else begin + start
 
 
 def _frame_at(file: FileView, start: int) -> _Frame:
-    frame = _parse(_bytes(file, start, 4))
+    frame = _parse(file.at(start, 4))
     assert frame is not None  # found before
     return frame
 
@@ -216,9 +214,9 @@ def _find_runs(file: FileView, start: int) -> tuple[list[_Run], int | None]:
     starts, n_frames, n_skipped = [(start, 0)], 0, 0
     end, i, data = None, 0, b""
     while True:
-        if len(data) - i < 2 * _MOST_DAMAGE and (i or not data):
+        if len(data) - i < 2 * _MAX_DAMAGE and (i or not data):
             start += i
-            data, i = _bytes(file, start, 16 * _MOST_DAMAGE), 0
+            data, i = file.at(start, 16 * _MAX_DAMAGE), 0
         if i >= len(data):
             break
         frame = _parse(data[i : i + 4])
@@ -236,7 +234,7 @@ def _find_runs(file: FileView, start: int) -> tuple[list[_Run], int | None]:
             start, i, data = skip_tags(file, start + i), 0, b""
         else:
             found = _first_frame(data, i + 1)
-            step = _MOST_DAMAGE if found is None else found - i
+            step = _MAX_DAMAGE if found is None else found - i
             n_skipped, i = n_skipped + step, i + step
     stops = [*(n_before for _, n_before in starts[1:]), n_frames]
     return [_Run(*run, stop - run[1]) for run, stop in zip(starts, stops, strict=True)], end
@@ -245,7 +243,7 @@ def _find_runs(file: FileView, start: int) -> tuple[list[_Run], int | None]:
 def skip_tags(file: FileView, i: int = 0) -> int:
     """Return the offset of the first byte after the ID3 tags at offset `i`."""
     while True:
-        head = _bytes(file, i, 10)
+        head = file.at(i, 10)
         if len(head) < 10 or head[:3] != b"ID3":
             return i
         size = 0
@@ -254,13 +252,13 @@ def skip_tags(file: FileView, i: int = 0) -> int:
         i += 10 + size
 
 
-def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
-    """Find `_IN_A_ROW` consecutive frames starting within `most` bytes from `i`."""
-    for found in _SYNC.finditer(data, i, i + most + 1):
-        at, n = found.start(), 0
-        while n < _IN_A_ROW and (frame := _parse(data[at : at + 4])) is not None:
-            at, n = at + frame.length, n + 1
-        if n == _IN_A_ROW or (n and at == len(data)):
+def _first_frame(data: bytes, i: int, n: int = _MAX_DAMAGE) -> int | None:
+    """Find `_IN_A_ROW` consecutive frames starting within `n` bytes from `i`."""
+    for found in _SYNC.finditer(data, i, i + n + 1):
+        at, n_found = found.start(), 0
+        while n_found < _IN_A_ROW and (frame := _parse(data[at : at + 4])) is not None:
+            at, n_found = at + frame.length, n_found + 1
+        if n_found == _IN_A_ROW or (n_found and at == len(data)):
             return found.start()
     return None
 
@@ -268,7 +266,7 @@ def _first_frame(data: bytes, i: int, most: int = _MOST_DAMAGE) -> int | None:
 def _stated(file: FileView, start: int) -> int:
     """Return the number of frames that the Xing header in a frame states, or 0."""
     frame = _frame_at(file, start)
-    header = _bytes(file, start + frame.header_length, 12)
+    header = file.at(start + frame.header_length, 12)
     if header[:4] not in (b"Xing", b"Info") or len(header) < 12 or not header[7] & 1:
         return 0
     return int.from_bytes(header[8:], "big")
@@ -278,16 +276,16 @@ def _with_length(file: FileView, start: int, n_frames: int) -> FileView:
     """View a song with a Xing header that states its number of frames."""
     first = _frame_at(file, start)
     at = first.header_length
-    frame = _bytes(file, start, first.length)
+    frame = file.at(start, first.length)
     if frame[at : at + 4] not in (b"Xing", b"Info"):
-        return file.from_byte(start, _xing(frame[:4], first, n_frames))
+        return file.part(start, head=_xing(frame[:4], first, n_frames))
     n_frames -= 1  # itself
     start += first.length
     if not frame[at + 7] & 1:
-        return file.from_byte(start, _xing(frame[:4], first, n_frames))
+        return file.part(start, head=_xing(frame[:4], first, n_frames))
     # The rest of it says how many samples an encoder added.
     frame = frame[: at + 8] + n_frames.to_bytes(4, "big") + frame[at + 12 :]
-    return file.from_byte(start, frame)
+    return file.part(start, head=frame)
 
 
 def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
@@ -301,8 +299,3 @@ def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
     body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
     start = header + bytes(first.header_length - 4) + body
     return start + bytes(frame.length - len(start))
-
-
-def _bytes(file: FileView, i: int, n: int) -> bytes:
-    file.seek(i)
-    return file.read(n)

@@ -1,4 +1,7 @@
-"""Paths and file objects passed by the user, and the bytes in them."""
+"""Paths and file objects passed by the user, and the bytes in them.
+
+Offsets and sizes are in bytes.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +14,44 @@ import threading
 import weakref
 from typing import BinaryIO
 
-from .._paths import expand
-from .errors import AudioError
-
-#: File objects are copied one at a time, because they may share a source: reading a member of a tar
-#: archive moves the position of all of them, and buffers and decompressors have positions, too.
-_ONE_AT_A_TIME = threading.RLock()
-
-#: Size in bytes from which a copy is in a temporary file instead of in memory.
-_MOST_IN_MEMORY = 64 << 20
-
-#: Number of bytes of a file object that are copied at a time.
-_PIECE = 1 << 20
+from .._files import expand
 
 #: How to pass what is not in a file.
 SAMPLES_REMEDY = (
     "to pass samples y at 22,050 Hz: buffer = io.BytesIO(); "
     'soundfile.write(buffer, y, 22050, format="WAV", subtype="FLOAT"); pass [buffer]'
 )
+
+#: File objects are copied one at a time, because they may share a source: reading a member of a tar
+#: archive moves the position of all of them, and buffers and decompressors have positions, too.
+_ONE_AT_A_TIME = threading.RLock()
+
+#: Size in bytes from which a copy is in a temporary file instead of in memory.
+MAX_IN_MEMORY = 64 << 20
+
+#: Number of bytes of a file object that are copied at a time.
+_COPIED_AT_A_TIME = 1 << 20
+
+
+class AudioError(ValueError):
+    """Exception raised when an audio file cannot be used.
+
+    Parameters
+    ----------
+    path : str
+        The file, as passed by the user.
+    reason : str
+        The problem.
+    """
+
+    def __init__(self, path: str, reason: str):
+        # Passing both to super() lets the exception be pickled by worker processes.
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
 
 
 def name_of(path: str | os.PathLike | BinaryIO, position: int | None = None) -> str:
@@ -135,6 +158,8 @@ class Source:
                 "io.BytesIO(await file.read()), or the file inside it: upload.file of FastAPI's "
                 "UploadFile",
             )
+        if isinstance(file, io.TextIOBase):
+            raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
         try:
             if type(file) is io.BytesIO:
                 content: bytes | int = file.getvalue()
@@ -144,43 +169,23 @@ class Source:
                 with _ONE_AT_A_TIME:
                     if not _rewind(file):
                         self._empty += "; a stream can be read only once"
-                    content = self._copy(file, name)
-        except AudioError:
-            raise
+                    content = self._copy(file)
         except Exception as error:  # file objects of users may raise anything
             reason = str(error) or type(error).__name__
             raise AudioError(name, f"cannot be read ({reason})") from error
         return content
 
-    def _copy(self, file: BinaryIO, name: str) -> bytes | int:
+    def _copy(self, file: BinaryIO) -> bytes | int:
         """Copy a file object from its position."""
-        _checked(file.read(0), 0, name)  # finds a file open as text before all of it is read
-        with tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY) as copy:
+        with tempfile.SpooledTemporaryFile(MAX_IN_MEMORY) as copy:
             try:
-                while part := _checked(file.read(_PIECE), _PIECE, name):
+                while part := file.read(_COPIED_AT_A_TIME):
                     copy.write(part)
-            except AudioError:
-                raise
             except Exception as error:  # keep what came before
                 self.failure = str(error) or type(error).__name__
             size = copy.tell()
             copy.seek(0)  # also writes what is buffered
-            return copy.read() if size <= _MOST_IN_MEMORY else os.dup(copy.fileno())
-
-
-def _checked(part, n: int, name: str) -> bytes:
-    """Check what a file object returned when asked for `n` bytes."""
-    if isinstance(part, str):
-        raise AudioError(name, 'is open as text; open it as bytes: open(path, "rb")')
-    if not isinstance(part, bytes | bytearray | memoryview):
-        raise AudioError(name, f"its read() returns {type(part).__name__}, not bytes")
-    if len(part) > n:
-        raise AudioError(
-            name,
-            f"its read({n}) returned {len(part)} bytes, more than it was asked for; pass "
-            "io.BytesIO(file.read())",
-        )
-    return bytes(part)
+            return copy.read() if size <= MAX_IN_MEMORY else os.dup(copy.fileno())
 
 
 def _check_regular(path: str, name: str) -> None:
@@ -195,10 +200,6 @@ def _check_regular(path: str, name: str) -> None:
         raise AudioError(name, "is a folder, not a file")
     if not stat.S_ISREG(status.st_mode):
         raise AudioError(name, "is not a regular file")
-    if status.st_size == 0:
-        raise AudioError(name, "is empty (0 bytes)")
-    if not os.access(path, os.R_OK):
-        raise AudioError(name, "permission denied")
 
 
 def _is_file_on_disk(file: BinaryIO) -> bool:
@@ -223,3 +224,64 @@ def _rewind(file: BinaryIO) -> bool:
         return False
     file.seek(0)
     return True
+
+
+class FileView(io.RawIOBase):
+    """Read-only view of the bytes of a track, with a position of its own.
+
+    Parameters
+    ----------
+    source : Source
+        The bytes.
+    start, stop : int, default=0, None
+        First and last (exclusive) offset of the view. None is the end.
+    head : bytes, default=b""
+        Bytes that precede those of `source` in the view.
+    """
+
+    def __init__(self, source: Source, start: int = 0, stop: int | None = None, head: bytes = b""):
+        self._source = source
+        self._start = start
+        self._stop = source.size if stop is None else stop
+        self._head = head
+        self._position = 0
+        self.size = max(0, len(head) + self._stop - start)
+
+    def part(self, start: int, stop: int | None = None, head: bytes = b"") -> FileView:
+        """View a part of this view, behind other bytes."""
+        shift = self._start - len(self._head)
+        stop = self._stop if stop is None else stop + shift
+        return FileView(self._source, start + shift, stop, head)
+
+    def at(self, start: int, n: int) -> bytes:
+        """Return up to `n` bytes from an offset, without moving."""
+        head = self._head[start : start + n]
+        offset = self._start + max(0, start - len(self._head))
+        n = min(n - len(head), max(0, self._stop - offset))
+        return head + self._source.read_at(n, offset)
+
+    def descriptor(self) -> int | None:
+        """Return a descriptor for decoders that read files themselves, if that is possible."""
+        is_whole = self.size == self._source.size and not self._start and not self._head
+        return self._source.descriptor() if is_whole else None
+
+    def readable(self) -> bool:
+        """As in :class:`io.RawIOBase`."""
+        return True
+
+    def seekable(self) -> bool:
+        """As in :class:`io.RawIOBase`."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As in :class:`io.RawIOBase`."""
+        self._position = max(0, offset + (0, self._position, self.size)[whence])
+        return self._position
+
+    def readinto(self, buffer) -> int:
+        """As in :class:`io.RawIOBase`, but fill the buffer: decoders take less for the end."""
+        target = memoryview(buffer).cast("B")
+        data = self.at(self._position, len(target))
+        target[: len(data)] = data
+        self._position += len(data)
+        return len(data)

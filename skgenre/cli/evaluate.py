@@ -173,9 +173,9 @@ def _load_for(model: str, tracks, jobs: int):
 
 def _check_report(path: str) -> None:
     """Raise an error if the report could not be written, before the evaluation starts."""
-    from .._display import _pyplot
+    from ..plotting.display import import_pyplot
 
-    _pyplot()
+    import_pyplot()
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):

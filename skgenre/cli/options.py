@@ -26,7 +26,7 @@ def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
 
 def expand_home(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
     """Expand ``~`` in a path, in several, or in none; shells do not, after ``=`` or in quotes."""
-    from .._paths import expand
+    from .._files import expand
 
     if value is None:
         return None

@@ -9,7 +9,7 @@ from typing import Literal, overload
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._paths import expand
+from .._files import expand
 from .._warnings import warn
 from ._collections import check_min_tracks, is_no_artist, make_collection
 from ._listing import list_audio, list_once

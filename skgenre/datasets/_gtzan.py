@@ -10,7 +10,7 @@ from typing import Literal, overload
 import numpy as np
 from sklearn.utils import Bunch
 
-from .._paths import expand
+from .._files import expand
 from ._collections import check_min_tracks, make_collection
 from ._listing import report_unreadable, visible
 from ._names import GTZAN_GENRES, is_audio, normal, parse_gtzan

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.utils import Bunch, check_array
 
 from .._checks import check_labels
-from .._paths import expand
+from .._files import expand
 from .._sklearn import _get_feature_names
 from ..features.columns import GTZAN_FEATURES, tensor_order
 from ._table import check_repeated, read_header

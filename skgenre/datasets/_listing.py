@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from .._paths import expand
+from .._files import expand
 from .._warnings import warn
 from ._names import is_audio
 

@@ -19,7 +19,7 @@ import soundfile
 from sklearn.utils import Bunch, check_random_state
 
 from .._checks import AT_LEAST_1, POSITIVE, check_number
-from .._paths import expand
+from .._files import expand
 from .._sklearn import Interval
 from .facts import GTZAN_GENRES
 

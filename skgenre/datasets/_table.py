@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._paths import expand
+from .._files import expand
 from ._collections import check_min_tracks, make_collection
 from ._names import normal
 

@@ -11,11 +11,10 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
 from .._checks import check_classifier, check_comparable, check_labels
-from ..audio import AudioError, AudioFile, name_of
+from ..audio import AudioError, AudioFile, name_of, transforms
 from ..features import UnreadableTracksError
 from ..features.front import copy_with_front_ends, front_ends
 from ..features.front_end import check_paths
-from . import transforms
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
 _RATE = 22050

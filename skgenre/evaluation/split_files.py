@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import check_groups, check_labels, check_sequence
-from .._paths import expand
+from .._files import expand
 from ..audio import name_of
 from ..datasets._names import AUDIO_SUFFIXES
 from ..folds import check_folds

@@ -22,8 +22,7 @@ import numpy as np
 import soundfile
 from sklearn.base import clone
 
-from .._files import replace_file
-from .._paths import expand
+from .._files import expand, replace_file
 from .code import class_key, hash_value
 
 if TYPE_CHECKING:

@@ -33,8 +33,7 @@ from filelock import FileLock, Timeout
 from joblib import Parallel, delayed
 from sklearn.utils import Bunch
 
-from .._files import replace_file
-from .._paths import expand
+from .._files import expand, replace_file
 from .cache import content_hash, stamp, versions
 from .code import class_key
 from .front_end import FrontEnd, check_paths

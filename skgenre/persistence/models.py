@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from .._files import replace_file
-from .._paths import expand
+from .._files import expand, replace_file
 from .._sklearn import SIMPLE_METHODS
 from .._warnings import warn
 from ..features import FrontEnd

@@ -10,10 +10,10 @@ import pandas as pd
 from sklearn.calibration import calibration_curve
 
 from .._checks import AT_LEAST_1, check_number
-from .._display import Display
 from .._sklearn import Interval
 from ..evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
 from ..evaluation.confidence import top_probability
+from .display import Display
 
 #: Colors of the colorblind-safe palette of Okabe and Ito.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")

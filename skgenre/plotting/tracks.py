@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from .._checks import AT_LEAST_1, POSITIVE, check_number
-from .._display import Display
 from ..audio import load_audio, name_of
 from ..evaluation import leakage_report
 from ..features import MFCCSegmenter
 from ..timeline import genre_timeline
+from .display import Display
 
 #: Colors of the colorblind-safe palette of Okabe and Ito.
 _COLOURS = ("#E69F00", "#56B4E9", "#009E73")

@@ -10,8 +10,8 @@ from html import escape
 
 import numpy as np
 
-from .._display import _pyplot
 from .._printable import printable
+from ..plotting.display import import_pyplot
 
 #: Placeholder for the text color of the page. No display uses this color.
 _INK = "#012345"
@@ -73,7 +73,7 @@ def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> 
     svg : str
         SVG element.
     """
-    pyplot = _pyplot()
+    pyplot = import_pyplot()
     file = io.StringIO()
     with pyplot.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # The text is rendered by the browser, so glyphs missing in matplotlib's font do not matter.

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from .._files import replace_file
-from .._paths import expand
+from .._files import expand, replace_file
 from .folds import name_known
 
 

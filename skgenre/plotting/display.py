@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 
-def _pyplot():
+def import_pyplot():
+    """Import matplotlib, or say how to install it."""
     try:
         import matplotlib.pyplot
     except ImportError as error:
@@ -46,7 +47,9 @@ class Display:
 
     def _plot(self, ax, **options) -> Self:
         if ax is None:
-            _, ax = _pyplot().subplots(1, self._n_axes, figsize=self._size, layout="constrained")
+            _, ax = import_pyplot().subplots(
+                1, self._n_axes, figsize=self._size, layout="constrained"
+            )
         self._draw(ax, **options)
         self.ax_ = ax
         self.figure_ = np.ravel(ax)[0].figure
