@@ -22,7 +22,7 @@ import pandas as pd
 
 from skgenre import evaluation_report, genre_pipeline, starter_model
 from skgenre.datasets import load_folder, track_groups
-from skgenre.datasets.facts import gtzan_filtered_split
+from skgenre.datasets._groups import gtzan_table
 from skgenre.evaluation import robustness_report
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +79,7 @@ def preset(name, tracks, jobs):
 
 
 def unseen(tracks):
-    part = gtzan_filtered_split()
+    part = gtzan_table("filtered_split")
     return [i for i, track in enumerate(track_groups(tracks.data)) if part.get(track) == "test"]
 
 

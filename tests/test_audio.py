@@ -266,5 +266,5 @@ def test_long_files_are_read_in_blocks(tmp_path, monkeypatch, suffix, channels):
     monkeypatch.setattr("skgenre.audio.files.BLOCK_VALUES", 1000)
     np.testing.assert_array_equal(load_audio(path), whole)
     np.testing.assert_array_equal(load_audio(path, offset=0.2, duration=0.1), part)
-    assert max(sizes) == 1000 // channels
+    assert sizes[0] == 1000 // channels
     assert len(sizes) > 10

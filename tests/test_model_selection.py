@@ -19,8 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
 from skgenre import SegmentScaler, compare_models, make_baseline
-from skgenre.datasets import filtered_split, load_gtzan_features
-from skgenre.datasets.facts import GTZAN_GENRES, artist_groups, gtzan_artists, gtzan_filtered_split
+from skgenre.datasets import artist_groups, filtered_split, load_gtzan_features
+from skgenre.datasets._groups import gtzan_table
+from skgenre.datasets._names import GTZAN_GENRES
 from skgenre.evaluation import leakage_report
 
 from .conftest import make_pieces
@@ -47,7 +48,7 @@ def test_sizes_are_the_published_ones():
 
 
 def test_no_named_artist_is_on_two_sides():
-    artists, parts = gtzan_artists(), gtzan_filtered_split()
+    artists, parts = gtzan_table("artists"), gtzan_table("filtered_split")
     named = pd.DataFrame(
         [(artists[track], part) for track, part in parts.items() if track in artists],
         columns=["artist", "part"],
@@ -57,7 +58,7 @@ def test_no_named_artist_is_on_two_sides():
 
 def test_samples_may_come_in_any_order_and_in_make_pieces():
     names = ["rock.00011.2.wav", "blues.00029.0.wav", "blues.00029.1.wav", "blues.00012.0.wav"]
-    parts = gtzan_filtered_split()
+    parts = gtzan_table("filtered_split")
     assert "rock.00011" not in parts or parts["rock.00011"] != "train"
     train, test = sides(names)
     assert train.tolist() == [1, 2]

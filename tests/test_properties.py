@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from skgenre import SegmentScaler, SegmentSummary, gtzan_features
 from skgenre.audio import AudioFile
 from skgenre.datasets import filtered_split, track_groups
-from skgenre.datasets.facts import gtzan_filtered_split
+from skgenre.datasets._groups import gtzan_table
 from skgenre.features import GTZAN_FEATURES
 from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
 from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
@@ -302,9 +302,9 @@ def test_names_are_gtzans_or_refused(names):
         track_groups(names)
 
 
-@given(st.lists(st.sampled_from(sorted(gtzan_filtered_split())), min_size=1, max_size=60))
+@given(st.lists(st.sampled_from(sorted(gtzan_table("filtered_split"))), min_size=1, max_size=60))
 def test_filtered_splits_of_any_tracks(track_ids):
-    parts = gtzan_filtered_split()
+    parts = gtzan_table("filtered_split")
     found = [parts[track] for track in track_ids]
     if not {"train", "test"} <= set(found):
         with pytest.raises(ValueError, match="None of the"):

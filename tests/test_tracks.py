@@ -3,17 +3,13 @@ from pathlib import Path
 import pytest
 
 from skgenre.datasets import artist_groups, filtered_split, track_groups
-from skgenre.datasets.facts import (
-    GTZAN_GENRES,
-    gtzan_artists,
-    gtzan_faults,
-    gtzan_filtered_split,
-)
+from skgenre.datasets._groups import gtzan_table
+from skgenre.datasets._names import GTZAN_GENRES
 from skgenre.features import GTZAN_FEATURES
 
 
 def test_artists():
-    artists = gtzan_artists()
+    artists = gtzan_table("artists")
     assert len(artists) == 919  # Sturm, 2012, with later corrections
     assert all(track.partition(".")[0] in GTZAN_GENRES for track in artists)
     assert all(artists.values())
@@ -23,11 +19,11 @@ def test_artists():
 
 
 def test_faults():
-    assert dict(gtzan_faults()) == {"jazz.00054": "corrupt"}
+    assert dict(gtzan_table("faults")) == {"jazz.00054": "corrupt"}
 
 
 def test_filtered_split():
-    parts = gtzan_filtered_split()
+    parts = gtzan_table("filtered_split")
     counts = {part: list(parts.values()).count(part) for part in ("train", "valid", "test")}
     assert counts == {"train": 443, "valid": 197, "test": 290}  # Kereliuk et al., 2015
     assert parts["jazz.00054"] == "train"
@@ -63,7 +59,7 @@ def test_pieces_of_a_track_are_one_group():
     names = [f"jazz.00001.{i}.wav" for i in range(10)] + ["jazz.00010.1.wav"]
     assert track_groups(names).tolist() == ["jazz.00001"] * 10 + ["jazz.00010"]
     assert artist_groups(names).tolist() == ["Leonard Bernstein"] * 10 + [
-        gtzan_artists()["jazz.00010"]
+        gtzan_table("artists")["jazz.00010"]
     ]
 
 
@@ -75,7 +71,7 @@ def test_the_filtered_split_knows_the_forms_of_names(form):
 
 
 def test_unknown_artists_are_groups_of_their_own():
-    assert "jazz.00054" not in gtzan_artists()
+    assert "jazz.00054" not in gtzan_table("artists")
     assert artist_groups(["jazz.00054.au"]).tolist() == ["jazz.00054"]
 
 

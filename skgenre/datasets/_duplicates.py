@@ -129,18 +129,20 @@ def find_duplicates(
     paths = list(paths)
     threads = Parallel(n_jobs=n_jobs, prefer="threads")
     prints = threads(delayed(_read)(path, i, duration) for i, path in enumerate(paths))
-    _report([found for found in prints if isinstance(found, AudioError)], len(paths), on_error)
+    _handle_failures(
+        [found for found in prints if isinstance(found, AudioError)], len(paths), on_error
+    )
     known = [i for i, found in enumerate(prints) if not isinstance(found, AudioError)]
     # Compare each track with those of equal or shorter length, so that the length of the FFT
     # depends only on the longer track of a pair.
     known.sort(key=lambda i: -len(prints[i]))
-    least = max(1, round(min_overlap * _SAMPLE_RATE / _HOP))
+    min_frames = max(1, round(min_overlap * _SAMPLE_RATE / _HOP))
     found: list[tuple] = []
     for block in _equal_lengths([_transform_length(len(prints[i])) for i in known]):
         n = _transform_length(len(prints[known[block.start]]))
         spectra = {i: scipy.fft.rfft(prints[i], n, axis=0) for i in known[block.start :]}
         rows = threads(
-            delayed(_compare)(i, known[k + 1 :], prints, spectra, n, least)
+            delayed(_compare)(i, known[k + 1 :], prints, spectra, n, min_frames)
             for k, i in enumerate(known[block], start=block.start)
         )
         found += [pair for row in rows for pair in row if pair[-1] >= threshold]
@@ -186,7 +188,7 @@ def fingerprint(y: np.ndarray) -> np.ndarray:
     return level[2:] - level[:-2]
 
 
-def _report(failures: list[AudioError], n_tracks: int, on_error: str) -> None:
+def _handle_failures(failures: list[AudioError], n_tracks: int, on_error: str) -> None:
     if failures:
         message = f"{len(failures)} of {n_tracks} tracks cannot be used:\n{listing(failures)}"
         if on_error == "raise":
@@ -205,7 +207,7 @@ def _equal_lengths(lengths: list[int]) -> list[slice]:
     return [slice(*pair) for pair in pairwise([*edges, len(lengths)])]
 
 
-def _compare(i: int, others: list[int], prints, spectra, n: int, least: int) -> list[tuple]:
+def _compare(i: int, others: list[int], prints, spectra, n: int, min_frames: int) -> list[tuple]:
     """Compare a track with others; return tuples (i, j, offset, overlap, similarity) in frames."""
     a = prints[i]
     energy_a = _running_energy(a)
@@ -214,7 +216,7 @@ def _compare(i: int, others: list[int], prints, spectra, n: int, least: int) -> 
         b = prints[j]
         energy_b = _running_energy(b)
         correlation = scipy.fft.irfft((spectra[i] * spectra[j].conj()).sum(axis=1), n)
-        enough = min(least, len(a), len(b))
+        enough = min(min_frames, len(a), len(b))
         offsets = np.arange(enough - len(b), len(a) - enough + 1)
         start, stop = np.maximum(0, offsets), np.minimum(len(a), offsets + len(b))
         energy = _energy(energy_a, start, stop) * _energy(energy_b, start - offsets, stop - offsets)

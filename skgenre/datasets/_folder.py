@@ -1,45 +1,36 @@
-"""Loading of music folders."""
+"""Loading of music folders, with genres and artists from the names of folders or from tags.
+
+Tags are read with mutagen (extra ``skgenre[tags]``).
+"""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any
 
-import numpy as np
 from sklearn.utils import Bunch
 
+from .._checks import AT_LEAST_1, check_number
 from .._files import expand
 from .._warnings import warn
-from ._collections import check_min_tracks, is_no_artist, make_collection
-from ._listing import list_audio, list_once
-from ._names import normal, parse_gtzan
-from ._tags import read_tags
+from ._groups import is_no_artist, make_collection
+from ._listing import list_audio, visible
+from ._names import is_audio, normal, parse_gtzan
+
+#: Keys of each field: those of Vorbis comments, APE and mutagen's easy interface, and of ASF.
+_KEYS = {"genre": ("genre", "WM/Genre"), "artist": ("artist", "Author")}
+#: ID3 frames of each field for formats without an easy interface, such as wav and aiff.
+_FRAMES = {"genre": "TCON", "artist": "TPE1"}
 
 
-@overload
-def load_folder(
-    folder: str | os.PathLike,
-    *,
-    genre_from: str = "folder",
-    min_tracks: int = 1,
-    return_X_y: Literal[False] = False,
-) -> Bunch: ...
-@overload
-def load_folder(
-    folder: str | os.PathLike,
-    *,
-    genre_from: str = "folder",
-    min_tracks: int = 1,
-    return_X_y: Literal[True],
-) -> tuple[list[str], np.ndarray]: ...
 def load_folder(
     folder: str | os.PathLike,
     *,
     genre_from: str = "folder",
     min_tracks: int = 1,
     return_X_y: bool = False,
-) -> Bunch | tuple[list[str], np.ndarray]:
+) -> Bunch:
     """Load the paths and genres of the tracks in a music folder. No audio is decoded.
 
     Parameters
@@ -71,7 +62,7 @@ def load_folder(
         groups : ndarray of str, shape (n_tracks,)
             Groups for cross-validation: the subfolder of the genre that contains the track
             (``rock/Artist/Album/song.mp3``), the artist for tracks of GTZAN, or otherwise the
-            track itself, together with its pieces. See the Notes.
+            track itself, together with its parts. See the Notes.
         excluded : list of str
             Paths of files without a genre tag, and of genres with fewer than `min_tracks` tracks.
 
@@ -113,30 +104,31 @@ def load_folder(
     - Unknown, Unknown Artist, No Artist, Untitled;
     - Compilations, Samplers, Soundtracks, OST, Singles, Playlists;
     - Mixed, Misc, Miscellaneous, Other, Tracks, Songs, Albums;
-    - parts of an album: CD1, CD 2, Disc 1, Disk 1, DVD 1, Side A, Part 1, Vol. 1, Volume 1.
+    - discs and sides of an album: CD1, CD 2, Disc 1, Disk 1, DVD 1, Side A, Part 1, Vol. 1,
+      Volume 1.
 
     They are also compared ignoring spaces, punctuation and a plural s.
 
     Tracks without an artist are grouped by file name, ignoring the suffix:
 
-    - Tracks of GTZAN and their pieces, such as ``blues.00000.au`` and ``blues_00000_part3.wav``,
+    - Tracks of GTZAN and their parts, such as ``blues.00000.au`` and ``blues_00000_part3.wav``,
       belong to the artist, or to the track if its artist is unknown. The name may have a prefix,
       as in ``0_blues.00000.wav``.
-    - A piece belongs to the group of the rest of its path: ``rock/song_part3.wav``,
+    - A part belongs to the group of the rest of its path: ``rock/song_part3.wav``,
       ``rock/part3_song.wav``, ``rock/song (chunk 2 of 9).wav``, ``rock/song_3_of_9.wav`` and
-      ``rock/song.mp3`` belong to ``"rock/song"``. These pieces are named by one of the words part,
+      ``rock/song.mp3`` belong to ``"rock/song"``. These parts are named by one of the words part,
       piece, segment, section, chunk, clip, slice, split, window, excerpt, snippet, fragment,
       sample, block, crop, frame, start and offset, or pt, seg, win and frag, with a number, or with
       a letter at the end.
-    - After the number of a track, a number, or any word with a number or a letter, is a piece:
+    - After the number of a track, a number, or any word with a number or a letter, is a part:
       ``track012_3.wav``, ``track012,3.wav``, ``track012_t30.wav``, ``track012-00m03s.wav`` and
       ``take 7 (2).wav``. So is a letter if the track has several, as ``track012a.wav`` and
       ``track012b.wav``. No space may precede the number of the track, which is otherwise part of a
       title (``Studio 54-01.mp3``).
-    - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are pieces.
+    - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are parts.
     - A number alone (``track_12.wav``), a date, a disc and a track (``1-01.mp3``,
-      ``cd1_track02.mp3``), and a number before a title (``01_mambo5.mp3``) make no pieces. If
-      numbers would make all files of a genre one track, only words make pieces in this genre.
+      ``cd1_track02.mp3``), and a number before a title (``01_mambo5.mp3``) make no parts. If
+      numbers would make all files of a genre one track, only words make parts in this genre.
     - A copy, such as ``song - Copy.mp3``, belongs to the group of its original. ``song (1).mp3``
       does if ``song.mp3`` exists.
     - Other tracks are their own groups.
@@ -154,7 +146,7 @@ def load_folder(
     >>> tracks.target.tolist()
     ['jazz', 'metal']
     """
-    check_min_tracks(min_tracks)
+    check_number("min_tracks", min_tracks, AT_LEAST_1)
     if genre_from not in ("folder", "tags"):
         raise ValueError(f"genre_from={genre_from!r} must be 'folder' or 'tags'")
     root = expand(folder)
@@ -168,7 +160,7 @@ def load_folder(
 
 def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
     """List audio files with genres, artists and names by folder; no files are excluded."""
-    paths, elsewhere = list_once(root)
+    paths = list_audio(root)
     parts = [Path(path).relative_to(root).parts for path in paths]
     paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
     if not paths:
@@ -183,9 +175,8 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], l
         raise ValueError(
             f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
         )
-    if elsewhere:
-        _warn_of_lost_genres(root, paths, set(genres), elsewhere)
-    # A folder that is named as a track of GTZAN contains its pieces, not the tracks of an artist.
+    _warn_of_lost_genres(root, set(genres))
+    # A folder that is named as a track of GTZAN contains its parts, not the tracks of an artist.
     artists = [
         "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
         for genre, names in zip(genres, parts, strict=True)
@@ -193,30 +184,33 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], l
     return paths, genres, artists, ["/".join(names) for names in parts], []
 
 
-def _warn_of_lost_genres(
-    root: str, paths: list[str], genres: set[str], elsewhere: dict[str, str]
-) -> None:
+def _warn_of_lost_genres(root: str, genres: set[str]) -> None:
     """Warn of genre folders without tracks because these are reached through other folders."""
-    # A folder that is reached twice may contain no audio, and a link to the root leads back.
-    listed = {part for path in map(Path, paths) for part in (path, *path.parents)}
-    listed -= {Path(root), *Path(root).parents}
-    lost: dict[str, str] = {}
-    for path, first in sorted(elsewhere.items()):
-        folder = Path(root, Path(path).relative_to(root).parts[0])
-        if Path(first) in listed and normal(folder.name) not in genres and folder.is_dir():
-            lost.setdefault(str(folder), first)
+    real = os.path.join(os.path.realpath(root), "")
+    lost = [
+        folder.path
+        for folder in visible(root, {})
+        if folder.is_dir() and normal(folder.name) not in genres
+        # A link to the folder itself, or to one that contains it, is no genre.
+        if not real.startswith(os.path.join(os.path.realpath(folder.path), ""))
+        if any(_names_audio(files) for _, _, files in os.walk(folder.path))
+    ]
     if lost:
-        named = ", ".join(f"{folder} (listed as {first})" for folder, first in lost.items())
         warn(
-            f"Genre folders of {root} without tracks of their own: {named}. A file that is reached "
-            "by several links is listed once; give each genre files of its own."
+            f"Genre folders of {root} without tracks of their own: {', '.join(sorted(lost))}. A "
+            "file that is reached by several links is listed once; give each genre files of its "
+            "own."
         )
+
+
+def _names_audio(names: list[str]) -> bool:
+    return any(is_audio(name) and not name.startswith(".") for name in names)
 
 
 def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
     """List audio files with genres, artists and names, and the files without a genre tag."""
     paths = list_audio(root)
-    tags = [read_tags(path) for path in paths]
+    tags = [_read_tags(path) for path in paths]
     genres = [normal(tag["genre"]) for tag in tags]
     known = [path for path, genre in zip(paths, genres, strict=True) if genre]
     excluded = [path for path, genre in zip(paths, genres, strict=True) if not genre]
@@ -242,3 +236,33 @@ def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], lis
 def _artist_group(genre: str, artist: str) -> str:
     """Return the group of a normalized artist name, which may not denote an artist."""
     return f"{genre}/{artist}" if is_no_artist(artist) else artist
+
+
+def _read_tags(path: str) -> dict[str, str]:
+    """Return the first genre and artist of a file, or ``""`` if it has none or is unreadable."""
+    try:
+        import mutagen
+    except ImportError as error:
+        raise ImportError(
+            "Reading tags requires mutagen: pip install skgenre[tags], or pip install mutagen"
+        ) from error
+    try:
+        file = mutagen.File(path, easy=True)
+    except (mutagen.MutagenError, OSError):
+        file = None
+    tags = None if file is None else file.tags
+    return {field: "" if tags is None else _first(tags, field) for field in _KEYS}
+
+
+def _first(tags: Any, field: str) -> str:
+    if hasattr(tags, "getall"):
+        # `genres` converts the genre numbers of ID3v1, such as (17), to names.
+        name = "genres" if field == "genre" else "text"
+        found = [value for frame in tags.getall(_FRAMES[field]) for value in getattr(frame, name)]
+    else:
+        found = [value for key in _KEYS[field] if key in tags for value in _values(tags[key])]
+    return next((text for value in found if (text := str(value).strip())), "")
+
+
+def _values(value: Any) -> list:
+    return [value] if isinstance(value, str) else list(value)

@@ -12,7 +12,7 @@ from .._warnings import warn
 from ._names import is_audio
 
 #: Maximum number of folders named in a warning.
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
 def list_audio(folder: str | os.PathLike) -> list[str]:
@@ -57,34 +57,15 @@ def list_audio(folder: str | os.PathLike) -> list[str]:
     ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
     ['jazz/jazz_artist_0/jazz.00000.wav']
     """
-    return list_once(expand(folder))[0]
-
-
-def list_once(folder: str) -> tuple[list[str], dict[str, str]]:
-    """List audio files like :func:`list_audio`, and what is not listed since it is elsewhere.
-
-    Returns
-    -------
-    paths : list of str
-        Sorted paths.
-    elsewhere : dict of str to str
-        For each path of a file or folder that was reached before, the path by which it was reached.
-    """
+    folder = expand(folder)
     if not os.path.isdir(folder):
         raise NotADirectoryError(f"{folder} is not a folder")
-    # Folders by real path. A link to a parent of the folder leads back here.
-    visited = {str(parent): "" for parent in Path(os.path.realpath(folder)).parents}
-    elsewhere: dict[str, str] = {}
+    # Real paths of folders. A link to a parent of the folder leads back here.
+    visited = set(map(str, Path(os.path.realpath(folder)).parents))
     # Paths by real path. Files that are not in a subfolder come last, since they have no genre.
     top = os.path.dirname(os.path.join(folder, ""))
     found: dict[str, str] = {}
     loose: dict[str, str] = {}
-
-    def add(real: str, path: str) -> None:
-        first = (loose if os.path.dirname(path) == top else found).setdefault(real, path)
-        if first != path:
-            elsewhere[path] = first
-
     unreadable: dict[str, OSError] = {}
     links = [folder]
     # Real folders come before links, and these before the links in their targets.
@@ -98,38 +79,31 @@ def list_once(folder: str) -> tuple[list[str], dict[str, str]]:
                 continue
             except OSError:  # a broken link, or a circle of links
                 continue
-            if stat.S_ISREG(mode) and is_audio(start):
-                add(os.path.realpath(start), start)
-            elif stat.S_ISDIR(mode):
-                for real, entry in _walk(start, visited, elsewhere, unreadable):
-                    if entry.is_symlink():
-                        links.append(entry.path)
-                    elif is_audio(entry.name):
-                        add(os.path.join(real, entry.name), entry.path)
-    report_unreadable(folder, unreadable)
-    return sorted((loose | found).values()), elsewhere
+            paths = [start] if stat.S_ISREG(mode) else []
+            if stat.S_ISDIR(mode):
+                for entry in _walk(start, visited, unreadable):
+                    (links if entry.is_symlink() else paths).append(entry.path)
+            for path in filter(is_audio, paths):
+                paths_by_place = loose if os.path.dirname(path) == top else found
+                paths_by_place.setdefault(os.path.realpath(path), path)
+    handle_unreadable(folder, unreadable)
+    return sorted((loose | found).values())
 
 
-def _walk(
-    folder: str,
-    visited: dict[str, str],
-    elsewhere: dict[str, str],
-    unreadable: dict[str, OSError],
-) -> Iterator[tuple[str, os.DirEntry]]:
-    """Iterate over files and links below a folder, with the real path of their folder."""
+def _walk(folder: str, visited: set[str], unreadable: dict[str, OSError]) -> Iterator[os.DirEntry]:
+    """Iterate over files and links below a folder."""
     folders = [folder]
     while folders:
         parent = folders.pop()
         real = os.path.realpath(parent)
         if real in visited:
-            elsewhere[parent] = visited[real]
             continue
-        visited[real] = parent
+        visited.add(real)
         for entry in visible(parent, unreadable):
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
             else:
-                yield real, entry
+                yield entry
 
 
 def visible(folder: str, unreadable: dict[str, OSError]) -> list[os.DirEntry]:
@@ -142,7 +116,7 @@ def visible(folder: str, unreadable: dict[str, OSError]) -> list[os.DirEntry]:
         return []
 
 
-def report_unreadable(folder: str, unreadable: dict[str, OSError]) -> None:
+def handle_unreadable(folder: str, unreadable: dict[str, OSError]) -> None:
     """Raise the error of a folder that cannot be read, or warn of its subfolders."""
     if folder in unreadable:
         raise unreadable[folder]
@@ -150,9 +124,9 @@ def report_unreadable(folder: str, unreadable: dict[str, OSError]) -> None:
         named = [
             f"{path} ({error.strerror or error})" for path, error in sorted(unreadable.items())
         ]
-        more = f" and {len(named) - _MOST_NAMED} more" if len(named) > _MOST_NAMED else ""
+        more = f" and {len(named) - _MAX_NAMED} more" if len(named) > _MAX_NAMED else ""
         warn(
             f"{len(named)} {'folder' if len(named) == 1 else 'folders'} of {folder} cannot be "
-            f"read: {', '.join(named[:_MOST_NAMED])}{more}. Their files are left out; change the "
+            f"read: {', '.join(named[:_MAX_NAMED])}{more}. Their files are left out; change the "
             "permissions to include them."
         )

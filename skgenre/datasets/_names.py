@@ -1,8 +1,8 @@
-"""What the names of files and folders say: the track of a piece, the artist of GTZAN, the genre.
+"""What the names of files and folders say: the track of a part, the track of GTZAN, the genre.
 
 Two rules decide doubtful cases. Too many files in one group cost little, but a recording that is
 split over two groups leaks from the training set to the test set. And a number alone says nothing:
-``track_12`` is a track, and only a second number or a word makes it a piece.
+``track_12`` is a track, and only a second number or a word makes it a part.
 
 A file name is split into words, numbers and separators, each written as one character (see
 :data:`_KINDS`). The rules are patterns of these characters.
@@ -20,16 +20,8 @@ from typing import NamedTuple
 
 #: The genres of GTZAN, each with 100 tracks.
 GTZAN_GENRES = (
-    "blues",
-    "classical",
-    "country",
-    "disco",
-    "hiphop",
-    "jazz",
-    "metal",
-    "pop",
-    "reggae",
-    "rock",
+    *("blues", "classical", "country", "disco", "hiphop"),
+    *("jazz", "metal", "pop", "reggae", "rock"),
 )
 
 #: Suffixes of audio files, in lower case.
@@ -44,11 +36,11 @@ _S = r"[\s._#,:;+=@~\-\u2010-\u2015]"
 #: A number. It is possessive, so that no pattern tries to divide it.
 _N = r"[0-9]++"
 _LETTER = r"[^\W\d_]"
-_PIECE = (
+_PART = (
     r"(?:part|pt|piece|segment|seg|chunk|clip|slice|split|window|win|section|excerpt|snippet"
     r"|fragment|frag|sample|block|crop|frame|start|offset)s?"
 )
-#: Parts of an album.
+#: Discs and sides of an album.
 DISC = r"(?:cd|dvd|disc|disk|side|vol|volume)"
 _TIME = r"(?:(?:\d+(?:ms|sec|min|h|m|s))+(?![^\W_])|\d+)"
 _DATE = rf"(?:19|20)[0-9]{{2}}{_S}[01][0-9]{_S}[0-3][0-9]"
@@ -66,13 +58,13 @@ _NUMBERED_ENDING = re.compile(
     rf"(?<=[^/\\])(?:{_SUFFIX}|{_COPY}|{_NUMBERED_COPY})+$", re.IGNORECASE
 )
 
-#: A track of GTZAN, a piece of it, or a file in a folder that is named as the track. The prefix
+#: A track of GTZAN, a part of it, or a file in a folder that is named as the track. The prefix
 #: may contain numbers and the names of folders, as in "0_rock.00016" and "rock_rock.00016".
 _GENRE = "|".join(GTZAN_GENRES).replace("hiphop", f"hip{_S}?hop")
 _GTZAN = re.compile(
     rf"(?:.*[/\\])?(?P<prefix>(?:(?:gtzan|genres|original|{_GENRE}|{_LETTER}*{_S}*{_N}){_S}+)*)"
     rf"(?P<genre>{_GENRE}){_S}*(?P<number>[0-9]{{5}})"
-    rf"(?P<piece>[/\\][^/\\]+|(?![0-9])[^/\\]*[0-9][^/\\]*|{_S}*{_PIECE})?",
+    rf"(?P<part>[/\\][^/\\]+|(?![0-9])[^/\\]*[0-9][^/\\]*|{_S}*{_PART})?",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -85,7 +77,7 @@ _KINDS = {
     ")": r"[)\]]",
     " ": rf"{_S}*\s{_S}*",
     "-": rf"{_S}+",
-    "p": rf"(?i:{_PIECE}){_WORD_ENDS}",
+    "p": rf"(?i:{_PART}){_WORD_ENDS}",
     "d": rf"(?i:{DISC}){_WORD_ENDS}",
     "t": rf"(?i:track|song|title){_WORD_ENDS}",
     "o": rf"(?i:of){_WORD_ENDS}",
@@ -97,7 +89,7 @@ _ORDER = "".join(_KINDS)
 _TOKEN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()), re.DOTALL)
 
 _OF = "[- ]?o[- ]?n"
-#: Pieces by a word: "part3_song", and "song_part3", "song (chunk 3 of 9)", "song seg a",
+#: Parts by a word: "part3_song", and "song_part3", "song (chunk 3 of 9)", "song seg a",
 #: "song_3_of_9".
 _WORDED = [
     re.compile(rf"p[- ]?n(?:{_OF})?[- ](?!p[- ]?n)(?P<track>.*[npdtoaw].*)"),
@@ -106,7 +98,7 @@ _WORDED = [
         r"(?:\(n\))*"
     ),
 ]
-#: Pieces by a number, or any word and a number, after the number of the track: "track012_3",
+#: Parts by a number, or any word and a number, after the number of the track: "track012_3",
 #: "a.00016.p0", "track012_crop1", "take 7 (2)". The number of the track is not that of a disc, and
 #: no space precedes it: the numbers of "Studio 54-01" and "Top 100 - 01" are those of a title and
 #: a track. The number in "album1_track2" is that of a track.
@@ -128,33 +120,33 @@ class GtzanName(NamedTuple):
     ----------
     track : str
         Track id, such as ``"blues.00000"``.
-    is_piece : bool
-        Whether the file is a piece of the track.
-    piece : int
-        Number of the piece. It is 0 for whole tracks and for pieces without a number.
+    is_part : bool
+        Whether the file is a part of the track.
+    number : int
+        Number of the part. It is 0 for whole tracks and for parts without a number.
     """
 
     track: str
-    is_piece: bool
-    piece: int
+    is_part: bool
+    number: int
 
 
 def parse_gtzan(name: str) -> GtzanName | None:
-    """Parse the file name or path of a track of GTZAN or a piece of one; else return None."""
+    """Parse the file name or path of a track of GTZAN or a part of one; else return None."""
     match = _GTZAN.fullmatch(_NUMBERED_ENDING.sub("", _COPY_OF.sub("", name)))
     if match is None:
         return None
     genre = "".join(filter(str.isalpha, match["genre"]))
-    number = re.search(_N, f"{match['piece'] or ''} {match['prefix']}")
+    number = re.search(_N, f"{match['part'] or ''} {match['prefix']}")
     return GtzanName(
         f"{genre}.{match['number']}".lower(),
-        bool(match["piece"] or number),
+        bool(match["part"] or number),
         int(number[0] if number else 0),
     )
 
 
 def tracks_of(names: Sequence[str], genres: Sequence[str] | None = None) -> list[str]:
-    """Return the track that each file is or is a piece of, as its name says.
+    """Return the track that each file is or is a part of, as its name says.
 
     Parameters
     ----------
@@ -162,13 +154,13 @@ def tracks_of(names: Sequence[str], genres: Sequence[str] | None = None) -> list
         Paths.
     genres : sequence of str, default=None
         Genre of each path. If all files of a genre would be one track by their numbers, these are
-        the numbers of tracks, and only words make pieces.
+        the numbers of tracks, and only words make parts.
 
     Returns
     -------
     tracks : list of str
         The track id for tracks of GTZAN, otherwise the path without the suffix, the number of the
-        piece and the mark of a copy.
+        part and the mark of a copy.
     """
     rules = _NUMBERED + _WORDED
     worded = worded_tracks_of(names)
@@ -187,13 +179,13 @@ def tracks_of(names: Sequence[str], genres: Sequence[str] | None = None) -> list
 
 
 def worded_tracks_of(names: Sequence[str]) -> list[str]:
-    """Return the track of each file like :func:`tracks_of`, with pieces by words only."""
+    """Return the track of each file like :func:`tracks_of`, with parts by words only."""
     return _originals([_strip(_ENDING.sub("", _COPY_OF.sub("", name)), _WORDED) for name in names])
 
 
 def _strip(track: str, rules: Sequence[re.Pattern]) -> str:
-    """Return a path without what the rules know as a piece, or the id of a track of GTZAN."""
-    # Pieces can be cut into pieces: "song_part1_chunk2".
+    """Return a path without what the rules know as a part, or the id of a track of GTZAN."""
+    # Parts can be cut into parts: "song_part1_chunk2".
     while (gtzan := parse_gtzan(track)) is None:
         folder, stem = split_folder(track)
         shape, ends = _shape(stem)
@@ -216,15 +208,15 @@ def _shape(stem: str) -> tuple[str, list[int]]:
     return shape, [*(token.start() for token in tokens), len(stem)]
 
 
-def _without(tracks: list[str], ending: re.Pattern, are_pieces: Callable) -> list[str]:
-    """Strip endings that are those of pieces if they are taken together, for each track."""
+def _without(tracks: list[str], ending: re.Pattern, are_parts: Callable) -> list[str]:
+    """Strip endings that are those of parts if they are taken together, for each track."""
     bases = [ending.sub("", track) for track in tracks]
     endings: defaultdict[str, set[str]] = defaultdict(set)
     for track, base in zip(tracks, bases, strict=True):
         if track != base:
             endings[normal(base)].add(normal(track[len(base) :]))
     return [
-        base if are_pieces(endings[normal(base)]) else track
+        base if are_parts(endings[normal(base)]) else track
         for track, base in zip(tracks, bases, strict=True)
     ]
 

@@ -21,7 +21,7 @@ from sklearn.utils import Bunch, check_random_state
 from .._checks import AT_LEAST_1, POSITIVE, check_number
 from .._files import expand
 from .._sklearn import Interval
-from .facts import GTZAN_GENRES
+from ._names import GTZAN_GENRES
 
 SAMPLE_RATE = 22050
 

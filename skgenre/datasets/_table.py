@@ -5,43 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from .._checks import AT_LEAST_1, check_number
 from .._files import expand
-from ._collections import check_min_tracks, make_collection
+from ._groups import make_collection
 from ._names import normal
 
 #: Separators of columns, by which the header of a table in another format is recognized.
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
 
 #: Maximum number of rows named in a message.
-_MOST_NAMED = 3
+_MAX_NAMED = 3
 
 
-@overload
-def load_table(
-    csv: str | os.PathLike,
-    *,
-    path: str = "path",
-    target: str = "genre",
-    group: str | None = None,
-    min_tracks: int = 1,
-    return_X_y: Literal[False] = False,
-) -> Bunch: ...
-@overload
-def load_table(
-    csv: str | os.PathLike,
-    *,
-    path: str = "path",
-    target: str = "genre",
-    group: str | None = None,
-    min_tracks: int = 1,
-    return_X_y: Literal[True],
-) -> tuple[list[str], np.ndarray]: ...
 def load_table(
     csv: str | os.PathLike,
     *,
@@ -50,7 +31,7 @@ def load_table(
     group: str | None = None,
     min_tracks: int = 1,
     return_X_y: bool = False,
-) -> Bunch | tuple[list[str], np.ndarray]:
+) -> Bunch:
     """Load paths and genres from a table. No audio is read.
 
     Parameters
@@ -67,7 +48,7 @@ def load_table(
         Column of the groups for cross-validation, such as artists. They are compared ignoring case,
         Unicode form and repeated spaces. If None, and for tracks with an empty cell, the group is
         the artist for tracks of GTZAN, identified by their file names, and otherwise the track
-        itself, together with its pieces; see the Notes of :func:`load_folder`.
+        itself, together with its parts; see the Notes of :func:`load_folder`.
     min_tracks : int, default=1
         Genres with fewer tracks are excluded.
     return_X_y : bool, default=False
@@ -118,7 +99,7 @@ def load_table(
     >>> tracks.target.tolist()
     ['jazz']
     """
-    check_min_tracks(min_tracks)
+    check_number("min_tracks", min_tracks, AT_LEAST_1)
     table = Path(expand(csv))
     frame, header = _read(table)
     columns = [path, target] if group is None else [path, target, group]
@@ -238,6 +219,6 @@ def _raise_for_rows(
 def _rows(wrong) -> str:
     """Format the first row numbers, counted as in a spreadsheet, where the header is row 1."""
     rows = (np.flatnonzero(np.asarray(wrong)) + 2).tolist()
-    named = ", ".join(map(str, rows[:_MOST_NAMED]))
-    more = f" and {len(rows) - _MOST_NAMED} more" if len(rows) > _MOST_NAMED else ""
+    named = ", ".join(map(str, rows[:_MAX_NAMED]))
+    more = f" and {len(rows) - _MAX_NAMED} more" if len(rows) > _MAX_NAMED else ""
     return f"{'row' if len(rows) == 1 else 'rows'} {named}{more}"
