@@ -56,7 +56,7 @@ def test_odd_rates_equal_librosa(tmp_path, native):
         ("mp3", {"bitrate_mode": "VARIABLE", "compression_level": 0.5}),
     ],
 )
-@pytest.mark.parametrize("native", [22050, 44100, 48000])
+@pytest.mark.parametrize("native", [22050, 48000])
 def test_an_interval_is_that_part_of_the_whole(tmp_path, suffix, kwargs, native):
     path = write_sound(tmp_path / f"a.{suffix}", make_sound(9, native), native, **kwargs)
     whole = load_audio(path)
@@ -108,7 +108,7 @@ def test_an_interval_does_not_depend_on_what_was_read_before(tmp_path):
 
 
 def test_reads_no_more_than_needed(tmp_path, monkeypatch):
-    path = write_sound(tmp_path / "a.wav", make_sound(120, 44100), 44100)
+    path = write_sound(tmp_path / "a.wav", make_sound(20, 44100), 44100)
     frames = []
     read = soundfile.SoundFile.read
 
@@ -118,15 +118,9 @@ def test_reads_no_more_than_needed(tmp_path, monkeypatch):
         return block
 
     monkeypatch.setattr(soundfile.SoundFile, "read", counting_read)
-    y = load_audio(path, offset=60, duration=2)
+    y = load_audio(path, offset=10, duration=2)
     assert len(y) == 44100
     assert sum(frames) < 2.2 * 44100
-
-
-def test_offset_and_duration_equal_librosa(tmp_path):
-    path = write_sound(tmp_path / "a.flac", make_sound(5))
-    expected, _ = librosa.load(path, sr=22050, offset=1.5, duration=2)
-    np.testing.assert_array_equal(load_audio(path, offset=1.5, duration=2), expected)
 
 
 def test_intervals_at_and_beyond_the_end(tmp_path):
@@ -144,6 +138,8 @@ def test_intervals_at_and_beyond_the_end(tmp_path):
         ({"duration": -1}, "offset=0.0 and duration=-1 must be finite and must not be negative"),
         ({"offset": float("nan")}, "offset=nan"),
         ({"duration": float("nan")}, "duration=nan"),
+        ({"offset": float("inf")}, "must be finite and must not be negative"),
+        ({"duration": float("inf")}, "must be finite and must not be negative"),
         ({"sample_rate": 0}, "sample_rate=0 must be a positive integer, in Hz"),
         ({"sample_rate": -22050}, "sample_rate=-22050"),
         ({"sample_rate": 22050.5}, "sample_rate=22050.5"),
@@ -175,7 +171,7 @@ def test_a_file_without_resampling_comes_bit_for_bit(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["wav", "aiff", "au", "flac", "mp3"])
 def test_a_file_that_ends_early_is_used_with_a_warning(tmp_path, suffix):
-    path = write_sound(tmp_path / f"whole.{suffix}", make_sound(20, 44100), 44100)
+    path = write_sound(tmp_path / f"whole.{suffix}", make_sound(8, 44100), 44100)
     whole = load_audio(path)
     content = path.read_bytes()
     truncated = tmp_path / f"truncated.{suffix}"

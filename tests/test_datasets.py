@@ -299,7 +299,7 @@ def test_genre_folders_of_gtzan_in_any_case(tmp_path):
     assert load_gtzan(tmp_path).track_ids.tolist() == ["pop.00001", "pop.00002"]
 
 
-def test_pieces_alone_are_not_gtzan(tmp_path):
+def test_parts_alone_are_not_gtzan(tmp_path):
     fabricate(tmp_path, ["pop/pop.00001_0.wav", "pop/pop.00001_1.wav"])
     with pytest.raises(FileNotFoundError, match="contains 2 parts of tracks: use load_folder"):
         load_gtzan(tmp_path)

@@ -1,10 +1,7 @@
 """Every kind of file that people have: what libsndfile writes, and what ffmpeg does."""
 
 import io
-import shutil
 import struct
-import subprocess
-import sys
 import tracemalloc
 
 import numpy as np
@@ -110,11 +107,7 @@ def test_every_number_of_channels(tmp_path, kind):
 
 @pytest.mark.parametrize(
     ("major", "suffix"),
-    [
-        *((major, "txt") for major in ("WAV", "AIFF", "AU", "FLAC", "OGG", "MP3", "CAF", "W64")),
-        *(("WAV", suffix) for suffix in ("mp3", "m4a", "raw", "")),
-        ("MP3", "wav"),
-    ],
+    [("WAV", "mp3"), ("FLAC", "txt"), ("OGG", "raw"), ("MP3", "wav"), ("AU", "")],
 )
 def test_the_ending_of_a_name_does_not_matter(tmp_path, major, suffix):
     y = make_sound(1)
@@ -185,8 +178,9 @@ TAGGED = [
 ]
 
 
-@pytest.mark.parametrize("before", [id3(300_000), id3(100) + id3(5), b"junk" * 5000, bytes(1000)])
-@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize(
+    ("before", "header"), [(id3(300_000), True), (id3(100) + id3(5), False), (bytes(1000), True)]
+)
 def test_what_stands_before_an_mp3(variable, before, header):
     path, content = variable
     content = content if header else without_header(content)
@@ -199,16 +193,14 @@ def test_what_stands_before_an_mp3(variable, before, header):
     np.testing.assert_allclose(found[:n], whole[:n], atol=1e-4)
 
 
-@pytest.mark.parametrize("as_file", [False, True], ids=["path", "file object"])
-@pytest.mark.parametrize("before", [id3(100), id3(5001), id3(100) + id3(5)], ids=[1, 2, 3])
 @pytest.mark.parametrize("kind", TAGGED, ids="-".join)
-def test_a_file_with_id3_has_the_samples_of_one_without(tmp_path, kind, before, as_file):
+def test_a_file_with_id3_has_the_samples_of_one_without(tmp_path, kind):
     path = write_sound(tmp_path / "a.xyz", make_sound(1), format=kind[0], subtype=kind[1])
     expected = load_audio(path)
-    content = before + path.read_bytes()
+    content = id3(100) + id3(5) + path.read_bytes()
     path.write_bytes(content)
-    found = load_audio(io.BytesIO(content) if as_file else path)  # without a warning
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    for source in (path, io.BytesIO(content)):  # without a warning
+        np.testing.assert_array_equal(load_audio(source), expected)
 
 
 @pytest.mark.parametrize(
@@ -249,20 +241,6 @@ def test_what_ffmpeg_knows(foreign):
         np.testing.assert_array_equal(load_audio(file, sample_rate=44100), found)
 
 
-def test_the_samples_are_those_of_the_program(foreign):
-    if not shutil.which("ffmpeg"):
-        pytest.skip("needs the program ffmpeg")
-    path, _ = foreign
-    command = ["ffmpeg", "-v", "error", "-i", str(path), "-f", "f32le", "-"]
-    out = subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
-    expected = np.frombuffer(out, np.float32).reshape(-1, 2).mean(axis=1)
-    found = load_audio(path, sample_rate=44100)
-    # The program keeps or drops what an encoder puts first, by the container.
-    late = len(expected) - len(found)
-    assert 0 <= late <= 2048
-    np.testing.assert_allclose(found, expected[late:], atol=1e-4)
-
-
 def test_a_foreign_file_that_ends_early(foreign):
     path, _ = foreign
     if path.suffix in (".m4a", ".avi"):
@@ -275,12 +253,6 @@ def test_a_foreign_file_that_ends_early(foreign):
     assert 0.3 * len(whole) < len(y) < 0.6 * len(whole)
 
 
-def test_the_extra_is_named_where_it_is_missing(foreign, monkeypatch):
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(AudioError, match=r"pip install skgenre\[av\]"):
-        load_audio(foreign[0])
-
-
 @pytest.mark.parametrize(
     "content",
     [
@@ -290,9 +262,8 @@ def test_the_extra_is_named_where_it_is_missing(foreign, monkeypatch):
         b"<smil><body><audio src='http://localhost:9/'/></body></smil>",
     ],
 )
-@pytest.mark.parametrize("suffix", ["mp3", "m3u8"])
-def test_lists_of_other_files_are_not_followed(tmp_path, content, suffix):
-    path = tmp_path / f"a.{suffix}"
+def test_lists_of_other_files_are_not_followed(tmp_path, content):
+    path = tmp_path / "a.m3u8"
     path.write_bytes(content * 20)
     with pytest.raises(AudioError, match="not audio"):
         load_audio(path)

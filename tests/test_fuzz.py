@@ -8,7 +8,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from skgenre import AudioError, ModelFileError, load, load_audio, make_baseline, save
 from skgenre.datasets import load_gtzan_features
@@ -75,6 +75,7 @@ cells = st.one_of(
 )
 
 
+@settings(max_examples=15)
 @given(
     st.lists(st.lists(cells, min_size=60, max_size=60), min_size=1, max_size=4),
     st.lists(st.integers(0, 59), max_size=3),

@@ -32,7 +32,6 @@ from skgenre.features import musicnn
 from skgenre.timeline import parts
 
 from .conftest import encode_sound, make_sound, write_sound
-from .test_sources import ogg
 
 av = pytest.importorskip("av")
 
@@ -162,8 +161,8 @@ CASES = [
     if length == "right" or CONTAINERS[kind][2] is not nothing
 ]
 
-#: Front ends get the same samples from every container: `make test` tries these.
-QUICK, SLOW = ("flac", "mp3"), [pytest.mark.slow]
+#: Front ends get the same samples from every container, so that these stand for all.
+SOME_CASES = [(kind, length) for kind in ("flac", "mp3") for length in list(LENGTHS)[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -213,18 +212,16 @@ FRONT_ENDS = {
 }
 
 
-@pytest.mark.parametrize("as_file", [False, True], ids=["path", "file object"])
 @pytest.mark.parametrize(("kind", "length"), CASES, ids=["-".join(case) for case in CASES])
-def test_what_is_decoded_counts_whatever_the_header_states(
-    containers, tmp_path, kind, length, as_file
-):
+def test_what_is_decoded_counts_whatever_the_header_states(containers, tmp_path, kind, length):
     content = CONTAINERS[kind][2](containers[kind], LENGTHS[length])
     # Of an AU file without a length ffmpeg says that it is damaged.
     expected = decode(containers[kind] if kind == "au" else content)
     rate = 48000 if kind == "opus" else RATE
     source = tmp_path / "a.xyz"
     source.write_bytes(content)
-    source = io.BytesIO(content) if as_file else source
+    if length in ("missing", "too long"):
+        source = io.BytesIO(content)
     found, warned = warns(load_audio, source, sample_rate=rate)
     assert_same_sound(found, expected)
     assert warned == (length == "too long" and CONTAINERS[kind][3])
@@ -233,18 +230,11 @@ def test_what_is_decoded_counts_whatever_the_header_states(
         assert_allclose(audio.read(70_000, 80_000), found[70_000:80_000], atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("kind", "length"),
-    [
-        pytest.param(kind, length, id=f"{kind}-{length}", marks=[] if kind in QUICK else SLOW)
-        for kind, length in CASES
-    ],
-)
+@pytest.mark.parametrize(("kind", "length"), SOME_CASES)
 def test_every_front_end_takes_all_segments_there_are(containers, tmp_path, kind, length):
     path = tmp_path / "a.xyz"
     path.write_bytes(CONTAINERS[kind][2](containers[kind], LENGTHS[length]))
-    content = containers["au"] if kind == "au" else path.read_bytes()
-    seconds = len(decode(content)) / (48000 if kind == "opus" else RATE)
+    seconds = len(decode(path.read_bytes())) / RATE
     for name, (front, n_segments) in FRONT_ENDS.items():
         X, _ = warns(front.transform, [path])
         if n_segments is None:
@@ -255,7 +245,7 @@ def test_every_front_end_takes_all_segments_there_are(containers, tmp_path, kind
         assert np.isnan(X[:, n:]).all(), name
 
 
-@pytest.mark.parametrize(("kind", "length"), CASES, ids=["-".join(case) for case in CASES])
+@pytest.mark.parametrize(("kind", "length"), SOME_CASES)
 def test_the_parts_of_a_timeline_cover_what_there_is(containers, tmp_path, kind, length):
     path = tmp_path / "a.xyz"
     path.write_bytes(CONTAINERS[kind][2](containers[kind], LENGTHS[length]))
@@ -279,11 +269,10 @@ def timeline_model():
     return model
 
 
-@pytest.mark.parametrize("name", FRONT_ENDS)
-def test_a_flac_without_a_length_takes_no_memory(containers, tmp_path, name):
+def test_a_flac_without_a_length_takes_no_memory(containers, tmp_path):
     path = tmp_path / "a.flac"
     path.write_bytes(flac(containers["flac"], None))
-    front, _ = FRONT_ENDS[name]
+    front, _ = FRONT_ENDS["mfcc spread"]
     front.transform([path])  # what is loaded once
     tracemalloc.start()
     try:
@@ -322,27 +311,29 @@ def two(tmp_path, suffix, rates=(RATE, RATE), channels=(1, 1), **kwargs):
     return contents, expected
 
 
-@pytest.mark.parametrize("as_file", [False, True], ids=["path", "file object"])
 @pytest.mark.parametrize(
-    ("suffix", "kwargs"),
+    ("suffix", "kwargs", "as_file"),
     [
-        ("ogg", {"subtype": "VORBIS"}),
-        ("opus", {"format": "OGG", "subtype": "OPUS"}),
-        ("mp3", {"bitrate_mode": "CONSTANT", "compression_level": 0.5}),
-        ("mp3", {"bitrate_mode": "VARIABLE", "compression_level": 0.5}),
-        ("flac", {}),
+        ("ogg", {"subtype": "VORBIS"}, False),
+        ("opus", {"format": "OGG", "subtype": "OPUS"}, True),
+        ("mp3", {"bitrate_mode": "CONSTANT", "compression_level": 0.5}, True),
+        ("mp3", {"bitrate_mode": "VARIABLE", "compression_level": 0.5}, False),
+        ("flac", {}, False),
+        ("flac", {}, True),
     ],
-    ids=["ogg", "opus", "mp3", "variable mp3", "flac"],
 )
-def test_all_files_of_a_chain_are_read(tmp_path, suffix, kwargs, as_file):
+def test_all_files_of_a_chain_are_read(tmp_path, monkeypatch, suffix, kwargs, as_file):
     rate = 48000 if suffix == "opus" else RATE
     contents, parts = two(tmp_path, suffix, (rate, rate), **kwargs)
     for content in (b"".join(contents), contents[0] * 2):  # another stream, and the same again
         path = tmp_path / "chain"
         path.write_bytes(content)
         source = io.BytesIO(content) if as_file else path
-        found = load_audio(source, sample_rate=rate)  # without a warning
-        assert_same_sound(found, decode(content))
+        expected = decode(content)
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, "av", None)
+            found = load_audio(source, sample_rate=rate)  # without a warning
+        assert_same_sound(found, expected)
         assert_allclose(found[: len(parts[0]) - 2000], parts[0][:-2000], atol=1e-4)
         with AudioFile(source, rate) as audio:
             assert audio.n_samples == len(found)
@@ -398,9 +389,14 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("chain", ["alone", "first", "last"])
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("kind", ["ogg", "opus"])
+@pytest.mark.parametrize(
+    ("kind", "loss", "chain"),
+    [
+        *(("ogg", loss, "alone") for loss in LOSSES),
+        *(("opus", "lost page", "first"), ("opus", "lost bytes", "last")),
+        *(("ogg", "zeros", "first"), ("ogg", "cut in a page", "last")),
+    ],
+)
 def test_an_ogg_file_that_lost_pages_ends_early(containers, kind, loss, chain):
     whole, damaged = containers[kind], LOSSES[loss](containers[kind])
     content = {"alone": damaged, "first": damaged + whole, "last": whole + damaged}[chain]
@@ -423,28 +419,20 @@ def test_a_recording_of_a_station_may_start_anywhere(containers):
 # ---------------------------------------------------------------- what is inside decides
 
 
-@pytest.mark.parametrize("name", ["a.xyz", "a.mp3"])
 @pytest.mark.parametrize(
     "kind",
     [
         *("mp4:libmp3lame", "mov:libmp3lame", "mpg:libmp3lame", "ts:libmp3lame", "avi:libmp3lame"),
         *("mkv:libmp3lame", "flv:libmp3lame", "wtv:libmp3lame", "nut:libmp3lame", "asf:libmp3lame"),
-        *("m4a:aac", "wma:wmav2", "caf:libmp3lame", "rm:ac3"),
+        *("m4a:aac", "wma:wmav2", "rm:ac3"),
     ],
 )
-def test_a_container_is_read_by_its_demuxer(tmp_path, kind, name):
+def test_a_container_is_read_by_its_demuxer_and_never_taken_for_mp3(tmp_path, monkeypatch, kind):
     suffix, codec = kind.split(":")
     rate = 48000 if suffix == "mpg" else RATE
-    path = encode_sound(tmp_path / f"b.{suffix}", codec, make_sound(4, rate)[:, None], rate)
-    path = path.rename(tmp_path / name)
+    path = encode_sound(tmp_path / f"b.{suffix}", codec, make_sound(2, rate)[:, None], rate)
+    path = path.rename(tmp_path / "a.mp3")
     assert_allclose(load_audio(path, sample_rate=rate), decode(path.read_bytes()), atol=1e-6)
-
-
-@pytest.mark.parametrize("suffix", ["mp4", "mov", "mpg", "ts", "avi", "mkv", "flv", "wtv", "nut"])
-def test_a_container_is_never_taken_for_mp3(tmp_path, suffix, monkeypatch):
-    rate = 48000 if suffix == "mpg" else RATE
-    sound = make_sound(4, rate)[:, None]
-    path = encode_sound(tmp_path / f"b.{suffix}", "libmp3lame", sound, rate)
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(AudioError, match=r"pip install skgenre\[av\]"):
         load_audio(path)
@@ -511,15 +499,14 @@ def test_a_damaged_packet_is_not_the_end(containers, kind, damage):
         assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("song", [0, 1])
-@pytest.mark.parametrize("header", ["with a header", "without"])
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "header", "song"),
     [
-        bytes(2000),
-        bytes(20_000),
-        bytes(100_000),
-        *map(np.random.default_rng(0).bytes, (3000, 9000)),
+        (bytes(2000), "with a header", 0),
+        (bytes(20_000), "without", 1),
+        (bytes(100_000), "with a header", 1),
+        (np.random.default_rng(0).bytes(3000), "without", 0),
+        (np.random.default_rng(0).bytes(9000), "with a header", 0),
     ],
     ids=["zeros-2000", "zeros-20000", "zeros-100000", "noise-3000", "noise-9000"],
 )
@@ -555,53 +542,18 @@ def test_an_mp3_is_read_behind_every_damage(containers, damage):
     assert_allclose(near[best:][: len(part)], part, atol=2e-3)
 
 
-def crc(content, width, polynomial):
-    value = 0
-    for byte in content:
-        value ^= byte << (width - 8)
-        for _ in range(8):
-            value = value << 1 ^ ((1 << width | polynomial) if value >> (width - 1) else 0)
-    return value.to_bytes(width // 8, "big")
-
-
-def variable_ogg_flac(y, sizes):
-    """FLAC in Ogg whose blocks have different sizes, of which there is no encoder here."""
-    info = struct.pack(">HH", min(sizes), max(sizes)) + bytes(6)
-    info += (RATE << 44 | 15 << 36 | len(y)).to_bytes(8, "big") + bytes(16)
-    packets = [(b"\x7fFLAC\1\0\0\1fLaC\0\0\0\x22" + info, 0), (b"\x84\0\0\x08" + bytes(8), 0)]
-    start, sizes = 0, itertools.cycle(sizes)
-    while start < len(y):
-        block = y[start : start + next(sizes)]
-        # A variable size, of which 16 bits follow, 44.1 kHz, mono, 16 bits a sample.
-        head = b"\xff\xf9\x79\x08" + chr(start).encode() + struct.pack(">H", len(block) - 1)
-        frame = head + crc(head, 8, 0x07) + b"\2" + block.astype(">i2").tobytes()  # verbatim
-        start += len(block)
-        packets.append((frame + crc(frame, 16, 0x8005), start))
-    return ogg(packets)
-
-
-def test_flac_in_ogg_may_have_blocks_of_any_size():
-    y = np.round(make_sound(0.4, RATE) * 32767).astype(int)
-    found = load_audio(io.BytesIO(variable_ogg_flac(y, (100, 16, 80))), sample_rate=RATE)
-    assert_allclose(found, y / 32768, atol=1e-7)
-
-
-@pytest.mark.parametrize("name", ["mfcc spread", "center", "musicnn spread", "mel", "mfcc all"])
-def test_an_mp3_that_lost_bytes_is_no_reason_to_stop(containers, tmp_path, name):
-    front, _ = FRONT_ENDS[name]
+def test_an_mp3_that_lost_bytes_is_no_reason_to_stop(containers, tmp_path):
     for i, lost in enumerate((100, 300, 600)):
         content = containers["mp3"]
         (tmp_path / f"{i}.mp3").write_bytes(content[:20_000] + content[20_000 + lost :])
-    paths = sorted(tmp_path.iterdir())
-    if name == "mfcc spread":
-        front = MFCCSegmenter(
-            segment_duration=SECONDS / 4, n_segments=4, placement="spread", on_error="warn"
-        )
-    X, _ = warns(front.transform, paths)
-    assert np.isfinite(X).all(axis=tuple(range(2, X.ndim))).any(axis=1).all()
+    front = MFCCSegmenter(
+        segment_duration=SECONDS / 4, n_segments=4, placement="spread", on_error="warn"
+    )
+    X, _ = warns(front.transform, sorted(tmp_path.iterdir()))
+    assert np.isfinite(X).all(axis=(2, 3)).any(axis=1).all()
 
 
-@pytest.mark.parametrize("rate", [0, 1, 999, 768_001, 0xFFFFFFFF])
+@pytest.mark.parametrize("rate", [0, 999, 768_001])
 def test_implausible_sample_rates_are_refused(containers, rate):
     content = patched(containers["wav"], 24, struct.pack("<I", rate))
     with pytest.raises(AudioError, match=f"{rate} Hz .* between 1000 and 768000 Hz|header"):

@@ -56,7 +56,7 @@ def test_no_named_artist_is_on_two_sides():
     assert (named.groupby("artist")["part"].nunique() == 1).all()
 
 
-def test_samples_may_come_in_any_order_and_in_make_pieces():
+def test_samples_may_come_in_any_order_and_in_parts():
     names = ["rock.00011.2.wav", "blues.00029.0.wav", "blues.00029.1.wav", "blues.00012.0.wav"]
     parts = gtzan_table("filtered_split")
     assert "rock.00011" not in parts or parts["rock.00011"] != "train"

@@ -158,44 +158,32 @@ CODED = [(rate, form) for rate in (44100, 22050) for form in ("WAV", "MP3", "OGG
 # ---------------------------------------------------------------- tracks without a signal
 
 
-@pytest.mark.parametrize("kind", NOTHING)
-def test_a_track_without_a_signal_is_unusable(front, kind):
-    file = sound_file(NOTHING[kind])
-    assert "contains no signal" in reason_of(front, file)
+def test_a_track_without_a_signal_is_unusable(front):
+    file = sound_file(NOTHING["dither"])
+    reason = reason_of(front, file)
+    assert "contains no signal" in reason
+    assert reason.endswith("is digital silence, a constant or noise below -90 dB")
     front.set_params(on_error="warn")
     with pytest.warns(UserWarning, match=r"(?s)1 of 1 tracks cannot be used.*contains no signal"):
         X = front.transform([file])
     assert np.isnan(X).all()
 
 
-@pytest.mark.parametrize("form", ["FLAC", "MP3", "OGG"])
-@pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("rate", [22050, 44100])
-def test_silence_is_no_signal_in_any_format(form, channels, rate, tmp_path):
-    file = sound_file(np.zeros((rate * 4, channels)), form, rate)
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3", "OGG"])
+@pytest.mark.parametrize(("rate", "channels"), [(22050, 1), (44100, 2)])
+def test_silence_and_an_offset_are_no_signal_in_any_format(form, rate, channels, tmp_path):
     path = tmp_path / "a"
-    path.write_bytes(file.getvalue())
-    for track in (file, path):
-        assert "contains no signal" in reason_of(MFCCSegmenter(), track)
+    for level in (0.0, 0.3) if form != "OGG" else (0.0,):  # its noise is louder
+        file = sound_file(np.full((rate * 4, channels), level), form, rate)
+        path.write_bytes(file.getvalue())
+        for track in (file, path):
+            assert "contains no signal" in reason_of(MFCCSegmenter(), track)
 
 
 @pytest.mark.parametrize(("rate", "form"), CODED)
 def test_dither_is_no_signal_after_resampling_or_coding(rate, form):
-    file = coded(make_dither(6 * rate), form, rate)
-    for front in (MFCCSegmenter(n_segments=None), GTZANFeatures(), MelSegmenter(window=3)):
-        assert "contains no signal" in reason_of(front, file)
-
-
-def test_the_reason_gives_the_limit_in_decibels(front):
-    reason = reason_of(front, sound_file(NOTHING["dither"]))
-    assert reason.endswith("is digital silence, a constant or noise below -90 dB")
-
-
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
-def test_an_offset_is_no_signal_after_resampling_or_coding(form):
-    file = sound_file(np.full(44100 * 7, 0.3), form, 44100)
-    for front in (MFCCSegmenter(n_segments=None), TrackDescriptors(), GTZANFeatures()):
-        assert "contains no signal" in reason_of(front, file)
+    file = coded(make_dither(4 * rate), form, rate)
+    assert "contains no signal" in reason_of(MFCCSegmenter(n_segments=None), file)
 
 
 def test_an_own_front_end_without_a_segment_is_a_track_without_a_signal(monkeypatch):
@@ -208,9 +196,8 @@ def test_an_own_front_end_that_reads_nothing_is_not_checked(monkeypatch):
     assert_array_equal(Levels().transform([sound_file(np.zeros(RATE))]), np.ones((1, 4, 1, 1)))
 
 
-@pytest.mark.parametrize("decibels", [-60, -75])
-def test_quiet_music_is_not_silence(front, decibels):
-    file = sound_file(make_sound(4) * 10 ** (decibels / 20))
+def test_quiet_music_is_not_silence(front):
+    file = sound_file(make_sound(4) * 10 ** (-75 / 20))
     assert np.isfinite(front.transform([file])[0, 0]).all()
 
 
@@ -232,7 +219,7 @@ def test_duplicates_are_not_looked_for_in_silence(tmp_path):
 # ---------------------------------------------------------------- parts without a signal
 
 
-@pytest.mark.parametrize("where", ["before", "within", "after"])
+@pytest.mark.parametrize("where", ["within", "after"])
 def test_parts_without_a_signal_are_missing_and_the_others_unchanged(splitting, where):
     rate = splitting.sample_rate
     n = round(splitting.consecutive()[1] * rate)
@@ -245,7 +232,6 @@ def test_parts_without_a_signal_are_missing_and_the_others_unchanged(splitting, 
     # Frames at the border of two parts may contain samples of both.
     together, apart = transform(first, second), [transform(y)[0] for y in (first, second)]
     X, places, expected = {
-        "before": (transform(silence, first, second), [2, 3], together),
         "within": (transform(first, silence, second), [0, 3], apart),
         "after": (transform(first, second, silence), [0, 1], together),
     }[where]
@@ -299,17 +285,17 @@ def test_channels_that_cancel_are_read_from_the_loudest(form, louder):
         assert audio.channels_cancel
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC"])
-def test_front_ends_read_channels_that_cancel(front, form):
+def test_front_ends_read_channels_that_cancel(front):
     y = make_sound(4)
-    expected = front.transform([sound_file(y, form)])
+    expected = front.transform([sound_file(y)])
     with pytest.warns(UserWarning, match=r"1 of 1 files have channels that cancel.*\n.*BytesIO"):
-        X = front.transform([sound_file(np.c_[y, -y], form)])
+        X = front.transform([sound_file(np.c_[y, -y])])
     assert_allclose(X, expected, rtol=1e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("frame", [[np.inf, -np.inf], [np.inf, np.inf], [np.nan, 0]], ids=str)
-@pytest.mark.parametrize("n_frames", [1, 5000])
+@pytest.mark.parametrize(
+    ("frame", "n_frames"), [([np.inf, -np.inf], 1), ([np.inf, np.inf], 5000), ([np.nan, 0], 1)]
+)
 def test_samples_that_are_not_finite_are_errors_in_stereo_too(frame, n_frames):
     y = np.zeros((5000, 2))
     y[:n_frames] = frame
@@ -324,7 +310,7 @@ def wide(ratio):
     return np.c_[middle + side, middle - side]
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
+@pytest.mark.parametrize("form", ["WAV", "MP3"])
 @pytest.mark.parametrize(
     "y",
     [
@@ -358,7 +344,7 @@ def test_any_number_of_channels_cancels_in_pairs(n_channels):
         assert_allclose(load_audio(file), samples(file)[:, 0], atol=1e-7)
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
+@pytest.mark.parametrize("form", ["WAV", "MP3"])
 @pytest.mark.parametrize("first", ["opposite", "equal", "silent"])
 def test_the_choice_does_not_depend_on_what_is_read_first(form, first):
     y, z = make_sound(6), make_sound(6, seed=1)
@@ -375,12 +361,11 @@ def test_the_choice_does_not_depend_on_what_is_read_first(form, first):
 
 def changing(first, second, form):
     """A file in stereo whose channels have other factors after four seconds."""
-    y, z = make_sound(4), make_sound(20, seed=1)
+    y, z = make_sound(4), make_sound(10, seed=1)
     return sound_file(np.r_[np.outer(y, first), np.outer(z, second)], form)
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "MP3"])
-def test_channels_that_cancel_later_are_warned_about(form, model):
+def test_channels_that_cancel_later_are_warned_about(model):
     for use in (
         load_audio,
         lambda file: MFCCSegmenter().transform([file]),
@@ -388,7 +373,7 @@ def test_channels_that_cancel_later_are_warned_about(form, model):
         lambda file: genre_timeline(model, file),
     ):
         with pytest.warns(UserWarning, match="cancel in their mean in some parts; the mean is"):
-            use(changing([1, 1], [1, -1], form))
+            use(changing([1, 1], [1, -1], "WAV"))
 
 
 def test_channels_that_cancel_only_first_are_warned_about():
@@ -441,9 +426,9 @@ def test_integers_in_silence_are_on_the_scale_of_integers(bits):
     assert f"{bits}-bit integers, divide" in reason_of(GTZANFeatures(), sound_file(y))
 
 
-@pytest.mark.parametrize("peak", [20, 30000, 1e12])
-@pytest.mark.parametrize("n_damaged", [1, 1000])
-@pytest.mark.parametrize("gain", [0.01, 1, 4])
+@pytest.mark.parametrize(
+    ("peak", "n_damaged", "gain"), [(20, 1, 0.01), (30000, 1000, 1), (1e12, 1, 4)]
+)
 def test_single_samples_that_are_too_large_are_damaged(peak, n_damaged, gain):
     y = make_sound(4) * gain
     y[RATE : RATE + n_damaged] = peak
@@ -456,7 +441,7 @@ COMPUTED = [mfcc, lambda y: segment_mfcc([y]), gtzan_features]
 
 
 @pytest.mark.parametrize("compute", COMPUTED)
-@pytest.mark.parametrize("scale", [128, 32768, 1e12, 1e300])
+@pytest.mark.parametrize("scale", [32768, 1e300])
 def test_functions_of_samples_refuse_the_same(compute, scale):
     with pytest.raises(ValueError, match=r"contains samples of up to .*full scale is 1; .*divide"):
         compute(make_sound(0.5) * scale)
@@ -495,15 +480,6 @@ def gapped(tmp_path_factory, tracks):
     return write_sound(tmp_path_factory.mktemp("gapped") / "gapped.wav", y)
 
 
-def test_the_starter_model_answers_as_without_the_silence(tracks):
-    y, model = np.resize(load_audio(tracks.data[0]), 20 * RATE), starter_model()
-    expected = model.predict_proba([sound_file(y)])
-    y = np.concatenate([np.zeros(60 * RATE), y])
-    assert_allclose(model.predict_proba([sound_file(y)]), expected, atol=1e-6)
-    with pytest.raises(UnreadableTracksError, match="contains no signal"):
-        model.predict([sound_file(np.zeros(4 * RATE))])
-
-
 @pytest.mark.parametrize(
     ("rate", "form"),
     [CODED[2], *(pytest.param(*case, marks=pytest.mark.slow) for case in CODED[:2])],
@@ -518,18 +494,6 @@ def test_models_answer_as_without_dither_before_the_music(rate, form, tracks):
     [before], [expected] = (front.transform([file]) for file in (after, alone))
     assert np.isnan(before[:20]).all()
     assert_allclose(np.nanmean(before, axis=(0, 1)), expected.mean(axis=(0, 1)), atol=1)
-
-
-def test_a_preset_answers_as_without_the_silence(tracks):
-    pipe = genre_pipeline("knn", random_state=0).set_params(
-        mfccsegmenter__segment_duration=1.0, mfccsegmenter__n_segments=12
-    )
-    pipe.fit(tracks.data, tracks.target)
-    y = load_audio(tracks.data[1])[: 4 * RATE]
-    padded = np.concatenate([np.zeros(4 * RATE), y, np.zeros(4 * RATE)])
-    y, padded = sound_file(y), sound_file(padded)
-    assert_allclose(pipe[:-1].transform([padded]), pipe[:-1].transform([y]), atol=1e-3)
-    assert pipe.predict([padded]) == pipe.predict([y])
 
 
 def test_parts_without_a_signal_have_no_probabilities(model, gapped):

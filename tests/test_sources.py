@@ -12,7 +12,6 @@ import tempfile
 import threading
 import tracemalloc
 import zipfile
-from pathlib import Path
 from time import sleep
 
 import librosa
@@ -22,9 +21,7 @@ import soundfile
 
 from skgenre import (
     AudioError,
-    GTZANFeatures,
     MFCCSegmenter,
-    TrackDescriptors,
     UnreadableTracksError,
     load_audio,
 )
@@ -83,11 +80,16 @@ def musepack(path, n_frames=8):
     path.write_bytes(content + b"".join(struct.pack("<I", word) for word in words))
 
 
-#: One sample format of each container that libsndfile writes, and all of those that are common.
+#: `test_formats` reads from paths what libsndfile writes; these stand for its kinds of readers.
 LIBSNDFILE = [
-    *((major, soundfile.default_subtype(major)) for major in soundfile.available_formats()),
-    *(("WAV", minor) for minor in ("PCM_U8", "PCM_24", "FLOAT", "ULAW", "IMA_ADPCM", "GSM610")),
-    *(("OGG", "OPUS"), ("CAF", "ALAC_16"), ("AIFF", "FLOAT"), ("AU", "G721_32")),
+    *(
+        ("WAV", "PCM_16"),
+        ("WAV", "GSM610"),
+        ("AIFF", "FLOAT"),
+        ("AU", "G721_32"),
+        ("SDS", "PCM_16"),
+    ),
+    *(("FLAC", "PCM_16"), ("MP3", "MPEG_LAYER_III"), ("OGG", "VORBIS"), ("OGG", "OPUS")),
 ]
 FFMPEG = [
     *("m4a:aac", "m4a:alac", "mp4:libmp3lame", "mov:pcm_s24be", "3gp:aac", "mka:ac3", "mka:flac"),
@@ -107,20 +109,13 @@ BY_HAND = {"spx": speex, "ape": monkeys_audio, "mpc": musepack}
 
 
 def write_container(path, kind):
-    """Write a container; skip what this machine's libraries do not write."""
+    """Write a container."""
     if kind in BY_HAND:
         BY_HAND[kind](path)
     elif isinstance(kind, tuple):
         major, minor = kind
-        if major in ("RAW", "SD2"):
-            pytest.skip("no header, or half of it in another file")
         rate = {"GSM610": 8000, "OPUS": 48000, "G721_32": 8000}.get(minor, 44100)
-        if major in ("WVE", "SDS"):
-            rate = 8000
-        try:
-            write_sound(path, make_sound(0.4, rate), rate, format=major, subtype=minor)
-        except soundfile.LibsndfileError as error:
-            pytest.skip(str(error))
+        write_sound(path, make_sound(0.4, rate), rate, format=major, subtype=minor)
     else:
         suffix, codec = kind.split(":")
         rate = 48000 if codec == "libopus" else 44100
@@ -158,11 +153,7 @@ def test_every_container_from_a_path_and_a_file_object(tmp_path, kind):
         tempfile.SpooledTemporaryFile() as spooled,
     ):
         spooled.write(content)
-        for file in (
-            io.BytesIO(content),
-            *(opened, unbuffered, spooled),
-            *(Stream(content), Shy(content)),
-        ):
+        for file in (io.BytesIO(content), opened, unbuffered, spooled, Stream(content)):
             assert_array_equal(load_audio(file), expected)
     with AudioFile(io.BytesIO(content)) as audio:  # and parts of it, back and forth
         for start, stop in ((2000, 3000), (100, 1100)):
@@ -289,14 +280,16 @@ def the_same_file(folder, paths):
 
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.usefixtures("restless")
-@pytest.mark.parametrize("suffix", ["wav", "mp3"])
 @pytest.mark.parametrize(
-    "share",
-    [in_tar, in_compressed_tar, in_zip, in_one_file, buffers_of_one_file, the_same_file],
+    ("share", "suffix"),
+    [
+        *((in_tar, "wav"), (in_tar, "mp3"), (in_compressed_tar, "wav"), (in_zip, "wav")),
+        *((in_one_file, "wav"), (buffers_of_one_file, "wav"), (the_same_file, "mp3")),
+    ],
 )
 def test_file_objects_with_one_source_do_not_depend_on_the_number_of_jobs(tmp_path, share, suffix):
     paths = [
-        write_sound(tmp_path / f"{i}.{suffix}", make_sound(1.5, seed=i), 22050) for i in range(12)
+        write_sound(tmp_path / f"{i}.{suffix}", make_sound(1.1, seed=i), 22050) for i in range(8)
     ]
     expected = MFCCSegmenter(segment_duration=0.5, n_segments=2).transform(paths)
     if share in (buffers_of_one_file, the_same_file):
@@ -400,7 +393,6 @@ BAD = {
     "empty": (lambda path: io.BytesIO(), r"is empty \(0 bytes\)$"),
     "a second time": (lambda path: read_to_its_end(), r"is empty \(0 bytes\); .* only once"),
     "broken at once": (lambda path: Broken(path.read_bytes(), 0), "cannot be read .*lost"),
-    "broken at its header": (lambda path: Broken(path.read_bytes(), 1), "connection lost"),
 }
 
 
@@ -427,8 +419,7 @@ def test_a_connection_that_breaks_on_the_way_is_a_file_that_ends_early(tmp_path,
     assert "Traceback" not in capfd.readouterr().err  # of a callback
 
 
-@pytest.mark.parametrize("extractor", [MFCCSegmenter, TrackDescriptors, GTZANFeatures])
-def test_failed_file_objects_are_listed_by_their_position(tmp_path, extractor):
+def test_failed_file_objects_are_listed_by_their_position(tmp_path):
     good = write_sound(tmp_path / "a.wav", make_sound(3.5))
     cut = io.BytesIO(good.read_bytes()[:-100])
     with open(tmp_path / "b.wav", "wb+") as empty, open(os.dup(empty.fileno()), "rb") as number:
@@ -436,12 +427,12 @@ def test_failed_file_objects_are_listed_by_their_position(tmp_path, extractor):
         named.name = "upload.wav"
         tracks = [good, io.BytesIO(b"nothing"), number, named, cut]
         with pytest.raises(UnreadableTracksError) as caught:
-            extractor().transform(tracks)
+            MFCCSegmenter().transform(tracks)
         names = [failure.path for failure in caught.value.failures]
         assert names == ["track 1 (BytesIO)", "track 2 (BufferedReader)", "upload.wav"]
         assert "track 1 (BytesIO): not audio" in str(caught.value)
         with pytest.warns(UserWarning, match="track") as warned:
-            extractor(on_error="warn").transform(tracks)
+            MFCCSegmenter(on_error="warn").transform(tracks)
     text = "\n".join(str(w.message) for w in warned)
     assert "track 2 (BufferedReader): is empty" in text
     assert re.search(r"1 of 5 files end early .*\n  track 4 \(BytesIO\)", text)
@@ -504,11 +495,14 @@ def test_flac_in_ogg_is_what_was_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "junk",
-    [b"junk" * 25_000, bytes(100_000), b"\xff" * 100_000, b"\xff\xfb" * 250_000],
-    ids=["text", "zeros", "ones", "half frames"],
+    ("junk", "how"),
+    [
+        (b"junk" * 25_000, "VARIABLE without length"),
+        (b"\xff" * 100_000, "VARIABLE"),
+        (b"\xff\xfb" * 20_000, "VARIABLE without length"),
+    ],
+    ids=["text", "ones", "half frames"],
 )
-@pytest.mark.parametrize("how", ["VARIABLE", "VARIABLE without length"])
 def test_an_mp3_behind_much_junk(songs, tmp_path, junk, how):
     expected = load_audio(io.BytesIO(songs[how]))
     path = tmp_path / "a.mp3"
@@ -563,19 +557,19 @@ def test_a_header_without_samples():
 # ---------------------------------------------------------------- true reasons
 
 
-def damaged(tmp_path):
+def damaged(folder):
     """Files that no decoder takes, for reasons that libsndfile calls by other names."""
     rng = np.random.default_rng(0)
-    wav = write_sound(tmp_path / "whole.wav", make_sound(0.1)).read_bytes()
-    caf = write_sound(tmp_path / "whole.caf", make_sound(0.1), format="CAF").read_bytes()
-    for i, suffix in enumerate(("mp3", "wav", "m4a", "ogg", "flac", "caf", "aiff", "", "raw")):
-        for j, content in enumerate(
+    wav = write_sound(folder / "whole.wav", make_sound(0.1)).read_bytes()
+    caf = write_sound(folder / "whole.caf", make_sound(0.1), format="CAF").read_bytes()
+    for suffix in ("mp3", "wav", "m4a", ""):
+        for i, content in enumerate(
             (
-                *(rng.bytes(3000), b"nothing to hear " * 200, bytes(3000), b"\xff" * 3000),
+                *(rng.bytes(3000), b"nothing to hear " * 10_000, bytes(3000), b"\xff" * 3000),
                 *(wav[:20], caf[:30], wav[:16] + bytes(24), b"fLaC" + bytes(99), b"OggS" * 99),
             )
         ):
-            path = tmp_path / f"{i}{j}.{suffix}"
+            path = folder / f"{i}.{suffix}"
             path.write_bytes(content)
             yield path
 
@@ -598,14 +592,7 @@ def test_no_reason_misleads(tmp_path, monkeypatch, installed):
         n += 1
         assert caught.value.reason.strip()
         assert not [words for words in UNTRUE if words in caught.value.reason], caught.value
-    assert n == 81
-
-
-def test_an_ending_of_mp3_and_no_mp3(tmp_path):
-    path = tmp_path / "a.mp3"
-    path.write_bytes(b"nothing to hear " * 10_000)
-    with pytest.raises(AudioError, match=r"not audio .*\(libsndfile: unknown format; "):
-        load_audio(path)
+    assert n == 36
 
 
 def test_formats_are_never_those_that_name_other_files():
@@ -621,9 +608,14 @@ def test_formats_are_never_those_that_name_other_files():
 # ---------------------------------------------------------------- parts
 
 
-@pytest.mark.parametrize("native", [22050, 44100, 48000, 8000])
 @pytest.mark.parametrize(
-    ("offset", "duration"), [(0.99999, 0.5), (0.123456, 0.3333333), (1.00003, None), (0, 0.70001)]
+    ("native", "offset", "duration"),
+    [
+        (44100, 0.99999, 0.5),
+        (48000, 0.123456, 0.3333333),
+        (22050, 1.00003, None),
+        (8000, 0, 0.70001),
+    ],
 )
 def test_offset_and_duration_are_rounded_as_librosa_rounds(tmp_path, native, offset, duration):
     path = write_sound(tmp_path / "a.wav", make_sound(2, native), native)
@@ -631,13 +623,6 @@ def test_offset_and_duration_are_rounded_as_librosa_rounds(tmp_path, native, off
     np.testing.assert_allclose(
         load_audio(path, offset=offset, duration=duration), expected, atol=1e-5
     )
-
-
-@pytest.mark.parametrize("kwargs", [{"offset": float("inf")}, {"duration": float("inf")}])
-def test_seconds_without_end(tmp_path, kwargs):
-    path = write_sound(tmp_path / "a.wav", make_sound(0.1))
-    with pytest.raises(ValueError, match="must be finite and must not be negative"):
-        load_audio(path, **kwargs)
 
 
 def test_samples_beyond_all_sense_are_one_bad_track(tmp_path):
@@ -651,12 +636,3 @@ def test_samples_beyond_all_sense_are_one_bad_track(tmp_path):
     ):
         X = lenient.transform([good, bad, huge])
     assert_array_equal(np.isnan(X).all(axis=(1, 2, 3)), [False, True, True])
-
-
-def test_home(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    path = write_sound(tmp_path / "a.wav", make_sound(0.5))
-    for name in ("~/a.wav", Path("~/a.wav")):
-        assert_array_equal(load_audio(name), load_audio(path))
-    with pytest.raises(AudioError, match=r"^~/b\.wav: no such file"):
-        load_audio("~/b.wav")

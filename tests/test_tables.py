@@ -162,7 +162,7 @@ def test_groups_of_a_table_are_compared_like_artists(table):
     ]
 
 
-def test_pieces_without_a_group_in_a_table_stay_together(tmp_path):
+def test_parts_without_a_group_in_a_table_stay_together(tmp_path):
     names = ["x_part1.wav", "x_part2.wav", "blues.00000.wav", "y.wav"]
     for name in names:
         (tmp_path / name).touch()

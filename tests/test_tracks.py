@@ -55,7 +55,7 @@ def test_names_that_people_have(name):
     assert track_groups([name]).tolist() == ["blues.00042"]
 
 
-def test_pieces_of_a_track_are_one_group():
+def test_parts_of_a_track_are_one_group():
     names = [f"jazz.00001.{i}.wav" for i in range(10)] + ["jazz.00010.1.wav"]
     assert track_groups(names).tolist() == ["jazz.00001"] * 10 + ["jazz.00010"]
     assert artist_groups(names).tolist() == ["Leonard Bernstein"] * 10 + [
