@@ -59,6 +59,8 @@ class Reader:
         self._source = source
         self.length: int | None = None
         self.ended_early = False
+        #: Whether jumps lead to the right frame. Behind damage they may not.
+        self._may_jump = True
         self._open()
 
     def _open(self) -> None:
@@ -109,13 +111,14 @@ class Reader:
         """Move to a frame, or to the end of a shorter file."""
         if frame == self.position:
             return
-        if frame < self.position and not self._part.exact_seek:
-            self._reopen()
-        if self._part.exact_seek:
+        if self._may_jump and self._part.exact_seek:
             try:
                 self._start(self._part.seek(frame))
             except DecodingError:  # there is damage, or nothing
+                self._may_jump = False
                 self._reopen()
+        elif frame < self.position:
+            self._reopen()
         while self.position < frame and len(self.read(min(BLOCK_FRAMES, frame - self.position))):
             pass
 
@@ -173,12 +176,15 @@ class Reader:
                     rate = part.sample_rate
                     stream = self._resampler(rate)
                 yield block if stream is None else stream.resample_chunk(block)
+            if part is not self._part:
+                part.close()
         if stream is not None:
             yield stream.resample_chunk(nothing, last=True)
 
     def _resampler(self, rate: int) -> soxr.ResampleStream | None:
         if rate == self.sample_rate:
             return None
+        check_rate(rate)
         return soxr.ResampleStream(rate, self.sample_rate, self.n_channels, dtype="float32")
 
     def _parts(self) -> Iterator[Decoder]:
@@ -189,14 +195,17 @@ class Reader:
         """
         first = self._part
         yield first
-        if isinstance(first, SndfileDecoder) and first.format in _FOLLOWING:
+        if not isinstance(first, SndfileDecoder):
+            return
+        following = _FOLLOWING.get(first.format)
+        if following is not None and (first.format != "FLAC" or first.damage is None):
             try:
-                for view, n_read in _FOLLOWING[first.format](self._view, self.position):
+                for view, n_read in following(self._view, self.position):
                     yield from _open_behind(SndfileDecoder, view, n_read)
             except DecodingError:
                 self.ended_early = True
-        last = self._part
-        if last.damage is not None or last.is_unread or self._is_short():
+        if self._part.damage is not None or self._part.is_unread or self._is_short():
+            self._may_jump = False
             with contextlib.suppress(ImportError):
                 for part in _open_behind(FFmpegDecoder, self._view.part(0), self.position):
                     if part.sample_rate == self.sample_rate:

@@ -1,4 +1,4 @@
-"""Music collections: loading, groups, GTZAN's facts and split, and synthetic tracks."""
+"""Music collections: loading, groups, GTZAN's artists and split, synthetic tracks."""
 
 from ._duplicates import find_duplicates
 from ._folder import load_folder
