@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
-from skgenre.audio import AudioFile, files, load_audio
+from skgenre.audio import AudioFile, load_audio, reader
 from skgenre.cli import errors, main, terminal, tracks, writers
 from skgenre.timeline import parts
 
@@ -374,7 +374,7 @@ def test_a_long_track_is_read_once_in_blocks(name, rate, pipeline, tmp_path, mon
     [segments] = whole.transform([path])
     expected = pipeline[1:].predict_proba(segments[:, None])
     opened, asked = [], []
-    original_open, original_read = files._open_reader, AudioFile.read
+    original_open, original_read = reader._open_first, AudioFile.read
 
     def opening(*args):
         opened.append(args)
@@ -384,7 +384,7 @@ def test_a_long_track_is_read_once_in_blocks(name, rate, pipeline, tmp_path, mon
         asked.append(stop - start)
         return original_read(self, start, stop)
 
-    monkeypatch.setattr(files, "_open_reader", opening)
+    monkeypatch.setattr(reader, "_open_first", opening)
     monkeypatch.setattr(AudioFile, "read", reading)
     start, stop, found = parts(pipeline, path)
     assert len(opened) == 1

@@ -136,20 +136,16 @@ def test_a_genre_whose_files_are_listed_in_another_is_named_in_a_warning(
 @pytest.mark.parametrize(
     ("link", "target"),
     [
-        *(("Jazz", "jazz"), ("rock/again", "../jazz"), ("all", "."), ("up", "..")),
-        *(
-            ("covers", "pictures"),
-            ("again", "pictures"),
-            ("jazz/sub", "."),
-            ("b.wav", "jazz/a.wav"),
-        ),
-        *(("empty/link", ".."), ("empty/link", "../..")),
+        ("Jazz", "jazz"),
+        ("rock/again", "../jazz"),
+        ("all", "."),
+        ("up", ".."),
+        ("covers", "pictures"),
     ],
 )
 def test_links_that_hide_no_genre_need_no_warning(tmp_path, monkeypatch, link, target):
     monkeypatch.chdir(tmp_path)
     fabricate(tmp_path, ["music/jazz/a.wav", "music/rock/b.wav", "music/pictures/cover.jpg"])
-    (tmp_path / "music" / "empty").mkdir()
     (tmp_path / "music" / link).symlink_to(target)
     for root in ("music", tmp_path / "music"):
         assert load_folder(root).target_names == ["jazz", "rock"]
@@ -171,7 +167,7 @@ def test_links_in_the_target_of_a_link_are_followed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "target", [".", "..", "../..", "link", "../rock", "nowhere"], ids=lambda target: target
+    "target", [".", "../..", "link", "../rock", "nowhere"], ids=lambda target: target
 )
 def test_circles_and_broken_links_are_ignored(tmp_path, target):
     fabricate(tmp_path, ["other.wav", "music/jazz/a.wav", "music/rock/b.wav"])
