@@ -23,13 +23,11 @@ from skgenre import (
     MelSegmenter,
     MFCCSegmenter,
     MusicnnEmbedder,
-    SegmentVotingClassifier,
     TrackDescriptors,
     load_audio,
 )
 from skgenre.audio import AudioFile, mp3
 from skgenre.features import musicnn
-from skgenre.timeline import parts
 
 from .conftest import encode_sound, make_sound, write_sound
 
@@ -245,30 +243,6 @@ def test_every_front_end_takes_all_segments_there_are(containers, tmp_path, kind
         assert np.isnan(X[:, n:]).all(), name
 
 
-@pytest.mark.parametrize(("kind", "length"), SOME_CASES)
-def test_the_parts_of_a_timeline_cover_what_there_is(containers, tmp_path, kind, length):
-    path = tmp_path / "a.xyz"
-    path.write_bytes(CONTAINERS[kind][2](containers[kind], LENGTHS[length]))
-    seconds = len(warns(load_audio, path)[0]) / 22050
-    model = timeline_model()
-    (start, stop, proba), _ = warns(parts, model, path)
-    assert (stop > start).all()
-    assert len(proba) == round(seconds / 3)
-    assert stop[-1] == min(start[-1] + 3, seconds)
-
-
-def timeline_model():
-    from sklearn.dummy import DummyClassifier
-    from sklearn.pipeline import make_pipeline
-
-    model = make_pipeline(
-        TrackDescriptors(groups="texture", window=3), SegmentVotingClassifier(DummyClassifier())
-    )
-    rng = np.random.default_rng(0)
-    model[1].fit(rng.normal(size=(4, 1, 1, 60)).astype(np.float32), ["a", "b", "a", "b"])
-    return model
-
-
 def test_a_flac_without_a_length_takes_no_memory(containers, tmp_path):
     path = tmp_path / "a.flac"
     path.write_bytes(flac(containers["flac"], None))
@@ -436,21 +410,6 @@ def test_a_container_is_read_by_its_demuxer_and_never_taken_for_mp3(tmp_path, mo
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(AudioError, match=r"pip install skgenre\[av\]"):
         load_audio(path)
-
-
-def test_the_picture_of_a_wma_file_is_not_its_sound(tmp_path):
-    content = encode_sound(tmp_path / "a.wma", "wmav2", make_sound(4)[:, None], 22050).read_bytes()
-    mp3s = write_sound(tmp_path / "a.mp3", make_sound(2), 22050).read_bytes()[:30_000]
-    # An object of the header with a picture in which there are frames of MP3.
-    picture = bytes.fromhex("40a4d0d207e3d21197f000a0c95ea850")
-    value = struct.pack("<BI", 3, len(mp3s)) + "image/jpeg\0\0".encode("utf-16-le") + mp3s
-    name = "WM/Picture\0".encode("utf-16-le")
-    body = struct.pack("<HH", 1, len(name)) + name + struct.pack("<HH", 1, len(value))
-    picture += struct.pack("<Q", 24 + len(body) + len(value)) + body + value
-    size, n = struct.unpack("<QI", content[16:28])
-    start = content[:16] + struct.pack("<QI", size + len(picture), n + 1) + content[28:30]
-    content = start + picture + content[30:]
-    assert_allclose(load_audio(io.BytesIO(content)), decode(content), atol=1e-6)
 
 
 def two_streams(path, default):
