@@ -29,6 +29,7 @@ from skgenre import (
 )
 from skgenre.cli import main, options
 from skgenre.datasets import list_audio, load_folder, make_tracks
+from skgenre.evaluation.out_of_fold import compute_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.pipelines import PRESETS
 
@@ -170,8 +171,6 @@ def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
 
 
 def test_front_ends_that_differ_late_are_computed_apart(music):
-    from skgenre.report.computed import compute_features
-
     names = list(GTZAN_FEATURES[-40:])
     columns = names[:38], [*names[:37], names[38]]  # their repr is the same
     pipelines = [make_pipeline(GTZANFeatures(columns=c), make_baseline("knn")) for c in columns]

@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
 from skgenre.audio import AudioFile, files, load_audio
-from skgenre.cli import errors, main, terminal, tracks, writers
+from skgenre.cli import errors, inputs, main, predictions, writers
 from skgenre.timeline import parts
 
 from .conftest import make_sound, write_sound
@@ -74,7 +74,7 @@ def start(*args, **kwargs):
 def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monkeypatch):
     """The second track waits until the first is read from standard output, or for ever."""
     lines, written = [], threading.Event()
-    original = tracks._predict
+    original = predictions._predict
 
     def waiting(pipeline, path, *args):
         if path.endswith("b.wav"):
@@ -88,7 +88,7 @@ def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monk
                 written.set()
             return super().write(content)
 
-    monkeypatch.setattr(tracks, "_predict", waiting)
+    monkeypatch.setattr(predictions, "_predict", waiting)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Stream(), "utf-8"))
     args = [str(music), "--model", str(model), "--format", form, "--jobs", "2"]
     main(["predict", *args], standalone_mode=False)
@@ -254,7 +254,7 @@ def test_a_mistake_of_ours_shows_its_traceback(run, music, monkeypatch, mistake)
     def broken(sources):
         raise mistake("deep inside")  # not in the package, as in a library
 
-    monkeypatch.setattr(sys.modules["skgenre.cli.predict"], "audio_files", broken)
+    monkeypatch.setattr(inputs, "audio_files", broken)
     result = run("predict", music)
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
@@ -323,7 +323,7 @@ def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, columns):
     table = writers.Table({"/a": name}, ["jazz", "rock"])
     table.write({"path": "/a", "genre": "rock", **proba(jazz=0.1, rock=0.9)})
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(terminal.width, lines)) <= int(columns)
+    assert max(map(writers.width, lines)) <= int(columns)
     assert "..." in lines[1]
     assert "1.wav" in lines[1]
 
@@ -349,21 +349,6 @@ def test_csv_and_json_lines_hold_all_parts(music, model, run):
 
 
 # ---------------------------------------------------------------- long tracks
-
-
-def test_the_bar_counts_seconds_of_audio(music, pipeline):
-    progress = tracks.Progress([], shown=False)
-    counted = []
-    progress.add = counted.append
-    progress._shown = True
-    paths = sorted(map(str, music.rglob("*.wav")))
-    for timeline in (False, True):
-        counted.clear()
-        found = tracks.predictions(
-            pipeline, [*paths, "/nowhere"], timeline=timeline, jobs=1, progress=progress
-        )
-        assert [type(track) for track in found] == [dict, dict, dict, str]
-        assert sum(counted) == pytest.approx(3 * 2.4, abs=1e-3)
 
 
 @pytest.mark.parametrize(("name", "rate"), [("long.wav", 22050), ("long.mp3", 44100)])

@@ -68,6 +68,13 @@ def test_bars_are_the_scores(report):
     assert texts == [f"{score:.2f}" for score in np.ravel(bars(display.ax_))]
 
 
+def test_a_model_without_random_pieces_has_no_such_bar(report):
+    some = report[(report["model"] == "nn") | (report["splitting"] != "random pieces")]
+    display = LeakageDisplay(some).plot()
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert (len(display.ax_.patches), labels) == (5, list(MODELS))
+
+
 def test_error_bars_are_one_standard_deviation(report):
     ax = LeakageDisplay(report).plot().ax_
     lines = [c.lines[2][0] for c in ax.containers if not hasattr(c, "patches")]

@@ -10,19 +10,18 @@ from .._printable import printable
 from .options import (
     PRESETS,
     cache_option,
-    count,
+    count_tracks,
+    count_unusable,
     expand_home,
     jobs_option,
-    labelled,
-    left_out,
+    labelled_tracks_options,
     on_a_terminal,
     seed_option,
-    source_argument,
 )
 
 
 @click.command()
-@source_argument
+@labelled_tracks_options
 @click.option(
     "--preset",
     multiple=True,
@@ -89,11 +88,11 @@ def evaluate(
     robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
     """
     from ..report import evaluation_report
-    from .models import make_model
+    from .inputs import labelled_tracks, make_model
 
     if report:
         _check_report(report)
-    tracks = labelled(source, path, target, group, genre_from)
+    tracks = labelled_tracks(source, genre_from, path=path, target=target, group=group)
     # Create the models first, so that an unknown preset is reported immediately.
     if model:
         models, cv = {model: _load_for(model, tracks, jobs)}, "prefit"
@@ -128,14 +127,14 @@ def evaluate(
 
 def _print(found, n: int) -> None:
     """Print a line per model, and how to name the artists if they are unknown."""
-    from ..report.folds import NAME_ARTISTS, name_known
+    from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
 
     about, n_used = found.about, len(found.tracks)
     known = about["artists_known"]
+    tracks, unseen = count_tracks(n_used, n), "artists" if known else "files"
+    where = f"{tracks} (" if about["prefit"] else f"unseen {unseen} ({tracks}, "
     accuracy = found.scores[found.scores["metric"] == "accuracy"]
     for row in accuracy.iloc[:-1].itertuples():
-        unseen = f"unseen {'artists' if known else 'files'} ("
-        where = f"{count(n_used, n)} (" if about["prefit"] else f"{unseen}{count(n_used, n)}, "
         line = (
             f"{row.model}: {row.score:.1%} accuracy on {where}95% confidence interval "
             f"{row.low:.1%} to {row.high:.1%} {about['by']})"
@@ -146,7 +145,7 @@ def _print(found, n: int) -> None:
                 f"; mean of {len(means)} folds {means.mean():.1%}, standard deviation "
                 f"{means.std(ddof=0):.1%}"
             )
-        click.echo(printable(f"{line}{name_known(known, n_used)}{left_out(n_used, n)}"))
+        click.echo(printable(f"{line}{name_known(known, n_used)}{count_unusable(n_used, n)}"))
     if not known:
         click.echo(f"The artists are unknown, or have one track each. {NAME_ARTISTS}")
 
@@ -156,7 +155,7 @@ def _load_for(model: str, tracks, jobs: int):
     import numpy as np
 
     from ..datasets._names import normal
-    from .models import load_model, set_front_ends
+    from .inputs import load_model, set_front_ends
 
     fitted = load_model(model)
     known = {normal(str(name)): name for name in fitted.classes_.tolist()}
@@ -173,9 +172,9 @@ def _load_for(model: str, tracks, jobs: int):
 
 def _check_report(path: str) -> None:
     """Raise an error if the report could not be written, before the evaluation starts."""
-    from .._display import _pyplot
+    from ..report.page import check_installed
 
-    _pyplot()
+    check_installed()
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):

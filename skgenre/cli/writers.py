@@ -1,4 +1,4 @@
-"""Output formats of ``skgenre predict``."""
+"""Output formats of ``skgenre predict``. Widths are in columns of the terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import json
 import re
 import shutil
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import click
 
 from .._printable import printable
-from .options import count, left_out
-from .terminal import clock, pad, shorten, width
+from .options import count_tracks, count_unusable
 
-#: Minimum width of a path.
-_NARROWEST = 12
+#: Minimum width of the column of paths.
+_MIN_PATH = 12
 
 #: Width of three genres with their probabilities.
 _TOP_THREE = 34
@@ -95,7 +95,7 @@ class CSV:
             cells = {"path": track["path"], **row}
             if "unsure" in row:
                 cells["unsure"] = str(row["unsure"]).lower()
-            self._row([_harmless(str(cells.get(name, ""))) for name in self._columns])
+            self._row([_without_formula(str(cells.get(name, ""))) for name in self._columns])
 
     def _row(self, cells: list[str]) -> None:
         file = io.StringIO()
@@ -112,7 +112,7 @@ class CSV:
         """Finish the output."""
 
 
-def _harmless(cell: str) -> str:
+def _without_formula(cell: str) -> str:
     """Prefix cells that spreadsheets would interpret as formulas."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
@@ -136,7 +136,7 @@ class Table:
         columns = shutil.get_terminal_size().columns
         # Reserve two spaces between columns, and space for the probability and the runner-up.
         beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
-        room = max(_NARROWEST, columns - self._genre - 12 - beside)
+        room = max(_MIN_PATH, columns - self._genre - 12 - beside)
         self._path = min(room, max(len("path"), *map(width, self._names.values())))
         self._rest = columns - self._path - self._genre - 11
         self._counts: Counter[str] = Counter()
@@ -162,7 +162,7 @@ class Table:
             listed = ", ".join(f"{printable(name)} {n}" for name, n in self._counts.most_common())
             listed = listed and f": {listed}"
             n = n_used + n_failed
-            _echo(f"\n{count(n_used, n)}{listed}{left_out(n_used, n)}")
+            _echo(f"\n{count_tracks(n_used, n)}{listed}{count_unusable(n_used, n)}")
 
 
 def _cells(row: dict, room: int) -> tuple[str, str, str]:
@@ -215,3 +215,43 @@ def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
                 "probabilities": probabilities,
             },
         )
+
+
+def width(text: str) -> int:
+    """Return the width of a text on a terminal, in columns."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def pad(text: str, columns: int) -> str:
+    """Pad a text with spaces."""
+    return text + " " * (columns - width(text))
+
+
+def shorten(text: str, columns: int) -> str:
+    """Shorten a text to a number of columns by replacing its middle by an ellipsis."""
+    if width(text) <= columns:
+        return text
+    left = columns - len("...")
+    # Keep more of the end, which contains the name of the track.
+    head = _prefix(text, left // 3)
+    tail = _prefix(text[::-1], left - width(head))[::-1]
+    return f"{head}...{tail}"
+
+
+def _prefix(text: str, columns: int) -> str:
+    taken = 0
+    for i, character in enumerate(text):
+        taken += width(character)
+        if taken > columns:
+            return text[:i]
+    return text
+
+
+def clock(seconds: float) -> str:
+    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -21,13 +21,13 @@ from . import transforms
 _RATE = 22050
 
 #: Maximum duration in seconds. Only the central part of longer tracks is used.
-_LONGEST = 120.0
+_MAX_SECONDS = 120.0
 
 #: Duration of the first and the last part in seconds.
-_END = 30.0
+_END_SECONDS = 30.0
 
 #: Time between segments in seconds, for front ends without segments.
-_SEGMENT = 3.0
+_SEGMENT_SECONDS = 3.0
 
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
 
@@ -152,7 +152,7 @@ def robustness_report(
         random_state=random_state,
         verbose=verbose,
     )
-    return summarise(predictions, y)
+    return summarize(predictions, y)
 
 
 def changed_predictions(
@@ -204,7 +204,7 @@ def changed_predictions(
     ]
 
 
-def summarise(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
+def summarize(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
     """Compute the columns of a report from the result of `changed_predictions` for a model."""
     rows = []
     for name in predictions.columns:
@@ -260,18 +260,18 @@ def _segment(model) -> float:
     try:
         return min(front.consecutive()[1] for front in front_ends(model))
     except TypeError:  # custom front end without segments
-        return _SEGMENT
+        return _SEGMENT_SECONDS
 
 
 def _end(audio: AudioFile) -> int:
-    return min(round(_END * _RATE), audio.n_samples // 2)
+    return min(round(_END_SECONDS * _RATE), audio.n_samples // 2)
 
 
 def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) -> dict[str, list]:
     """Return the predictions of all models for a track by condition, None if it is unusable."""
     try:
         with AudioFile(path, _RATE) as audio:
-            outside = max(0, audio.n_samples - round(_LONGEST * _RATE))
+            outside = max(0, audio.n_samples - round(_MAX_SECONDS * _RATE))
             y = audio.read(outside // 2, audio.n_samples - (outside - outside // 2))
             files = list(_changed_files(audio, y, changes, seed, name_of(path)))
     except AudioError:
