@@ -99,7 +99,7 @@ def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monk
 
 @posix
 def test_ctrl_c_keeps_the_rows_that_are_known(music, model, tmp_path):
-    long = write_sound(tmp_path / "long.wav", np.tile(make_sound(60), 60))
+    long = write_sound(tmp_path / "long.wav", np.tile(make_sound(60), 10))
     first = [music / "jazz/a.wav", music / "jazz/b.wav"]
     listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
     args = ["--model", model, "--timeline", "--format", "jsonl", "--jobs", "1"]

@@ -1,5 +1,7 @@
 """Displays: what they draw is what was measured."""
 
+import sys
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -36,8 +38,9 @@ from skgenre.plotting import (
     MelSpectrogramDisplay,
     MFCCDisplay,
 )
+from skgenre.report.page import check_installed
 
-from .conftest import make_pieces, make_sound, run_python, write_sound
+from .conftest import make_pieces, make_sound, write_sound
 
 SCHEMES = ["random pieces", "by track", "by artist"]
 MODELS = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
@@ -133,20 +136,14 @@ def test_comparisons_of_any_schemes():
     assert np.shape(bars(ax)) == (1, 2)
 
 
-WITHOUT_MATPLOTLIB = """
-import sys
-sys.modules["matplotlib"] = None  # importing it fails
-import skgenre
-from skgenre.plotting import LeakageDisplay
-try:
-    LeakageDisplay(None).plot()
-except ImportError as error:
-    print(error)
-"""
-
-
-def test_without_matplotlib_the_error_names_the_remedy():
-    assert "pip install skgenre[plot]" in run_python(WITHOUT_MATPLOTLIB)
+@pytest.mark.parametrize(("module", "use"), [
+    ("matplotlib.pyplot", LeakageDisplay(None).plot),
+    ("jinja2", check_installed),
+])  # fmt: skip
+def test_a_missing_package_is_named_with_the_remedy(module, use, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    with pytest.raises(ImportError, match=r"requires \w+: pip install skgenre\[plot\]"):
+        use()
 
 
 # ---------------------------------------------------------------- of pipelines and tracks

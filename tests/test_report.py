@@ -496,20 +496,18 @@ def test_the_timeline_is_that_of_the_model(tracks):
     assert_allclose(report.timelines[-1].proba, expected.proba)
 
 
-def test_a_report_is_written_without_librosa(report, monkeypatch, tmp_path):
+def test_packages_that_are_not_installed_are_not_named(monkeypatch):
     def version(name):
         if name != "scikit-learn":
             raise metadata.PackageNotFoundError(name)
         return metadata.version(name)
 
     monkeypatch.setattr(result, "version", version)
-    text = report.to_html()
-    assert f"with scikit-learn {sklearn.__version__} and Python" in text
-    assert "librosa" not in text[text.index("<footer>") :]
+    assert result._versions().startswith(f"scikit-learn {sklearn.__version__} and Python")
 
 
 def test_a_report_is_saved_in_the_home_folder(report, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(EvaluationReport, "to_html", lambda self: "<p>\u00e9")
     report.save("~/report.html")
-    report.save(Path("~/again.html"))
-    assert (tmp_path / "report.html").read_bytes() == (tmp_path / "again.html").read_bytes()
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == "<p>\u00e9"

@@ -14,14 +14,14 @@ from .options import (
     count_unusable,
     expand_home,
     jobs_option,
-    labelled_tracks_options,
+    labeled_tracks_options,
     on_a_terminal,
     seed_option,
 )
 
 
 @click.command()
-@labelled_tracks_options
+@labeled_tracks_options
 @click.option(
     "--preset",
     multiple=True,
@@ -38,7 +38,7 @@ from .options import (
 @click.option(
     "--report",
     callback=expand_home,
-    help="Path of an HTML report to write. Requires matplotlib.",
+    help="Path of an HTML report to write. Requires matplotlib and Jinja2.",
 )
 @click.option(
     "--robustness",
@@ -51,19 +51,7 @@ from .options import (
 @seed_option
 @jobs_option
 def evaluate(
-    source,
-    path,
-    target,
-    group,
-    genre_from,
-    preset,
-    model,
-    folds,
-    report,
-    robustness,
-    cache,
-    seed,
-    jobs,
+    source, preset, model, folds, report, robustness, cache, seed, jobs, **columns
 ) -> None:
     """Compute the accuracy of presets or of a saved model.
 
@@ -88,11 +76,13 @@ def evaluate(
     robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
     """
     from ..report import evaluation_report
-    from .inputs import labelled_tracks, make_model
+    from .inputs import labeled_tracks, make_model
 
+    options: dict = {"leakage": False, "robustness": None, "n_mistakes": 0}
     if report:
         _check_report(report)
-    tracks = labelled_tracks(source, genre_from, path=path, target=target, group=group)
+        options = {"robustness": robustness or None}
+    tracks = labeled_tracks(source, **columns)
     # Create the models first, so that an unknown preset is reported immediately.
     if model:
         models, cv = {model: _load_for(model, tracks, jobs)}, "prefit"
@@ -106,13 +96,11 @@ def evaluate(
             tracks.target,
             groups=tracks.groups,
             cv=cv,
-            leakage=bool(report),
-            robustness=(robustness or None) if report else None,
-            n_mistakes=20 if report else 0,
             title=f"Genres of {os.path.basename(os.path.abspath(source))}",
             n_jobs=jobs,
             verbose=int(on_a_terminal()),
             random_state=seed,
+            **options,
         )
     except ValueError as error:  # for example from scikit-learn, if a fold has too few tracks
         raise ValueError(

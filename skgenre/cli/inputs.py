@@ -30,7 +30,7 @@ def audio_files(sources: tuple[str, ...]) -> list[str]:
     return paths
 
 
-def labelled_tracks(source: str, genre_from: str, **columns: str | None):
+def labeled_tracks(source: str, genre_from: str, **columns: str | None):
     """Load the tracks of a folder or a table and check that there are at least two genres.
 
     The columns of a table are those of :func:`skgenre.datasets.load_table`.

@@ -63,8 +63,8 @@ seed_option = click.option(
 )
 
 
-def labelled_tracks_options(command):
-    """Add the arguments of :func:`.inputs.labelled_tracks` to a command."""
+def labeled_tracks_options(command):
+    """Add the arguments of :func:`.inputs.labeled_tracks` to a command."""
     for option in reversed(
         [
             click.argument("source", metavar="FOLDER_OR_TABLE", callback=expand_home),

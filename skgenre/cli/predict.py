@@ -49,7 +49,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     from ..pipelines import STARTER
     from .inputs import audio_files, load_model, set_front_ends, threshold_of
     from .predictions import display_name, predictions, short_names
-    from .writers import make_writer
+    from .writers import CSV, JSONLines, Table, Writer
 
     if sys.stdout is None:
         raise OSError("standard output is closed")
@@ -66,13 +66,12 @@ def predict(sources, model, form, timeline, jobs) -> None:
     if on_a_terminal():
         click.echo(single_line(describe(model or STARTER)["description"]), err=True)
     form = form or ("table" if sys.stdout.isatty() else "csv")
-    writer = make_writer(
-        form,
-        short_names(paths, sources),
-        pipeline.classes_,
-        timeline=timeline,
-        may_be_unsure=threshold_of(pipeline) is not None,
-    )
+    writer: Writer
+    if form == "table":
+        may_be_unsure = threshold_of(pipeline) is not None
+        writer = Table(short_names(paths, sources), pipeline.classes_, may_be_unsure)
+    else:
+        writer = CSV(timeline) if form == "csv" else JSONLines()
     n_failed = 0
     with (
         tqdm(total=len(paths), unit="file", leave=False, disable=not on_a_terminal()) as bar,

@@ -15,13 +15,13 @@ from .options import (
     count_unusable,
     expand_home,
     jobs_option,
-    labelled_tracks_options,
+    labeled_tracks_options,
     seed_option,
 )
 
 
 @click.command()
-@labelled_tracks_options
+@labeled_tracks_options
 @click.option(
     "-o",
     "--output",
@@ -36,9 +36,7 @@ from .options import (
 @cache_option
 @seed_option
 @jobs_option
-def train(
-    source, path, target, group, genre_from, output, preset, epochs, cache, seed, jobs
-) -> None:
+def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
     """Train a model on the tracks of a folder or a table, and save it.
 
     A folder contains one folder per genre, such as rock/song.mp3 and jazz/song.mp3. Their
@@ -53,12 +51,12 @@ def train(
     from ..evaluation.out_of_fold import compute_features, restore_front_ends
     from ..folds import fit_with_groups
     from ..persistence import save
-    from .inputs import labelled_tracks, make_model
+    from .inputs import labeled_tracks, make_model
 
     model = make_model(preset, jobs, cache, seed)
     if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
         raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
-    tracks = labelled_tracks(source, genre_from, path=path, target=target, group=group)
+    tracks = labeled_tracks(source, **columns)
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]
         if not names:

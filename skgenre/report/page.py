@@ -98,8 +98,8 @@ def _worst_condition(robustness: pd.DataFrame | None, model: str) -> pd.Series |
     return None if rows.empty or rows["kept"].min() == 1 else rows.loc[rows["kept"].idxmin()]
 
 
-def at_coverages(labelled: tuple) -> pd.DataFrame:
+def at_coverages(labeled: tuple) -> pd.DataFrame:
     """Return the first rows of a coverage curve with at least the coverages of the table."""
-    curve = coverage_curve(*labelled)
+    curve = coverage_curve(*labeled)
     rows = [int(np.argmax(curve["coverage"] >= share - 1e-9)) for share in _COVERAGES]
     return curve.iloc[sorted(set(rows))]

@@ -95,20 +95,20 @@ def confusion(counts: pd.DataFrame, model: str, i: int) -> Bunch:
     return _draw(plot, (side, side), f"confusion{i}", f"Confusion matrix of {short(model)}")
 
 
-def reliability(labelled: tuple, model: str, i: int) -> Bunch:
+def reliability(labeled: tuple, model: str, i: int) -> Bunch:
     """Draw a reliability diagram of genres, probabilities and classes."""
     return _draw(
-        lambda ax: ReliabilityDisplay.from_predictions(*labelled, ax=ax),
+        lambda ax: ReliabilityDisplay.from_predictions(*labeled, ax=ax),
         (4.6, 4.0),
         f"reliability{i}",
         f"Reliability diagram of {short(model)}",
     )
 
 
-def coverage(labelled: tuple, model: str, i: int) -> Bunch:
+def coverage(labeled: tuple, model: str, i: int) -> Bunch:
     """Draw the coverage curve of genres, probabilities and classes."""
     return _draw(
-        lambda ax: CoverageDisplay.from_predictions(*labelled, ax=ax),
+        lambda ax: CoverageDisplay.from_predictions(*labeled, ax=ax),
         (4.6, 4.0),
         f"coverage{i}",
         f"Accuracy of the most confident predictions of {short(model)}",
