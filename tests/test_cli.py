@@ -280,7 +280,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         (("evaluate", folder), "descriptors cannot be evaluated on these tracks: "),
         (
             ("evaluate", folder, "--model", model),
-            "cannot predict the genres jazz, rock; its classes are",
+            "genres ['jazz', 'rock'] are not among the classes",
         ),
         (("predict", tmp_path / "none"), "there is no file or folder"),
         (("predict", no_model, "--model", no_model), "is not a model file, or damaged"),

@@ -13,6 +13,6 @@ def test_debug_shows_what_was_computed_and_nothing_of_other_libraries(tracks, ca
     make_pipeline(MFCCSegmenter(), network).fit(tracks.data[::6], tracks.target[::6])
     assert {record.name for record in caplog.records} == {"skgenre"}
     extraction, training = (record.getMessage() for record in caplog.records)
-    assert extraction.startswith(f"MFCCSegmenter: 4 tracks in ")
+    assert extraction.startswith("MFCCSegmenter: 4 tracks in ")
     assert training.startswith("ANNClassifier: trained on ")
     assert training.endswith("(epochs: 1)")

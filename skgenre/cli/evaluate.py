@@ -147,13 +147,7 @@ def _load_for(model: str, tracks, jobs: int):
 
     fitted = load_model(model)
     known = {normal(str(name)): name for name in fitted.classes_.tolist()}
-    unknown = [name for name in tracks.target_names if normal(name) not in known]
-    if unknown:
-        raise ValueError(
-            f"{model} cannot predict the genres {', '.join(unknown)}; its classes are "
-            f"{sorted(known.values())}"
-        )
-    tracks.target = np.array([known[normal(name)] for name in tracks.target.tolist()])
+    tracks.target = np.array([known.get(normal(name), name) for name in tracks.target.tolist()])
     set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
 

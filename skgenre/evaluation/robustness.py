@@ -31,23 +31,35 @@ _SEGMENT_SECONDS = 3.0
 
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
 
-#: Functions of samples, sample rate and random number generator, by the name of the condition.
-_CHANGES: dict[str, Callable] = {
-    "6 dB quieter": lambda y, rate, rng: transforms.gain(y, -6),
-    "12 dB quieter": lambda y, rate, rng: transforms.gain(y, -12),
-    "6 dB louder, clipped": lambda y, rate, rng: transforms.gain(y, 6),
-    "12 dB louder, clipped": lambda y, rate, rng: transforms.gain(y, 12),
-    "MP3 at 64 kbit/s": lambda y, rate, rng: transforms.mp3(y, rate, 64),
-    "low-pass at 4 kHz": lambda y, rate, rng: transforms.low_pass(y, rate, 4000),
-    "noise at 20 dB": lambda y, rate, rng: transforms.room_noise(y, rate, 20, rng),
-    "noise at 10 dB": lambda y, rate, rng: transforms.room_noise(y, rate, 10, rng),
-    "3 % faster": lambda y, rate, rng: transforms.speed(y, 1.03),
-}
 
-_SHIFTED = "shifted by half a segment"
+def _standard_changes(half: int) -> dict[str, Callable]:
+    """Return functions of an open file, its central samples and a generator, by condition.
+
+    `half` is half a segment in samples.
+    """
+    return {
+        "6 dB quieter": lambda audio, y, rng: transforms.gain(y, -6),
+        "12 dB quieter": lambda audio, y, rng: transforms.gain(y, -12),
+        "6 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 6),
+        "12 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 12),
+        "MP3 at 64 kbit/s": lambda audio, y, rng: transforms.mp3(y, _RATE, 64),
+        "low-pass at 4 kHz": lambda audio, y, rng: transforms.low_pass(y, _RATE, 4000),
+        "noise at 20 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 20, rng),
+        "noise at 10 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 10, rng),
+        "3 % faster": lambda audio, y, rng: transforms.speed(y, 1.03),
+        "shifted by half a segment": lambda audio, y, rng: transforms.shift(y, half),
+        FIRST: lambda audio, y, rng: audio.read(0, _end(audio)),
+        LAST: lambda audio, y, rng: audio.read(audio.n_samples - _end(audio)),
+    }
+
+
+def _end(audio: AudioFile) -> int:
+    """Return the number of samples of the first and of the last part of a track."""
+    return min(round(_END_SECONDS * _RATE), audio.n_samples // 2)
+
 
 #: Names of all conditions, in the order of the rows of a report.
-CONDITIONS = (*_CHANGES, _SHIFTED, FIRST, LAST)
+CONDITIONS = tuple(_standard_changes(0))
 
 
 def robustness_report(
@@ -224,7 +236,7 @@ def _share(right) -> float:
 
 
 def _changes(conditions, models: list) -> dict[str, Callable]:
-    """Return functions of an open file, its central samples and a generator, by condition."""
+    """Return the functions of :func:`_standard_changes` for the given conditions."""
     if isinstance(conditions, Mapping):
         if UNCHANGED in conditions:
             raise ValueError(
@@ -238,15 +250,8 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
             name: lambda audio, y, rng, change=change: change(y, _RATE)
             for name, change in conditions.items()
         }
-    known: dict[str, Callable] = {
-        name: lambda audio, y, rng, change=change: change(y, _RATE, rng)
-        for name, change in _CHANGES.items()
-    }
     # Use the shortest segment or window of all models, so that they share the same modified file.
-    half = round(min(map(_segment, models)) / 2 * _RATE)
-    known[_SHIFTED] = lambda audio, y, rng: transforms.shift(y, half)
-    known[FIRST] = lambda audio, y, rng: audio.read(0, _end(audio))
-    known[LAST] = lambda audio, y, rng: audio.read(audio.n_samples - _end(audio))
+    known = _standard_changes(round(min(map(_segment_seconds, models)) / 2 * _RATE))
     if conditions is None:
         return known
     conditions = [conditions] if isinstance(conditions, str) else list(conditions)
@@ -255,16 +260,12 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
     return {name: known[name] for name in conditions}
 
 
-def _segment(model) -> float:
+def _segment_seconds(model) -> float:
     """Return the time between segments in seconds."""
     try:
         return min(front.consecutive()[1] for front in front_ends(model))
     except TypeError:  # custom front end without segments
         return _SEGMENT_SECONDS
-
-
-def _end(audio: AudioFile) -> int:
-    return min(round(_END_SECONDS * _RATE), audio.n_samples // 2)
 
 
 def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) -> dict[str, list]:

@@ -227,8 +227,11 @@ def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
         for name, model in models.items():
             if not hasattr(model, "classes_"):
                 raise ValueError(f"{name} is not fitted, which cv='prefit' requires; call fit.")
-            if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
-                raise ValueError(f"The genres {unknown} are not among the classes of {name}.")
+            classes = np.asarray(model.classes_).tolist()
+            if unknown := sorted(set(y.tolist()) - set(classes)):
+                raise ValueError(
+                    f"The genres {unknown} are not among the classes of {name}, {classes}."
+                )
         return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
