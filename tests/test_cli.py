@@ -49,14 +49,6 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def run():
-    def run(*args):
-        return CliRunner().invoke(main, [str(arg) for arg in args])
-
-    return run
-
-
 def test_extract_makes_the_store_that_the_library_makes(folder, tmp_path, run):
     result = run("extract", folder, "-o", tmp_path / "store", "--segments", 2)
     assert result.exit_code == 0, result.output

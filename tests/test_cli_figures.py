@@ -2,22 +2,12 @@
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from skgenre import MFCCSegmenter, SegmentSummary, describe, load, load_store, make_baseline, save
-from skgenre.cli import main
 from skgenre.datasets import load_folder
 from skgenre.pipelines import genre_pipeline
 
 from .conftest import make_sound, write_sound
-
-
-@pytest.fixture
-def run():
-    def run(*args):
-        return CliRunner().invoke(main, [str(arg) for arg in args])
-
-    return run
 
 
 @pytest.fixture(scope="module")

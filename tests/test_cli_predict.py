@@ -12,7 +12,6 @@ import unicodedata
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from numpy.testing import assert_allclose
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
@@ -25,14 +24,6 @@ from skgenre.timeline import parts
 from .conftest import make_sound, write_sound
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and names of POSIX")
-
-
-@pytest.fixture
-def run():
-    def run(*args, **kwargs):
-        return CliRunner().invoke(main, [os.fspath(arg) for arg in args], **kwargs)
-
-    return run
 
 
 @pytest.fixture(scope="module")

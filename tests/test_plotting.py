@@ -90,7 +90,7 @@ def test_error_bars_are_one_standard_deviation(report):
             assert_allclose([low, high], [mean - std, mean + std])
 
 
-def test_everything_is_labelled(report):
+def test_everything_is_labeled(report):
     ax = LeakageDisplay(report).plot().ax_
     assert [label.get_text() for label in ax.get_xticklabels()] == list(MODELS)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == SCHEMES
@@ -100,7 +100,7 @@ def test_everything_is_labelled(report):
 
 
 def test_labels_can_be_read(report):
-    """Black on each bar's colour, by WCAG 2's ratio of luminances for small text."""
+    """Black on each bar's color, by WCAG 2's ratio of luminances for small text."""
     ax = LeakageDisplay(report).plot().ax_
     for container in (c for c in ax.containers if hasattr(c, "patches")):
         rgb = np.array(to_rgb(container.patches[0].get_facecolor()))

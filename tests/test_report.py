@@ -124,7 +124,7 @@ def test_scores_and_intervals_are_of_these_predictions(report, tracks):
 
 
 def test_robustness_is_out_of_fold_too(tracks):
-    # On labels at random the nearest neighbour is right for all that it was trained on.
+    # On labels at random the nearest neighbor is right for all that it was trained on.
     paths, groups = tracks.data[::2], np.arange(12) // 2
     y = np.random.default_rng(0).permutation(tracks.target[::2])
     options = {"groups": groups, "leakage": False, "n_resamples": 10}
