@@ -60,7 +60,7 @@ docs: $(VENV)/installed
 
 # Rewrites the table of scikit-learn's checks in the documentation.
 checks: $(VENV)/installed
-	$(BIN)/python docs/scikit_learn_checks.py
+	$(BIN)/python benchmarks/scikit_learn_checks.py
 
 # Rewrites the figures of the documentation that are measured on GTZAN=<folder>, and those of the
 # presets on genre folders of its tracks, TRACKS=<folder>; minutes, hours on few cores.
@@ -84,7 +84,7 @@ starter: $(VENV)/installed
 
 # Draws the pictures of the README, one of them from GTZAN=<folder>.
 pictures: $(VENV)/installed
-	$(BIN)/python docs/pictures.py $(GTZAN)
+	$(BIN)/python benchmarks/pictures.py $(GTZAN)
 
 # Compares the run times of skgenre and alternatives, on GTZAN=<folder> or on synthetic tracks.
 bench: $(VENV)/installed

@@ -32,46 +32,26 @@ from .voting import SegmentVotingClassifier
 STARTER = Path(__file__).parent / "data" / "starter.skgenre"
 
 
-def _normalize():
-    """Return steps that reduce the skew of features, which is strongest for variances."""
-    # Scaling first keeps powers of large values from overflowing.
-    return [StandardScaler(), PowerTransformer()]
-
-
-def _knn(random_state):
+#: Steps of each baseline after the imputer, by a function of the random state. Power transforms
+#: reduce the skew of features, which is strongest for variances; scaling before them keeps powers
+#: of large values from overflowing.
+_BASELINES: dict[str, Callable] = {
     # Brute force is no slower at this size, and can be saved in a model file.
-    return [StandardScaler(), KNeighborsClassifier(n_neighbors=1, algorithm="brute")]
-
-
-def _svm(random_state):
-    return [StandardScaler(), SVC(C=10, random_state=random_state)]
-
-
-def _logistic(random_state):
-    return [*_normalize(), LogisticRegression(C=0.1, max_iter=1000)]
-
-
-def _lda(random_state):
+    "knn": lambda _: [StandardScaler(), KNeighborsClassifier(n_neighbors=1, algorithm="brute")],
+    "svm": lambda random_state: [StandardScaler(), SVC(C=10, random_state=random_state)],
+    "logistic": lambda _: [
+        *(StandardScaler(), PowerTransformer()),
+        LogisticRegression(C=0.1, max_iter=1000),
+    ],
     # Shrinkage is needed because there are about as many features as tracks per genre.
-    return [*_normalize(), LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto")]
-
-
-def _forest(random_state):
-    return [RandomForestClassifier(n_estimators=500, random_state=random_state)]
-
-
-def _boosting(random_state):
-    return [HistGradientBoostingClassifier(random_state=random_state)]
-
-
-#: Steps of each baseline after the imputer.
-_BASELINES = {
-    "knn": _knn,
-    "svm": _svm,
-    "logistic": _logistic,
-    "lda": _lda,
-    "forest": _forest,
-    "boosting": _boosting,
+    "lda": lambda _: [
+        *(StandardScaler(), PowerTransformer()),
+        LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto"),
+    ],
+    "forest": lambda random_state: [
+        RandomForestClassifier(n_estimators=500, random_state=random_state)
+    ],
+    "boosting": lambda random_state: [HistGradientBoostingClassifier(random_state=random_state)],
 }
 
 

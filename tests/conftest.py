@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
+from skgenre.cli import main
 from skgenre.datasets import make_tracks
 
 # One thread whatever the machine has: results depend on their number to the last bit, and the
@@ -126,6 +128,16 @@ def run_python(code, *args, **env):
     assert done.returncode == 0, done.stderr
     assert not without_tensorflows_start(done.stderr), done.stderr
     return done.stdout
+
+
+@pytest.fixture
+def run():
+    """The command line, in this process."""
+
+    def run(*args, **kwargs):
+        return CliRunner().invoke(main, [str(arg) for arg in args], **kwargs)
+
+    return run
 
 
 @pytest.fixture(scope="session", autouse=True)

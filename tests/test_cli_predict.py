@@ -12,27 +12,18 @@ import unicodedata
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from numpy.testing import assert_allclose
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
 from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
 from skgenre.audio import AudioFile, load_audio, reader
-from skgenre.cli import errors, main, terminal, tracks, writers
+from skgenre.cli import errors, inputs, main, predictions, writers
 from skgenre.timeline import parts
 
 from .conftest import make_sound, write_sound
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, pipes and names of POSIX")
-
-
-@pytest.fixture
-def run():
-    def run(*args, **kwargs):
-        return CliRunner().invoke(main, [os.fspath(arg) for arg in args], **kwargs)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +65,7 @@ def start(*args, **kwargs):
 def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monkeypatch):
     """The second track waits until the first is read from standard output, or for ever."""
     lines, written = [], threading.Event()
-    original = tracks._predict
+    original = predictions._predict
 
     def waiting(pipeline, path, *args):
         if path.endswith("b.wav"):
@@ -88,7 +79,7 @@ def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monk
                 written.set()
             return super().write(content)
 
-    monkeypatch.setattr(tracks, "_predict", waiting)
+    monkeypatch.setattr(predictions, "_predict", waiting)
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(Stream(), "utf-8"))
     args = [str(music), "--model", str(model), "--format", form, "--jobs", "2"]
     main(["predict", *args], standalone_mode=False)
@@ -99,7 +90,7 @@ def test_a_row_is_written_before_the_next_is_known(music, model, run, form, monk
 
 @posix
 def test_ctrl_c_keeps_the_rows_that_are_known(music, model, tmp_path):
-    long = write_sound(tmp_path / "long.wav", np.tile(make_sound(60), 60))
+    long = write_sound(tmp_path / "long.wav", np.tile(make_sound(60), 10))
     first = [music / "jazz/a.wav", music / "jazz/b.wav"]
     listening = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
     args = ["--model", model, "--timeline", "--format", "jsonl", "--jobs", "1"]
@@ -254,7 +245,7 @@ def test_a_mistake_of_ours_shows_its_traceback(run, music, monkeypatch, mistake)
     def broken(sources):
         raise mistake("deep inside")  # not in the package, as in a library
 
-    monkeypatch.setattr(sys.modules["skgenre.cli.predict"], "audio_files", broken)
+    monkeypatch.setattr(inputs, "audio_files", broken)
     result = run("predict", music)
     assert result.exit_code == 1
     assert "Traceback" in result.stderr
@@ -323,7 +314,7 @@ def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, columns):
     table = writers.Table({"/a": name}, ["jazz", "rock"])
     table.write({"path": "/a", "genre": "rock", **proba(jazz=0.1, rock=0.9)})
     lines = capsys.readouterr().out.splitlines()
-    assert max(map(terminal.width, lines)) <= int(columns)
+    assert max(map(writers.width, lines)) <= int(columns)
     assert "..." in lines[1]
     assert "1.wav" in lines[1]
 
@@ -349,21 +340,6 @@ def test_csv_and_json_lines_hold_all_parts(music, model, run):
 
 
 # ---------------------------------------------------------------- long tracks
-
-
-def test_the_bar_counts_seconds_of_audio(music, pipeline):
-    progress = tracks.Progress([], shown=False)
-    counted = []
-    progress.add = counted.append
-    progress._shown = True
-    paths = sorted(map(str, music.rglob("*.wav")))
-    for timeline in (False, True):
-        counted.clear()
-        found = tracks.predictions(
-            pipeline, [*paths, "/nowhere"], timeline=timeline, jobs=1, progress=progress
-        )
-        assert [type(track) for track in found] == [dict, dict, dict, str]
-        assert sum(counted) == pytest.approx(3 * 2.4, abs=1e-3)
 
 
 @pytest.mark.parametrize(("name", "rate"), [("long.wav", 22050), ("long.mp3", 44100)])

@@ -55,14 +55,6 @@ def test_comparisons_are_the_same_with_metadata_routing(pieces, cv):
     assert scores(found).equals(scores(expected))
 
 
-def test_leakage_reports_are_the_same_with_metadata_routing():
-    table = make_pieces(n_artists=4, n_tracks=2)
-    expected = leakage_report(MODELS, table, n_splits=2)
-    with sklearn.config_context(enable_metadata_routing=True):
-        found = leakage_report(MODELS, table, n_splits=2)
-    assert scores(found).equals(scores(expected))
-
-
 @pytest.mark.parametrize("routing", [False, True])
 def test_groups_reach_the_networks(monkeypatch, routing):
     X, y = make_tensor(36)

@@ -229,7 +229,7 @@ def test_leakage_of_several_models_and_pipelines():
     assert name == "KNeighborsClassifier"
 
 
-def test_no_leakage_where_there_is_nothing_to_recognise():
+def test_no_leakage_where_there_is_nothing_to_recognize():
     found = leakage_report(DummyClassifier(strategy="prior"), make_pieces(), n_splits=3)
     assert found["accuracy"].max() - found["accuracy"].min() < 0.1
 

@@ -1,5 +1,7 @@
 """Displays: what they draw is what was measured."""
 
+import sys
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -36,8 +38,9 @@ from skgenre.plotting import (
     MelSpectrogramDisplay,
     MFCCDisplay,
 )
+from skgenre.report.page import check_installed
 
-from .conftest import make_pieces, make_sound, run_python, write_sound
+from .conftest import make_pieces, make_sound, write_sound
 
 SCHEMES = ["random pieces", "by track", "by artist"]
 MODELS = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
@@ -68,6 +71,13 @@ def test_bars_are_the_scores(report):
     assert texts == [f"{score:.2f}" for score in np.ravel(bars(display.ax_))]
 
 
+def test_a_model_without_random_pieces_has_no_such_bar(report):
+    some = report[(report["model"] == "nn") | (report["splitting"] != "random pieces")]
+    display = LeakageDisplay(some).plot()
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert (len(display.ax_.patches), labels) == (5, list(MODELS))
+
+
 def test_error_bars_are_one_standard_deviation(report):
     ax = LeakageDisplay(report).plot().ax_
     lines = [c.lines[2][0] for c in ax.containers if not hasattr(c, "patches")]
@@ -80,7 +90,7 @@ def test_error_bars_are_one_standard_deviation(report):
             assert_allclose([low, high], [mean - std, mean + std])
 
 
-def test_everything_is_labelled(report):
+def test_everything_is_labeled(report):
     ax = LeakageDisplay(report).plot().ax_
     assert [label.get_text() for label in ax.get_xticklabels()] == list(MODELS)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == SCHEMES
@@ -90,7 +100,7 @@ def test_everything_is_labelled(report):
 
 
 def test_labels_can_be_read(report):
-    """Black on each bar's colour, by WCAG 2's ratio of luminances for small text."""
+    """Black on each bar's color, by WCAG 2's ratio of luminances for small text."""
     ax = LeakageDisplay(report).plot().ax_
     for container in (c for c in ax.containers if hasattr(c, "patches")):
         rgb = np.array(to_rgb(container.patches[0].get_facecolor()))
@@ -126,20 +136,14 @@ def test_comparisons_of_any_schemes():
     assert np.shape(bars(ax)) == (1, 2)
 
 
-WITHOUT_MATPLOTLIB = """
-import sys
-sys.modules["matplotlib"] = None  # importing it fails
-import skgenre
-from skgenre.plotting import LeakageDisplay
-try:
-    LeakageDisplay(None).plot()
-except ImportError as error:
-    print(error)
-"""
-
-
-def test_without_matplotlib_the_error_names_the_remedy():
-    assert "pip install skgenre[plot]" in run_python(WITHOUT_MATPLOTLIB)
+@pytest.mark.parametrize(("module", "use"), [
+    ("matplotlib.pyplot", LeakageDisplay(None).plot),
+    ("jinja2", check_installed),
+])  # fmt: skip
+def test_a_missing_package_is_named_with_the_remedy(module, use, monkeypatch):
+    monkeypatch.setitem(sys.modules, module, None)  # importing it fails
+    with pytest.raises(ImportError, match=r"requires \w+: pip install skgenre\[plot\]"):
+        use()
 
 
 # ---------------------------------------------------------------- of pipelines and tracks

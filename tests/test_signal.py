@@ -41,12 +41,12 @@ from skgenre.audio import AudioFile, has_signal
 from skgenre.cli import main
 from skgenre.cli.writers import merge
 from skgenre.datasets import find_duplicates
+from skgenre.evaluation.out_of_fold import compute_features
 from skgenre.features import musicnn
 from skgenre.features.musicnn_network import Musicnn
 from skgenre.mfcc import mfcc, segment_mfcc
 from skgenre.plotting import GenreTimelineDisplay, MFCCDisplay
 from skgenre.report import pictures
-from skgenre.report.computed import compute_features
 from skgenre.timeline import parts
 
 from .conftest import encode_sound, make_sound, write_sound
@@ -539,10 +539,11 @@ def test_the_picture_of_a_timeline_has_gaps(n_parts):
     proba[n_parts // 3 : 2 * n_parts // 3] = np.nan
     start = np.arange(n_parts)
     found = Bunch(start=start, stop=start + 1, proba=proba, classes=np.array(["jazz", "rock"]))
-    svg = pictures.timeline(found, "jazz", "rock", "song")
-    assert svg.count("<rect") == 2 * min(n_parts, 60) * 2 // 3
-    assert "nan" not in svg
-    assert f"{n_parts} s" in svg
+    picture = pictures.timeline(found, "jazz", "rock")
+    cells = [cell for row in picture.rows for cell in row.cells]
+    assert len(cells) == 2 * min(n_parts, 60) * 2 // 3
+    assert not np.isnan([[cell.x, cell.width, cell.p] for cell in cells]).any()
+    assert picture.end == n_parts
 
 
 def test_predict_gives_the_reason_and_leaves_parts_out(model, gapped, tmp_path):

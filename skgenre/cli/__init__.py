@@ -11,8 +11,7 @@ import click
 from .errors import Commands
 from .evaluate import evaluate
 from .extract import extract
-from .predict import predict
-from .timeline import timeline
+from .predict import predict, timeline
 from .train import train
 
 

@@ -1,4 +1,4 @@
-"""Formatting of errors and warnings, and exit codes of the commands."""
+"""Errors and warnings on single lines, and exit codes of the commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import click
 
 from .._printable import printable
-from .terminal import one_line
 
 #: Exit codes after Ctrl-C and after a closed pipe, as in shells.
 _INTERRUPTED, _PIPE_CLOSED = 130, 141
@@ -34,14 +33,14 @@ class Commands(click.Group):
         try:
             return super().main(*args, **kwargs)
         finally:
-            _drop_what_cannot_be_written()
+            _flush_or_discard()
 
     def make_context(self, *args, **kwargs):
         """Parse the options of the group."""
         try:
             return super().make_context(*args, **kwargs)
         except click.ClickException as error:
-            raise _harmless(error) from None
+            raise _with_printable_message(error) from None
 
     def invoke(self, ctx: click.Context):
         """Run a command."""
@@ -55,7 +54,7 @@ class Commands(click.Group):
             try:
                 return super().invoke(ctx)
             except click.ClickException as error:
-                raise _harmless(error) from None
+                raise _with_printable_message(error) from None
             except KeyboardInterrupt:
                 sys.exit(_INTERRUPTED)
             except BrokenPipeError:
@@ -66,7 +65,12 @@ class Commands(click.Group):
                 if ctx.params.get("show_traceback") or not is_expected(error):
                     _show_traceback(error)
                     sys.exit(1)
-                raise click.ClickException(one_line(error) or type(error).__name__) from error
+                raise click.ClickException(single_line(error) or type(error).__name__) from error
+
+
+def single_line(message) -> str:
+    """Return a message without line breaks and control characters."""
+    return printable(" ".join(str(message).split()))
 
 
 def is_expected(error: Exception) -> bool:
@@ -79,8 +83,8 @@ def is_expected(error: Exception) -> bool:
     return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
 
 
-def _harmless(error: click.ClickException) -> click.ClickException:
-    """Escape control characters in the message of an error."""
+def _with_printable_message(error: click.ClickException) -> click.ClickException:
+    """Escape control characters in the message of an error, and return the error."""
     vars(error)["message"] = printable(error.message)
     return error
 
@@ -91,10 +95,10 @@ def _show_traceback(error: Exception) -> None:
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    click.echo(f"Warning: {one_line(message)}", err=True)
+    click.echo(f"Warning: {single_line(message)}", err=True)
 
 
-def _drop_what_cannot_be_written() -> None:
+def _flush_or_discard() -> None:
     """Flush the standard streams, or redirect them to the null device if that fails.
 
     Otherwise Python would flush them at exit and print an error message.

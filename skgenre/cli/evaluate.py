@@ -10,19 +10,18 @@ from .._printable import printable
 from .options import (
     PRESETS,
     cache_option,
-    count,
+    count_tracks,
+    count_unusable,
     expand_home,
     jobs_option,
-    labelled,
-    left_out,
+    labeled_tracks_options,
     on_a_terminal,
     seed_option,
-    source_argument,
 )
 
 
 @click.command()
-@source_argument
+@labeled_tracks_options
 @click.option(
     "--preset",
     multiple=True,
@@ -39,7 +38,7 @@ from .options import (
 @click.option(
     "--report",
     callback=expand_home,
-    help="Path of an HTML report to write. Requires matplotlib.",
+    help="Path of an HTML report to write. Requires matplotlib and Jinja2.",
 )
 @click.option(
     "--robustness",
@@ -52,19 +51,7 @@ from .options import (
 @seed_option
 @jobs_option
 def evaluate(
-    source,
-    path,
-    target,
-    group,
-    genre_from,
-    preset,
-    model,
-    folds,
-    report,
-    robustness,
-    cache,
-    seed,
-    jobs,
+    source, preset, model, folds, report, robustness, cache, seed, jobs, **columns
 ) -> None:
     """Compute the accuracy of presets or of a saved model.
 
@@ -89,11 +76,13 @@ def evaluate(
     robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
     """
     from ..report import evaluation_report
-    from .models import make_model
+    from .inputs import labeled_tracks, make_model
 
+    options: dict = {"leakage": False, "robustness": None, "n_mistakes": 0}
     if report:
         _check_report(report)
-    tracks = labelled(source, path, target, group, genre_from)
+        options = {"robustness": robustness or None}
+    tracks = labeled_tracks(source, **columns)
     # Create the models first, so that an unknown preset is reported immediately.
     if model:
         models, cv = {model: _load_for(model, tracks, jobs)}, "prefit"
@@ -107,13 +96,11 @@ def evaluate(
             tracks.target,
             groups=tracks.groups,
             cv=cv,
-            leakage=bool(report),
-            robustness=(robustness or None) if report else None,
-            n_mistakes=20 if report else 0,
             title=f"Genres of {os.path.basename(os.path.abspath(source))}",
             n_jobs=jobs,
             verbose=int(on_a_terminal()),
             random_state=seed,
+            **options,
         )
     except ValueError as error:  # for example from scikit-learn, if a fold has too few tracks
         raise ValueError(
@@ -128,14 +115,14 @@ def evaluate(
 
 def _print(found, n: int) -> None:
     """Print a line per model, and how to name the artists if they are unknown."""
-    from ..report.folds import NAME_ARTISTS, name_known
+    from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
 
     about, n_used = found.about, len(found.tracks)
     known = about["artists_known"]
+    tracks, unseen = count_tracks(n_used, n), "artists" if known else "files"
+    where = f"{tracks} (" if about["prefit"] else f"unseen {unseen} ({tracks}, "
     accuracy = found.scores[found.scores["metric"] == "accuracy"]
     for row in accuracy.iloc[:-1].itertuples():
-        unseen = f"unseen {'artists' if known else 'files'} ("
-        where = f"{count(n_used, n)} (" if about["prefit"] else f"{unseen}{count(n_used, n)}, "
         line = (
             f"{row.model}: {row.score:.1%} accuracy on {where}95% confidence interval "
             f"{row.low:.1%} to {row.high:.1%} {about['by']})"
@@ -146,7 +133,7 @@ def _print(found, n: int) -> None:
                 f"; mean of {len(means)} folds {means.mean():.1%}, standard deviation "
                 f"{means.std(ddof=0):.1%}"
             )
-        click.echo(printable(f"{line}{name_known(known, n_used)}{left_out(n_used, n)}"))
+        click.echo(printable(f"{line}{name_known(known, n_used)}{count_unusable(n_used, n)}"))
     if not known:
         click.echo(f"The artists are unknown, or have one track each. {NAME_ARTISTS}")
 
@@ -156,26 +143,20 @@ def _load_for(model: str, tracks, jobs: int):
     import numpy as np
 
     from ..datasets._names import normal
-    from .models import load_model, set_front_ends
+    from .inputs import load_model, set_front_ends
 
     fitted = load_model(model)
     known = {normal(str(name)): name for name in fitted.classes_.tolist()}
-    unknown = [name for name in tracks.target_names if normal(name) not in known]
-    if unknown:
-        raise ValueError(
-            f"{model} cannot predict the genres {', '.join(unknown)}; its classes are "
-            f"{sorted(known.values())}"
-        )
-    tracks.target = np.array([known[normal(name)] for name in tracks.target.tolist()])
+    tracks.target = np.array([known.get(normal(name), name) for name in tracks.target.tolist()])
     set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
 
 
 def _check_report(path: str) -> None:
     """Raise an error if the report could not be written, before the evaluation starts."""
-    from ..plotting.display import import_pyplot
+    from ..report.page import check_installed
 
-    import_pyplot()
+    check_installed()
     if os.path.isdir(path):
         raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
     if not os.path.isdir(os.path.dirname(os.path.abspath(path))):

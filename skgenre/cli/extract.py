@@ -6,24 +6,23 @@ import click
 
 from .._printable import printable
 from .options import (
-    audio_files,
-    count,
+    count_tracks,
+    count_unusable,
     expand_home,
     jobs_option,
-    left_out,
     on_a_terminal,
-    strict_option,
+    sources_argument,
 )
 
 #: Maximum number of segments, which corresponds to 24 hours. A store allocates this number of
 #: segments for each track, independent of its duration.
-_MOST_SEGMENTS = 28_800
+_MAX_SEGMENTS = 28_800
 
 
 def _check_segments(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
-    if value is not None and not 1 <= value <= _MOST_SEGMENTS:
+    if value is not None and not 1 <= value <= _MAX_SEGMENTS:
         raise click.BadParameter(
-            f"{value} is not in the range from 1 to {_MOST_SEGMENTS}, the number of segments in 24 "
+            f"{value} is not in the range from 1 to {_MAX_SEGMENTS}, the number of segments in 24 "
             "hours. Disk space is allocated for this number of segments for each track: use the "
             "number of segments in your longest track."
         )
@@ -31,9 +30,7 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int | Non
 
 
 @click.command()
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", callback=expand_home
-)
+@sources_argument
 @click.option(
     "-o",
     "--output",
@@ -63,7 +60,9 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int | Non
     show_default=True,
     help="Whether segments are at the start of the track or spread evenly over it (mfcc only).",
 )
-@strict_option
+@click.option(
+    "--strict", is_flag=True, help="Raise an error instead of a warning if a file cannot be used."
+)
 @jobs_option
 def extract(sources, output, features, segments, placement, strict, jobs) -> None:
     """Compute features of audio files and write them to a store.
@@ -74,6 +73,7 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
     import numpy as np
 
     from .. import features as front_ends
+    from .inputs import audio_files
 
     segments = segments or (1 if features in ("mel", "descriptors") else 10)
     make = {
@@ -94,6 +94,7 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
     # All segments of unusable tracks are NaN.
     n_used = n - int(np.isnan(store.data[:, :, 0, 0]).all(axis=1).sum())
     if not n_used:
-        raise ValueError(f"{output}: none of {count(n, n)} can be used; see the warnings above")
+        every = count_tracks(n, n)
+        raise ValueError(f"{output}: none of {every} can be used; see the warnings above")
     size = f"{store.data.nbytes / 1e6:.1f} MB"
-    click.echo(printable(f"{output}: {count(n_used, n)}, {size}{left_out(n_used, n)}"))
+    click.echo(printable(f"{output}: {count_tracks(n_used, n)}, {size}{count_unusable(n_used, n)}"))

@@ -1,4 +1,4 @@
-"""``skgenre predict``."""
+"""``skgenre predict`` and ``skgenre timeline``, which apply a model to files."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ import sys
 
 import click
 
-from .options import audio_files, expand_home, jobs_option, on_a_terminal
-from .terminal import one_line
+from .errors import single_line
+from .options import expand_home, jobs_option, model_option, on_a_terminal, sources_argument
+
+#: Formats of the picture of a timeline.
+_PICTURES = (".png", ".svg", ".pdf", ".jpg")
 
 
 @click.command()
-@click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", callback=expand_home
-)
-@click.option(
-    "--model",
-    callback=expand_home,
-    help="Model file.  [default: the starter model of skgenre]",
-)
+@sources_argument
+@model_option
 @click.option(
     "--format",
     "form",
@@ -46,11 +43,13 @@ def predict(sources, model, form, timeline, jobs) -> None:
 
     If a file cannot be used, the remaining files are still predicted, and the exit code is 1.
     """
+    from tqdm import tqdm
+
     from ..persistence import describe
     from ..pipelines import STARTER
-    from .models import confident_from, load_model, set_front_ends
-    from .tracks import Progress, display_name, predictions, short_names
-    from .writers import make_writer
+    from .inputs import audio_files, load_model, set_front_ends, threshold_of
+    from .predictions import display_name, predictions, short_names
+    from .writers import CSV, JSONLines, Table, Writer
 
     if sys.stdout is None:
         raise OSError("standard output is closed")
@@ -65,29 +64,64 @@ def predict(sources, model, form, timeline, jobs) -> None:
         )
     set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
     if on_a_terminal():
-        click.echo(one_line(describe(model or STARTER)["description"]), err=True)
+        click.echo(single_line(describe(model or STARTER)["description"]), err=True)
     form = form or ("table" if sys.stdout.isatty() else "csv")
-    writer = make_writer(
-        form,
-        short_names(paths, sources),
-        pipeline.classes_,
-        timeline=timeline,
-        may_be_unsure=confident_from(pipeline) is not None,
-    )
+    writer: Writer
+    if form == "table":
+        may_be_unsure = threshold_of(pipeline) is not None
+        writer = Table(short_names(paths, sources), pipeline.classes_, may_be_unsure)
+    else:
+        writer = CSV(timeline) if form == "csv" else JSONLines()
     n_failed = 0
     with (
-        Progress(paths, on_a_terminal()) as bar,
-        contextlib.closing(
-            predictions(pipeline, paths, timeline=timeline, jobs=jobs, progress=bar)
-        ) as found,
+        tqdm(total=len(paths), unit="file", leave=False, disable=not on_a_terminal()) as bar,
+        contextlib.closing(predictions(pipeline, paths, timeline=timeline, jobs=jobs)) as found,
     ):
         for path, track in zip(paths, found, strict=True):
-            with bar.hidden():
+            bar.update()
+            with bar.external_write_mode():
                 if isinstance(track, str):
                     n_failed += 1
-                    click.echo(f"Warning: {one_line(f'{display_name(path)}: {track}')}", err=True)
+                    reason = single_line(f"{display_name(path)}: {track}")
+                    click.echo(f"Warning: {reason}", err=True)
                 else:
                     writer.write(track)
     writer.finish(n_failed)
     if n_failed:
         sys.exit(1)
+
+
+@click.command()
+@click.argument("file", callback=expand_home)
+@model_option
+@click.option(
+    "--output",
+    "-o",
+    default="timeline.png",
+    callback=expand_home,
+    show_default=True,
+    help="Path of the figure, with the extension png, svg, pdf or jpg.",
+)
+def timeline(file: str, model: str | None, output: str) -> None:
+    """Plot the genre probabilities of each part of a track.
+
+    The values are those of skgenre predict --timeline. Requires matplotlib: pip install
+    "skgenre[plot]".
+    """
+    from ..plotting import GenreTimelineDisplay
+    from ..plotting.display import import_pyplot
+    from .inputs import load_model, set_front_ends
+
+    if file == "-":
+        raise ValueError("timeline does not read standard input; use skgenre predict - --timeline")
+    if not output.lower().endswith(_PICTURES):
+        raise ValueError(f"--output must end in one of {', '.join(_PICTURES)}; got {output}")
+    pyplot = import_pyplot()
+    pipeline = load_model(model)
+    if not hasattr(pipeline, "predict_proba"):
+        raise ValueError(f"{model} does not predict probabilities, which a timeline requires")
+    set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
+    with pyplot.rc_context({"savefig.dpi": 150, "backend": "agg"}):
+        display = GenreTimelineDisplay.from_estimator(pipeline, file)
+        display.figure_.savefig(output, bbox_inches="tight")
+    click.echo(single_line(f"{output}: genre timeline of {file}"), err=True)

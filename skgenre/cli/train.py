@@ -11,18 +11,17 @@ from .._printable import printable
 from .options import (
     PRESETS,
     cache_option,
-    count,
+    count_tracks,
+    count_unusable,
     expand_home,
     jobs_option,
-    labelled,
-    left_out,
+    labeled_tracks_options,
     seed_option,
-    source_argument,
 )
 
 
 @click.command()
-@source_argument
+@labeled_tracks_options
 @click.option(
     "-o",
     "--output",
@@ -37,9 +36,7 @@ from .options import (
 @cache_option
 @seed_option
 @jobs_option
-def train(
-    source, path, target, group, genre_from, output, preset, epochs, cache, seed, jobs
-) -> None:
+def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
     """Train a model on the tracks of a folder or a table, and save it.
 
     A folder contains one folder per genre, such as rock/song.mp3 and jazz/song.mp3. Their
@@ -51,15 +48,15 @@ def train(
     Files that cannot be used are ignored with a warning.
     """
     from .._warnings import warn
+    from ..evaluation.out_of_fold import compute_features, restore_front_ends
     from ..folds import fit_with_groups
     from ..persistence import save
-    from ..report.computed import compute_features
-    from .models import make_model, restore_front_ends
+    from .inputs import labeled_tracks, make_model
 
     model = make_model(preset, jobs, cache, seed)
     if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
         raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
-    tracks = labelled(source, path, target, group, genre_from)
+    tracks = labeled_tracks(source, **columns)
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]
         if not names:
@@ -80,5 +77,5 @@ def train(
     listed = ", ".join(f"{genre} {counts[genre]}" for genre in used.target_names)
     n, n_used = len(tracks.data), len(used.data)
     save(model, output, description=f"{preset}, trained on {n_used} tracks: {listed}.")
-    words = f"{preset}, trained on {count(n_used, n)}: {listed}{left_out(n_used, n)}."
+    words = f"{preset}, trained on {count_tracks(n_used, n)}: {listed}{count_unusable(n_used, n)}."
     click.echo(printable(f"{output}: {words}"))

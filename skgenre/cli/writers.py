@@ -1,4 +1,4 @@
-"""Output formats of ``skgenre predict``."""
+"""Output formats of ``skgenre predict``. Widths are in columns of the terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ import json
 import re
 import shutil
 import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import click
+import numpy as np
 
 from .._printable import printable
-from .options import count, left_out
-from .terminal import clock, pad, shorten, width
+from .options import count_tracks, count_unusable
 
-#: Minimum width of a path.
-_NARROWEST = 12
+#: Minimum width of the column of paths.
+_MIN_PATH = 12
 
 #: Width of three genres with their probabilities.
 _TOP_THREE = 34
@@ -30,45 +31,36 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
-def make_writer(
-    form: str, names: dict[str, str], classes, *, timeline: bool, may_be_unsure: bool = False
-):
-    """Create the writer of a format, with the methods `write` and `finish`."""
-    if form == "jsonl":
-        return JSONLines()
-    return CSV(timeline) if form == "csv" else Table(names, classes, may_be_unsure)
+class Writer:
+    """Base class of the formats, which have a method ``write(track)``."""
+
+    write: Callable[[dict], None]
+
+    def finish(self, n_failed: int) -> None:
+        """Finish the output, in which `n_failed` files are missing."""
 
 
-def _write(content: bytes) -> None:
-    """Write bytes to standard output and flush it, so that finished predictions are not lost."""
-    sys.stdout.buffer.write(content)
+def _write(text: str, errors: str) -> None:
+    """Write a line in UTF-8 and flush it, so that finished predictions are not lost."""
+    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", errors))
     sys.stdout.buffer.flush()
 
 
-def _echo(line: str) -> None:
-    """Write a line to the terminal; characters that it cannot encode are escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(line.encode(encoding, "backslashreplace").decode(encoding))
-
-
-class JSONLines:
+class JSONLines(Writer):
     """Write one JSON object per track, in UTF-8.
 
     Bytes in file names that are not valid UTF-8 are written as surrogates, as in Python.
     """
 
     def write(self, track: dict) -> None:
-        """Write a track."""
+        """Write a track and its parts."""
         line = json.dumps(track, ensure_ascii=False)
         line = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
         # Surrogates cannot be encoded in UTF-8. "backslashreplace" escapes them as in JSON.
-        _write(f"{line}\n".encode("utf-8", "backslashreplace"))
-
-    def finish(self, n_failed: int) -> None:
-        """Finish the output."""
+        _write(line, "backslashreplace")
 
 
-class CSV:
+class CSV(Writer):
     """Write one row per track and per part of a timeline, in UTF-8.
 
     Bytes in file names that are not valid UTF-8 are written unchanged.
@@ -80,13 +72,8 @@ class CSV:
     """
 
     def __init__(self, timeline: bool):
-        self._columns = [
-            "path",
-            *(["start", "stop"] if timeline else []),
-            "genre",
-            "probability",
-            "unsure",
-        ]
+        times = ["start", "stop"] if timeline else []
+        self._columns = ["path", *times, "genre", "probability", "unsure"]
         self._row(self._columns)
 
     def write(self, track: dict) -> None:
@@ -95,7 +82,7 @@ class CSV:
             cells = {"path": track["path"], **row}
             if "unsure" in row:
                 cells["unsure"] = str(row["unsure"]).lower()
-            self._row([_harmless(str(cells.get(name, ""))) for name in self._columns])
+            self._row([_without_formula(str(cells.get(name, ""))) for name in self._columns])
 
     def _row(self, cells: list[str]) -> None:
         file = io.StringIO()
@@ -103,21 +90,15 @@ class CSV:
         # the terminator, and names may contain both.
         csv.writer(file).writerow(cells)
         line = file.getvalue().removesuffix("\r\n")
-        if sys.stdout.isatty():
-            line = printable(line)
-        line += "\n"
-        _write(line.encode("utf-8", "surrogateescape"))
-
-    def finish(self, n_failed: int) -> None:
-        """Finish the output."""
+        _write(printable(line) if sys.stdout.isatty() else line, "surrogateescape")
 
 
-def _harmless(cell: str) -> str:
+def _without_formula(cell: str) -> str:
     """Prefix cells that spreadsheets would interpret as formulas."""
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
-class Table:
+class Table(Writer):
     """Write a table with the width of the terminal.
 
     Parameters
@@ -136,7 +117,7 @@ class Table:
         columns = shutil.get_terminal_size().columns
         # Reserve two spaces between columns, and space for the probability and the runner-up.
         beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
-        room = max(_NARROWEST, columns - self._genre - 12 - beside)
+        room = max(_MIN_PATH, columns - self._genre - 12 - beside)
         self._path = min(room, max(len("path"), *map(width, self._names.values())))
         self._rest = columns - self._path - self._genre - 11
         self._counts: Counter[str] = Counter()
@@ -158,11 +139,18 @@ class Table:
     def finish(self, n_failed: int) -> None:
         """Write the number of tracks of each genre."""
         n_used = self._counts.total()
-        if n_used + n_failed > 1:
-            listed = ", ".join(f"{printable(name)} {n}" for name, n in self._counts.most_common())
+        n = n_used + n_failed
+        if n > 1:
+            counts = self._counts.most_common()
+            listed = ", ".join(f"{printable(name)} {count}" for name, count in counts)
             listed = listed and f": {listed}"
-            n = n_used + n_failed
-            _echo(f"\n{count(n_used, n)}{listed}{left_out(n_used, n)}")
+            _echo(f"\n{count_tracks(n_used, n)}{listed}{count_unusable(n_used, n)}")
+
+
+def _echo(line: str) -> None:
+    """Write a line to the terminal; characters that it cannot encode are escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _cells(row: dict, room: int) -> tuple[str, str, str]:
@@ -171,21 +159,19 @@ def _cells(row: dict, room: int) -> tuple[str, str, str]:
     If the prediction is unsure, return "unsure" and up to three of the most probable genres,
     depending on the available width.
     """
-    genre = printable(row["genre"])
+    genre, probabilities = row["genre"], row.get("probabilities", {})
+    ranked = sorted(probabilities, key=lambda name: -probabilities[name])
     if row.get("unsure"):
-        ranked = sorted(row["probabilities"].items(), key=lambda item: -item[1])[:3]
-        top = [f"{printable(name)} {p:.2f}" for name, p in ranked]
+        top = [f"{printable(name)} {probabilities[name]:.2f}" for name in ranked[:3]]
         while len(top) > 1 and width(", ".join(top)) > room:
             top.pop()
         return "unsure", "", ", ".join(top)
-    if "probability" not in row:
-        return genre, "", ""
-    others = {name: p for name, p in row["probabilities"].items() if name != row["genre"]}
-    if not others:
-        return genre, f"{row['probability']:.2f}", ""
-    second = max(others, key=lambda name: others[name])
-    of_genre = row["probabilities"].get(row["genre"], row["probability"])
-    return genre, f"{of_genre:.2f}", f"{printable(second)} {others[second]:.2f}"
+    second = next((name for name in ranked if name != genre), None)
+    return (
+        printable(genre),
+        f"{probabilities[genre]:.2f}" if ranked else "",
+        "" if second is None else f"{printable(second)} {probabilities[second]:.2f}",
+    )
 
 
 def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
@@ -198,20 +184,43 @@ def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
             runs[-1].append(part)
         else:
             runs.append([part])
-    for members in runs:
-        genre = members[0]["genre"]
-        start, stop = members[0]["start"], members[-1]["stop"]
-        total = sum(part["stop"] - part["start"] for part in members)
-        probabilities = {
-            name: sum((p["stop"] - p["start"]) * p["probabilities"][name] for p in members) / total
-            for name in members[0]["probabilities"]
-        }
-        yield (
-            start,
-            stop,
-            {
-                "genre": genre,
-                "probability": probabilities[genre],
-                "probabilities": probabilities,
-            },
-        )
+    for run in runs:
+        seconds = [part["stop"] - part["start"] for part in run]
+        rows = [list(part["probabilities"].values()) for part in run]
+        mean = np.average(rows, axis=0, weights=seconds).tolist()
+        probabilities = dict(zip(run[0]["probabilities"], mean, strict=True))
+        merged = {"genre": run[0]["genre"], "probabilities": probabilities}
+        yield run[0]["start"], run[-1]["stop"], merged
+
+
+def width(text: str) -> int:
+    """Return the width of a text on a terminal, in columns."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def pad(text: str, columns: int) -> str:
+    """Pad a text with spaces."""
+    return text + " " * (columns - width(text))
+
+
+def shorten(text: str, columns: int) -> str:
+    """Shorten a text to a number of columns by replacing its middle by an ellipsis."""
+    if width(text) <= columns:
+        return text
+    head, tail = text, text
+    # Keep more of the end, which contains the name of the track.
+    while width(head) > (columns - 3) // 3:
+        head = head[:-1]
+    while width(tail) > columns - 3 - width(head):
+        tail = tail[1:]
+    return f"{head}...{tail}"
+
+
+def clock(seconds: float) -> str:
+    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

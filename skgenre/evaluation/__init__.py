@@ -1,9 +1,8 @@
-"""Evaluation of genre classifiers: splits, comparison, intervals, calibration, robustness."""
+"""Evaluation of genre classifiers: splits, comparison, scores, robustness."""
 
 from .comparison import compare_models, leakage_report
-from .confidence import calibration_error, coverage_curve
-from .intervals import bootstrap_score
 from .robustness import robustness_report
+from .scores import bootstrap_score, calibration_error, coverage_curve
 from .split_files import read_splits, write_splits
 
 __all__ = [

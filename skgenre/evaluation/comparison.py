@@ -210,7 +210,7 @@ def leakage_report(
     True
     """
     if not isinstance(models, Mapping):
-        models = {_name(models): models}
+        models = {model_name(models): models}
     check_number("n_splits", n_splits, AT_LEAST_2)
     shuffle = {"n_splits": n_splits, "shuffle": True, "random_state": random_state}
     by_group = StratifiedGroupKFold(**shuffle)
@@ -233,6 +233,6 @@ def _checked(groups, n: int, name: str):
     return None if groups is None else check_groups(groups, n, name)
 
 
-def _name(model) -> str:
+def model_name(model) -> str:
     """Return the class name of an estimator, or of the last step of a pipeline."""
     return type(model.steps[-1][1] if hasattr(model, "steps") else model).__name__

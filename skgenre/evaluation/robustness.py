@@ -20,33 +20,45 @@ from ..features.front_end import check_paths
 _RATE = 22050
 
 #: Maximum duration in seconds. Only the central part of longer tracks is used.
-_LONGEST = 120.0
+_MAX_SECONDS = 120.0
 
 #: Duration of the first and the last part in seconds.
-_END = 30.0
+_END_SECONDS = 30.0
 
 #: Time between segments in seconds, for front ends without segments.
-_SEGMENT = 3.0
+_SEGMENT_SECONDS = 3.0
 
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
 
-#: Functions of samples, sample rate and random number generator, by the name of the condition.
-_CHANGES: dict[str, Callable] = {
-    "6 dB quieter": lambda y, rate, rng: transforms.gain(y, -6),
-    "12 dB quieter": lambda y, rate, rng: transforms.gain(y, -12),
-    "6 dB louder, clipped": lambda y, rate, rng: transforms.gain(y, 6),
-    "12 dB louder, clipped": lambda y, rate, rng: transforms.gain(y, 12),
-    "MP3 at 64 kbit/s": lambda y, rate, rng: transforms.mp3(y, rate, 64),
-    "low-pass at 4 kHz": lambda y, rate, rng: transforms.low_pass(y, rate, 4000),
-    "noise at 20 dB": lambda y, rate, rng: transforms.room_noise(y, rate, 20, rng),
-    "noise at 10 dB": lambda y, rate, rng: transforms.room_noise(y, rate, 10, rng),
-    "3 % faster": lambda y, rate, rng: transforms.speed(y, 1.03),
-}
 
-_SHIFTED = "shifted by half a segment"
+def _standard_changes(half: int) -> dict[str, Callable]:
+    """Return functions of an open file, its central samples and a generator, by condition.
+
+    `half` is half a segment in samples.
+    """
+    return {
+        "6 dB quieter": lambda audio, y, rng: transforms.gain(y, -6),
+        "12 dB quieter": lambda audio, y, rng: transforms.gain(y, -12),
+        "6 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 6),
+        "12 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 12),
+        "MP3 at 64 kbit/s": lambda audio, y, rng: transforms.mp3(y, _RATE, 64),
+        "low-pass at 4 kHz": lambda audio, y, rng: transforms.low_pass(y, _RATE, 4000),
+        "noise at 20 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 20, rng),
+        "noise at 10 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 10, rng),
+        "3 % faster": lambda audio, y, rng: transforms.speed(y, 1.03),
+        "shifted by half a segment": lambda audio, y, rng: transforms.shift(y, half),
+        FIRST: lambda audio, y, rng: audio.read(0, _end(audio)),
+        LAST: lambda audio, y, rng: audio.read(audio.n_samples - _end(audio)),
+    }
+
+
+def _end(audio: AudioFile) -> int:
+    """Return the number of samples of the first and of the last part of a track."""
+    return min(round(_END_SECONDS * _RATE), audio.n_samples // 2)
+
 
 #: Names of all conditions, in the order of the rows of a report.
-CONDITIONS = (*_CHANGES, _SHIFTED, FIRST, LAST)
+CONDITIONS = tuple(_standard_changes(0))
 
 
 def robustness_report(
@@ -151,7 +163,7 @@ def robustness_report(
         random_state=random_state,
         verbose=verbose,
     )
-    return summarise(predictions, y)
+    return summarize(predictions, y)
 
 
 def changed_predictions(
@@ -203,7 +215,7 @@ def changed_predictions(
     ]
 
 
-def summarise(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
+def summarize(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
     """Compute the columns of a report from the result of `changed_predictions` for a model."""
     rows = []
     for name in predictions.columns:
@@ -223,7 +235,7 @@ def _share(right) -> float:
 
 
 def _changes(conditions, models: list) -> dict[str, Callable]:
-    """Return functions of an open file, its central samples and a generator, by condition."""
+    """Return the functions of :func:`_standard_changes` for the given conditions."""
     if isinstance(conditions, Mapping):
         if UNCHANGED in conditions:
             raise ValueError(
@@ -237,15 +249,8 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
             name: lambda audio, y, rng, change=change: change(y, _RATE)
             for name, change in conditions.items()
         }
-    known: dict[str, Callable] = {
-        name: lambda audio, y, rng, change=change: change(y, _RATE, rng)
-        for name, change in _CHANGES.items()
-    }
     # Use the shortest segment or window of all models, so that they share the same modified file.
-    half = round(min(map(_segment, models)) / 2 * _RATE)
-    known[_SHIFTED] = lambda audio, y, rng: transforms.shift(y, half)
-    known[FIRST] = lambda audio, y, rng: audio.read(0, _end(audio))
-    known[LAST] = lambda audio, y, rng: audio.read(audio.n_samples - _end(audio))
+    known = _standard_changes(round(min(map(_segment_seconds, models)) / 2 * _RATE))
     if conditions is None:
         return known
     conditions = [conditions] if isinstance(conditions, str) else list(conditions)
@@ -254,23 +259,19 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
     return {name: known[name] for name in conditions}
 
 
-def _segment(model) -> float:
+def _segment_seconds(model) -> float:
     """Return the time between segments in seconds."""
     try:
         return min(front.consecutive()[1] for front in front_ends(model))
     except TypeError:  # custom front end without segments
-        return _SEGMENT
-
-
-def _end(audio: AudioFile) -> int:
-    return min(round(_END * _RATE), audio.n_samples // 2)
+        return _SEGMENT_SECONDS
 
 
 def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) -> dict[str, list]:
     """Return the predictions of all models for a track by condition, None if it is unusable."""
     try:
         with AudioFile(path, _RATE) as audio:
-            outside = max(0, audio.n_samples - round(_LONGEST * _RATE))
+            outside = max(0, audio.n_samples - round(_MAX_SECONDS * _RATE))
             y = audio.read(outside // 2, audio.n_samples - (outside - outside // 2))
             files = list(_changed_files(audio, y, changes, seed, name_of(path)))
     except AudioError:

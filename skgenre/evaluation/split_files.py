@@ -19,7 +19,7 @@ from ..folds import check_folds
 _FORMAT = "skgenre splits 1"
 
 #: Maximum number of names that are listed in an error message.
-_MOST_LISTED = 3
+_MAX_LISTED = 3
 
 
 def write_splits(
@@ -205,8 +205,8 @@ def _check_sides(what: str, train: list[str], test: list[str], remedy: str) -> N
 
 
 def _listing(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_LISTED} more" if len(names) > _MOST_LISTED else ""
-    return ", ".join(names[:_MOST_LISTED]) + more
+    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more
 
 
 def _names(tracks: Sequence) -> list[str]:

@@ -12,11 +12,11 @@ from sklearn.calibration import calibration_curve
 from .._checks import AT_LEAST_1, check_number
 from .._sklearn import Interval
 from ..evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
-from ..evaluation.confidence import top_probability
+from ..evaluation.scores import top_probability
 from .display import Display
 
 #: Colors of the colorblind-safe palette of Okabe and Ito.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
 class ReliabilityDisplay(Display):
@@ -140,7 +140,7 @@ class ReliabilityDisplay(Display):
             mean,
             share,
             "o-",
-            color=_COLOURS[0],
+            color=_COLORS[0],
             label=f"model (calibration error {self.error:.3f})",
         )
         ax.set(
@@ -235,7 +235,7 @@ class CoverageDisplay(Display):
 
     def _draw(self, ax) -> None:
         ax.step(
-            100 * self.curve["coverage"], self.curve["accuracy"], where="post", color=_COLOURS[0]
+            100 * self.curve["coverage"], self.curve["accuracy"], where="post", color=_COLORS[0]
         )
         ax.set(
             xlim=(0, 100),
@@ -329,7 +329,7 @@ class RobustnessDisplay(Display):
             fontsize=9,
         )
         if "accuracy" in report:
-            ax.plot(report["accuracy"], rows, "D", color=_COLOURS[1], ms=5, label="accuracy")
+            ax.plot(report["accuracy"], rows, "D", color=_COLORS[1], ms=5, label="accuracy")
         ax.set_yticks(rows, report["condition"])
         ax.invert_yaxis()
         ax.set(xlim=(0, 1.04), xlabel="fraction of tracks")
@@ -434,7 +434,7 @@ class ScoreIntervalDisplay(Display):
             ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
         ends = [scores["score"] - scores["low"], scores["high"] - scores["score"]]
         ax.errorbar(
-            scores["score"], rows, xerr=np.maximum(ends, 0), fmt="o", color=_COLOURS[0], capsize=4
+            scores["score"], rows, xerr=np.maximum(ends, 0), fmt="o", color=_COLORS[0], capsize=4
         )
         ax.set_yticks(rows, scores["model"])
         ax.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), xlabel=self.label)

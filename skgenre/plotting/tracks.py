@@ -16,7 +16,7 @@ from ..timeline import genre_timeline
 from .display import Display
 
 #: Colors of the colorblind-safe palette of Okabe and Ito.
-_COLOURS = ("#E69F00", "#56B4E9", "#009E73")
+_COLORS = ("#E69F00", "#56B4E9", "#009E73")
 _LINES = ("#0072B2", "#D55E00")
 
 
@@ -112,20 +112,22 @@ class LeakageDisplay(Display):
     def _draw(self, ax, *, scorer: str | None = None) -> None:
         if scorer is None:  # first column after "model" and "splitting"
             scorer = self.report.columns[2]
-        models = self.report["model"].unique()
         schemes = self.report["splitting"].unique()
         width = 0.8 / len(schemes)
+        place, models = pd.factorize(self.report["model"])
         for i, scheme in enumerate(schemes):
-            rows = self.report[self.report["splitting"] == scheme].set_index("model").loc[models]
-            x = np.arange(len(models)) + (i - (len(schemes) - 1) / 2) * width
-            colour = _COLOURS[i % len(_COLOURS)]
+            # Models with one piece per track have no random pieces.
+            chosen = (self.report["splitting"] == scheme).to_numpy()
+            rows = self.report[chosen]
+            x = place[chosen] + (i - (len(schemes) - 1) / 2) * width
+            color = _COLORS[i % len(_COLORS)]
             bars = ax.bar(
                 x,
                 rows[scorer],
                 width * 0.92,
                 yerr=rows[f"{scorer}_std"],
                 label=scheme,
-                color=colour,
+                color=color,
                 ecolor="0.3",
             )
             ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9, color="black")
@@ -204,13 +206,13 @@ class HistoryDisplay(Display):
     def _draw(self, ax) -> None:
         epochs = np.arange(1, len(self.history["loss"]) + 1)
         for axes, name in zip(ax, ("loss", "accuracy"), strict=True):
-            for key, label, colour, style in (
+            for key, label, color, style in (
                 (name, "training", _LINES[0], "-"),
                 (f"val_{name}", "held out", _LINES[1], "--"),
             ):
                 if key in self.history:
                     values = self.history[key]
-                    axes.plot(epochs[-len(values) :], values, style, color=colour, label=label)
+                    axes.plot(epochs[-len(values) :], values, style, color=color, label=label)
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set(xlabel="epoch", ylabel=f"{name} over segments")
             axes.spines[["top", "right"]].set_visible(False)

@@ -1,4 +1,4 @@
-"""Evaluation reports as tables and HTML."""
+"""Evaluation reports: `result` holds the tables, `page.html.jinja` and `style.css` the page."""
 
 from .evaluation import evaluation_report
 from .result import EvaluationReport

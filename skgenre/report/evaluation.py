@@ -26,15 +26,22 @@ from .._checks import (
 from ..audio import AudioError
 from ..datasets import count_known_artists
 from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
-from ..evaluation.comparison import _name
-from ..evaluation.robustness import changed_predictions, summarise
+from ..evaluation.comparison import model_name
+from ..evaluation.out_of_fold import (
+    compute_features,
+    count_shared_artists,
+    draw_folds,
+    name_groups,
+    predict_fitted,
+    predict_out_of_fold,
+    restore_front_ends,
+)
+from ..evaluation.robustness import changed_predictions, summarize
 from ..features import UnreadableTracksError
-from ..features.front import copy_with_front_ends, front_ends, replace_front_ends
+from ..features.front import copy_with_front_ends, front_ends
 from ..features.front_end import check_paths
 from ..folds import count_groups
 from ..timeline import parts
-from .computed import compute_features
-from .folds import as_it_is, draw_folds, name_groups, out_of_fold, shared_artists
 from .result import EvaluationReport
 
 #: Scores in the report, by their names in scikit-learn.
@@ -144,61 +151,54 @@ def evaluation_report(
     check_number("n_resamples", n_resamples, AT_LEAST_1)
     tracks = _tracks(paths, y, groups)
     prefit = isinstance(cv, str) and cv == "prefit"
-    front: dict[str, Any] = {"on_error": "warn", "verbose": verbose}
-    if n_jobs is not None:
-        front["n_jobs"] = n_jobs
-    models = _prepare(models, prefit, tracks.target, front)
+    jobs = {} if n_jobs is None else {"n_jobs": n_jobs}
+    models = _prepare(models, prefit, tracks.target, on_error="warn", verbose=verbose, **jobs)
     if not prefit:
         check_two_classes("y", np.unique(tracks.target))
         cv = list(cv) if isinstance(cv, Iterator) else cv
-        folds, how = draw_folds(tracks, cv)  # now, so that errors come before audio is read
+        draw_folds(tracks, cv)  # so that errors come before audio is read
     models, used = compute_features(models, tracks)
-    everything = np.arange(len(used.data))
     if prefit:
+        everything = np.arange(len(used.data))
         folds, how = [(everything, everything)], "none (fitted models)"
-        predicted = {name: as_it_is(model, used) for name, model in models.items()}
+        predicted = {name: predict_fitted(model, used) for name, model in models.items()}
     else:
-        if used.left_out:
-            folds, how = draw_folds(used, cv)
-        predicted = {name: out_of_fold(model, used, folds) for name, model in models.items()}
+        folds, how = draw_folds(used, cv)
+        predicted = {name: predict_out_of_fold(m, used, folds) for name, m in models.items()}
+    real = {
+        name: [restore_front_ends(model) for model in bunch.models]
+        for name, bunch in predicted.items()
+    }
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
-    about = {
-        "folds": how,
-        "by": name_groups(used),
-        "prefit": prefit,
-        "shared": 0 if prefit else shared_artists(used, folds),
-        "artists_known": count_known_artists(used.data, used.groups),
-        "n_groups": len(set(used.groups)),
-        "n_folds": len(folds),
-        "draws": n_resamples,
-    }
-    found = {
-        "title": title,
-        "about": about,
-        "left_out": pd.DataFrame(used.left_out, columns=["path", "reason"]),
-        "tracks": _table_of_tracks(used, fold, predicted),
+    changed = _choose(used.target, robustness or 0, random_state)
+    options = {"n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
+    report = EvaluationReport(
+        title=title,
+        about={
+            "folds": how,
+            "by": name_groups(used),
+            "prefit": prefit,
+            "shared": 0 if prefit else count_shared_artists(used, folds),
+            "artists_known": count_known_artists(used.data, used.groups),
+            "n_groups": len(set(used.groups)),
+            "n_folds": len(folds),
+            "n_changed": len(changed),
+            "draws": n_resamples,
+        },
+        left_out=pd.DataFrame(used.left_out, columns=["path", "reason"]),
+        tracks=_table_of_tracks(used, fold, predicted),
         **_scores(used, predicted, n_resamples, random_state),
-        "fold_accuracy": _over_folds(used, folds, predicted),
+        fold_accuracy=_over_folds(used, folds, predicted),
         **_by_genre(used, predicted),
         **_probabilities(used, predicted),
-        "leakage": _leakage(models, used) if leakage and not prefit else None,
-    }
-    real = {
-        name: [_with_real_front_ends(model) for model in bunch.models]
-        for name, bunch in predicted.items()
-    }
-    found["robustness"] = None
-    if robustness is not None:
-        chosen = _evenly(used.target, robustness, random_state)
-        about["n_changed"] = len(chosen)
-        found["robustness"] = _robustness(
-            real, used, folds, chosen, n_jobs=n_jobs, random_state=random_state, verbose=verbose
-        )
-    found |= _mistakes(real, used, fold, predicted, n_mistakes)
-    about["seconds"] = time.perf_counter() - began
-    return EvaluationReport(found)
+        leakage=_leakage(models, used) if leakage and not prefit else None,
+        robustness=_robustness(real, used, folds, changed, **options) if len(changed) else None,
+        **_mistakes(real, used, fold, predicted, n_mistakes),
+    )
+    report.about["seconds"] = time.perf_counter() - began
+    return report
 
 
 def _tracks(paths, y, groups) -> Bunch:
@@ -210,10 +210,10 @@ def _tracks(paths, y, groups) -> Bunch:
     return Bunch(data=paths, target=y, target_names=np.unique(y).tolist(), groups=groups)
 
 
-def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
+def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
     """Copy the models and configure their front ends to warn about unusable files."""
     if not isinstance(models, Mapping):
-        models = {_name(models): models}
+        models = {model_name(models): models}
     if not models:
         raise ValueError("models must contain at least one model.")
     if CHANCE in models:
@@ -227,20 +227,17 @@ def _prepare(models, prefit: bool, y, front: dict) -> dict[str, Any]:
         for name, model in models.items():
             if not hasattr(model, "classes_"):
                 raise ValueError(f"{name} is not fitted, which cv='prefit' requires; call fit.")
-            if unknown := sorted(set(y.tolist()) - set(np.asarray(model.classes_).tolist())):
-                raise ValueError(f"The genres {unknown} are not among the classes of {name}.")
+            classes = np.asarray(model.classes_).tolist()
+            if unknown := sorted(set(y.tolist()) - set(classes)):
+                raise ValueError(
+                    f"The genres {unknown} are not among the classes of {name}, {classes}."
+                )
         return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
         for extractor in front_ends(model):
             extractor.set_params(**front)
     return prepared
-
-
-def _with_real_front_ends(model):
-    return replace_front_ends(
-        model, lambda front: clone(front.extractor).set_params(verbose=0, memory=None)
-    )
 
 
 def _table_of_tracks(used, fold, predicted) -> pd.DataFrame:
@@ -310,7 +307,7 @@ def _by_genre(used, predicted) -> dict[str, Any]:
     return {"confusion": confusion, "genres": pd.DataFrame(rows, columns=columns)}
 
 
-def _probabilities(used, predicted) -> dict[str, dict]:
+def _probabilities(used, predicted) -> dict[str, Any]:
     with_proba = {name: bunch for name, bunch in predicted.items() if bunch.proba is not None}
     return {
         "classes": {name: bunch.classes for name, bunch in with_proba.items()},
@@ -376,11 +373,11 @@ def _pieces(model, used: Bunch) -> dict | None:
     }
 
 
-def _evenly(y, most: int, random_state) -> np.ndarray:
-    """Select at most `most` tracks, with similar numbers for each genre."""
+def _choose(y, max_tracks: int, random_state) -> np.ndarray:
+    """Return the indices of at most `max_tracks` tracks, with similar numbers for each genre."""
     order = np.random.RandomState(random_state).permutation(len(y))
     turn = pd.Series(y[order]).groupby(y[order]).cumcount().to_numpy()
-    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+    return np.sort(order[np.argsort(turn, kind="stable")[:max_tracks]])
 
 
 def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
@@ -400,19 +397,19 @@ def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
     y = used.target[np.concatenate(indices)]
     tables = []
     for name, predictions in zip(real, zip(*parts, strict=True), strict=True):
-        table = summarise(pd.concat(predictions, ignore_index=True), y)
+        table = summarize(pd.concat(predictions, ignore_index=True), y)
         table.insert(0, "model", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _mistakes(real, used, fold, predicted, most: int) -> dict[str, Any]:
+def _mistakes(real, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
     """Return the misclassified tracks with the highest probabilities and their timelines."""
     rows, timelines = [], []
     for name, bunch in predicted.items():
         probability = _probability(bunch)
         wrong = np.flatnonzero(bunch.labels != used.target)
-        for i in wrong[np.argsort(-probability[wrong], kind="stable")][:most]:
+        for i in wrong[np.argsort(-probability[wrong], kind="stable")][:n_mistakes]:
             path = used.data[i]
             rows.append((name, path, used.target[i], bunch.labels[i], probability[i]))
             timelines.append(_timeline(real[name][fold[i]], path))

@@ -1,97 +1,105 @@
-"""HTML page of a report, in which all text is escaped."""
+"""Rendering of the page from its template, in which every value is escaped."""
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+import math
+from pathlib import Path
+from typing import Any
 
-from . import sections
-from .folds import name_known
-from .style import POLICY, STYLE
-from .text import cards, h, paragraph, percent
+import numpy as np
+import pandas as pd
 
-if TYPE_CHECKING:
-    from .result import EvaluationReport
+from .._printable import printable
+from ..evaluation import coverage_curve
+from ..evaluation.robustness import UNCHANGED
+from ..plotting.display import import_pyplot
 
-
-def page(report: EvaluationReport) -> str:
-    """Return the HTML page of a report."""
-    parts = [
-        f"<h1>{h(report.title)}</h1>",
-        paragraph(_lead(report), "lead"),
-        cards(_figures(report)),
-    ]
-    for heading, section in [
-        ("Data", sections.what_was_evaluated),
-        ("Scores", sections.scores),
-        ("Confusions", sections.confusion),
-        ("Probabilities", sections.confidence),
-        ("Leakage", sections.leakage),
-        ("Robustness", sections.robustness),
-        ("Most confident mistakes", sections.mistakes),
-    ]:
-        if content := section(report):
-            parts.append(f"<section><h2>{heading}</h2>{content}</section>")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{h(report.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(parts)
-        + f"\n<footer>{_footer(report)}</footer>\n</main>\n</body>\n</html>\n"
-    )
+#: Coverages in the table of the most confident predictions.
+_COVERAGES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
 
-def _lead(report: EvaluationReport) -> str:
-    models = [h(name) for name in report.confusion]
-    n_genres = report.tracks["genre"].nunique()
-    about, by = report.about, report.about["by"]
-    artists = f" by {about['n_groups']} artists" if about["artists_known"] else ""
-    known = name_known(about["artists_known"], len(report.tracks))
-    how = f"fitted before, evaluated {by}" if about["prefit"] else f"cross-validated {by}"
-    return (
-        f"{', '.join(models)}, {how}, on {len(report.tracks)} tracks of {n_genres} genres{artists}"
-        f"{known}."
-    )
-
-
-def _figures(report: EvaluationReport) -> list[tuple[str, str]]:
-    """Return the main results of the first model and their captions."""
-    first, *others = report.confusion
-    of = f" of {first}" if others else ""
-    accuracy = report.scores[report.scores["metric"] == "accuracy"].set_index("model")
-    row, chance = accuracy.loc[first], accuracy.iloc[-1]
-    found = [
-        (
-            percent(row["score"]),
-            f"accuracy{of} (95 % CI {100 * row['low']:.0f} to {100 * row['high']:.0f} %)",
-        ),
-        (percent(chance["score"]), "chance level: the share of the most frequent genre"),
-    ]
-    if first in report.calibration_error:
-        found.append((f"{report.calibration_error[first]:.3f}", f"expected calibration error{of}"))
-    if report.robustness is not None and (low := sections.worst(report, first)) is not None:
-        found.append((percent(low["kept"]), f"unchanged predictions{of} for {low['condition']}"))
-    return found
-
-
-def _version(name: str) -> str | None:
-    """Return the version of a package; None if it is not installed, as librosa need not be."""
+def check_installed() -> None:
+    """Raise an ImportError if a page cannot be rendered because a package is missing."""
+    import_pyplot()
     try:
-        return version(name)
-    except PackageNotFoundError:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "An HTML report requires Jinja2: pip install skgenre[plot], or pip install jinja2"
+        ) from error
+
+
+def render(template: str, **context: Any) -> str:
+    """Render a template of this folder.
+
+    Values are escaped for HTML, and characters that change the display of text, such as control
+    characters, are shown as escape sequences.
+
+    Parameters
+    ----------
+    template : str
+        Name of the file.
+    **context : dict
+        Variables of the template.
+
+    Returns
+    -------
+    page : str
+        The page.
+    """
+    check_installed()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "fixed": _fixed,
+        "of_model": _of_model,
+        "percent": _percent,
+        "short": short,
+        "worst_condition": _worst_condition,
+    }
+    return environment.get_template(template).render(**context)
+
+
+def short(text: Any, max_characters: int = 24) -> str:
+    """Shorten the name of a genre, model or file for a figure."""
+    text = printable(str(text))
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Format a number with decimals, or as a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"  # noqa: RUF001
+
+
+def _percent(value: float) -> str:
+    """Format a fraction as a percentage, in which lines do not break, or as a dash for NaN."""
+    return "–" if math.isnan(value) else f"{100 * value:.1f}\u00a0%"  # noqa: RUF001
+
+
+def _of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    return table[table["model"] == model]
+
+
+def _worst_condition(robustness: pd.DataFrame | None, model: str) -> pd.Series | None:
+    """Return the condition that changes most predictions of a model, or None."""
+    if robustness is None:
         return None
+    rows = _of_model(robustness, model)
+    rows = rows[(rows["condition"] != UNCHANGED) & (rows["n_tracks"] > 0)]
+    return None if rows.empty or rows["kept"].min() == 1 else rows.loc[rows["kept"].idxmin()]
 
 
-def _footer(report: EvaluationReport) -> str:
-    versions = ", ".join(
-        f"{name} {found}"
-        for name in ("skgenre", "scikit-learn", "librosa")
-        if (found := _version(name)) is not None
-    )
-    return h(
-        f"Computed in {report.about['seconds']:.0f} s with {versions} and Python "
-        f"{platform.python_version()}. Accuracy is the fraction of correctly classified tracks, "
-        "balanced accuracy the mean recall of the genres, and macro F1 their mean F1 score."
-    )
+def at_coverages(labeled: tuple) -> pd.DataFrame:
+    """Return the first rows of a coverage curve with at least the coverages of the table."""
+    curve = coverage_curve(*labeled)
+    rows = [int(np.argmax(curve["coverage"] >= share - 1e-9)) for share in _COVERAGES]
+    return curve.iloc[sorted(set(rows))]

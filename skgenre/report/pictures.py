@@ -1,17 +1,30 @@
-"""SVG figures that are embedded in a page and use its colors."""
+"""Pictures of the page: plots as SVG in the colors of the page, and timelines as rows of cells.
+
+The functions take tables of an evaluation. `i` is the index of the model, which keeps identifiers
+in the page unique. Sizes are in inches.
+"""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
-from collections.abc import Callable, Sequence
-from html import escape
+from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
+from sklearn.metrics import ConfusionMatrixDisplay
+from sklearn.utils import Bunch
 
-from .._printable import printable
+from ..plotting import (
+    CoverageDisplay,
+    LeakageDisplay,
+    ReliabilityDisplay,
+    RobustnessDisplay,
+    ScoreIntervalDisplay,
+)
 from ..plotting.display import import_pyplot
+from .page import short
 
 #: Placeholder for the text color of the page. No display uses this color.
 _INK = "#012345"
@@ -19,14 +32,17 @@ _INK = "#012345"
 #: Blue of the displays, which is replaced by the accent color of the page.
 _BLUE = "#0072b2"
 
+#: Maximum number of genres for which a confusion matrix contains numbers.
+_MAX_NUMBERS = 12
+
 #: Maximum number of columns of a timeline. Parts of longer timelines are averaged.
-_MOST_PARTS = 60
+_MAX_PARTS = 60
 
 #: Maximum number of genres in a timeline.
-_MOST_GENRES = 10
+_MAX_GENRES = 10
 
-#: Maximum number of characters of a name in a figure.
-_MOST_CHARACTERS = 24
+#: Left edge and width of the cells of a timeline in pixels.
+_LEFT, _WIDTH = 108, 212
 
 #: Settings of matplotlib for transparent figures in the colors of the page. Text is not converted
 #: to paths, and dollar signs in names do not start formulas.
@@ -44,23 +60,88 @@ _STYLE = {
     "ytick.color": _INK,
 }
 
-#: Start of definitions and references of identifiers in SVG files of matplotlib.
-_ID = re.compile(r'(\bid="|url\(#|href="#)')
+
+class _SVG(str):
+    """SVG of matplotlib, which escapes text; the template inserts it as it is."""
+
+    def __html__(self) -> str:
+        return self
 
 
-def short(text) -> str:
-    """Shorten the name of a genre or model for a figure."""
-    text = printable(str(text))
-    return text if len(text) <= _MOST_CHARACTERS else text[: _MOST_CHARACTERS - 1] + "…"
+def scores(accuracy: pd.DataFrame) -> Bunch:
+    """Draw the accuracy of the models; the last row is the chance level."""
+    *_, chance = accuracy["score"]
+    display = ScoreIntervalDisplay(_with_short_names(accuracy[:-1]), float(chance), "accuracy")
+    return _draw(display.plot, (4.6, 0.84 + 0.36 * len(accuracy)), "scores", "Accuracy of models")
 
 
-def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> str:
-    """Draw a matplotlib figure and return it as SVG for HTML.
+def confusion(counts: pd.DataFrame, model: str, i: int) -> Bunch:
+    """Draw a confusion matrix."""
+    display = ConfusionMatrixDisplay(
+        counts.to_numpy(), display_labels=[short(genre) for genre in counts.index]
+    )
+
+    def plot(ax) -> None:
+        display.plot(
+            ax=ax,
+            cmap="Blues",
+            colorbar=False,
+            include_values=len(counts) <= _MAX_NUMBERS,
+            xticks_rotation="vertical",
+        )
+        ax.set(xlabel="predicted", ylabel="true")
+
+    side = min(4.6, 2.4 + 0.3 * len(counts))
+    return _draw(plot, (side, side), f"confusion{i}", f"Confusion matrix of {short(model)}")
+
+
+def reliability(labeled: tuple, model: str, i: int) -> Bunch:
+    """Draw a reliability diagram of genres, probabilities and classes."""
+    return _draw(
+        lambda ax: ReliabilityDisplay.from_predictions(*labeled, ax=ax),
+        (4.6, 4.0),
+        f"reliability{i}",
+        f"Reliability diagram of {short(model)}",
+    )
+
+
+def coverage(labeled: tuple, model: str, i: int) -> Bunch:
+    """Draw the coverage curve of genres, probabilities and classes."""
+    return _draw(
+        lambda ax: CoverageDisplay.from_predictions(*labeled, ax=ax),
+        (4.6, 4.0),
+        f"coverage{i}",
+        f"Accuracy of the most confident predictions of {short(model)}",
+    )
+
+
+def leakage(table: pd.DataFrame) -> Bunch:
+    """Draw the scores of folds with and without leakage."""
+    display = LeakageDisplay(_with_short_names(table))
+    return _draw(display.plot, (4.6, 3.2), "leakage", "Accuracy by splitting strategy")
+
+
+def robustness(rows: pd.DataFrame, model: str, i: int) -> Bunch:
+    """Draw the predictions kept and the accuracy of the conditions."""
+    return _draw(
+        RobustnessDisplay(rows).plot,
+        (4.7, 1.1 + 0.3 * len(rows)),
+        f"robustness{i}",
+        f"Robustness of {short(model)}",
+    )
+
+
+def _with_short_names(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(model=[short(name) for name in table["model"]])
+
+
+def _draw(plot: Callable, size: tuple[float, float], name: str, label: str) -> Bunch:
+    """Draw on matplotlib Axes.
 
     Parameters
     ----------
-    draw : callable
-        Function ``draw(ax)`` that plots on matplotlib Axes.
+    plot : callable
+        Function ``plot(ax)``.
     size : tuple of float
         Width and height in inches.
     name : str
@@ -70,111 +151,71 @@ def figure(draw: Callable, size: tuple[float, float], name: str, label: str) -> 
 
     Returns
     -------
-    svg : str
-        SVG element.
+    picture : Bunch
+        Picture with ``label``, ``view_box`` and ``content`` of the SVG element, and its maximum
+        ``width`` in pixels.
     """
     pyplot = import_pyplot()
     file = io.StringIO()
     with pyplot.rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # The text is rendered by the browser, so glyphs missing in matplotlib's font do not matter.
         warnings.filterwarnings("ignore", message=".*[Gg]lyph .* missing from")
-        drawn, ax = pyplot.subplots(figsize=size, layout="constrained")
+        figure, ax = pyplot.subplots(figsize=size, layout="constrained")
         try:
-            draw(ax)
-            drawn.savefig(file, format="svg", metadata={"Date": None})
+            plot(ax)
+            nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            figure.savefig(file, format="svg", metadata=nothing)
         finally:
-            pyplot.close(drawn)
+            pyplot.close(figure)
     svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
-    svg = _ID.sub(lambda found: found[1] + name + "-", svg)
-    svg = svg.replace(_INK, "var(--ink)").replace(_BLUE, "var(--accent)")
-    # Replace the width and height in points by a maximum width.
-    head, rest = svg.split(">", 1)
-    box = re.search(r'viewBox="([^"]+)"', head)
-    assert box is not None  # matplotlib always writes one
-    width = float(box[1].split()[2]) * 4 / 3
-    return (
-        f'<svg class="plot" role="img" aria-label="{escape(label)}" viewBox="{box[1]}" '
-        f'style="max-width:{width:.0f}px" xmlns="http://www.w3.org/2000/svg" '
-        f'xmlns:xlink="http://www.w3.org/1999/xlink">{rest}'
-    )
+    [view_box] = re.findall(r'<svg [^>]*viewBox="([^"]+)"', svg)
+    content = svg[svg.index(">", svg.index("<svg")) + 1 : svg.rindex("</svg>")]
+    # Identifiers, and references to them.
+    content = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", content)
+    content = content.replace(_INK, "var(--ink)").replace(_BLUE, "var(--accent)")
+    width = round(float(view_box.split()[2]) * 4 / 3)  # from points
+    return Bunch(label=label, view_box=view_box, content=_SVG(content), width=width)
 
 
-def timeline(found, genre, predicted, name: str) -> str:
-    """Draw the genre probabilities of the parts of a track.
-
-    Rows are genres, and darker cells are more probable.
+def timeline(found: Bunch, genre, predicted) -> Bunch:
+    """Lay out the genre probabilities of the parts of a track.
 
     Parameters
     ----------
     found : Bunch
         Timeline with ``start``, ``stop``, ``proba`` and ``classes``.
     genre, predicted : label
-        True genre, which is marked, and predicted genre.
-    name : str
-        Name of the track for screen readers.
+        True and predicted genre, which are always shown.
 
     Returns
     -------
-    svg : str
-        SVG element.
+    picture : Bunch
+        Timeline with ``end`` in seconds, and ``rows``, one for each genre. Rows have a ``label``
+        and ``cells`` with the probability ``p``, the left edge ``x`` and the ``width`` in pixels.
     """
-    start, stop, proba = _fewer_parts(found.start, found.stop, np.asarray(found.proba))
-    exists = ~np.isnan(proba).any(axis=1)  # no signal
-    start, stop, end, proba = start[exists], stop[exists], stop[-1], proba[exists]
-    rows = _rows(proba.mean(axis=0), list(found.classes), (genre, predicted))
-    left, width, height = 108, 212, 18
-    scale = width / max(float(end), 1e-9)
-    shapes = []
-    for place, i in enumerate(rows):
-        label = found.classes[i]
-        mark = " (true)" if label == genre else ""
-        weight = ' font-weight="600"' if label in (genre, predicted) else ""
-        y = place * height
-        shapes.append(
-            f'<text x="{left - 6}" y="{y + 12.5}" text-anchor="end"{weight}>'
-            f"{escape(_fitting(short(label), 10 if mark else 15))}{mark}</text>"
-        )
-        for a, b, p in zip(start, stop, proba[:, i], strict=True):
-            at, wide = left + a * scale, max(0.3, (b - a) * scale - 0.6)
-            shapes.append(
-                f'<rect x="{at:.1f}" y="{y + 1}" width="{wide:.1f}" height="{height - 2}" '
-                f'fill-opacity="{0.05 + 0.95 * p:.2f}"/>'
+    parts = pd.DataFrame(found.proba).assign(start=found.start, stop=found.stop)
+    if len(parts) > _MAX_PARTS:
+        groups = parts.groupby(np.arange(len(parts)) * _MAX_PARTS // len(parts))
+        parts = groups.mean().assign(start=groups["start"].min(), stop=groups["stop"].max())
+    end = max(parts["stop"].iloc[-1], 1e-9)
+    parts = parts.dropna()  # no signal
+    x = _LEFT + parts["start"] * _WIDTH / end
+    width = np.maximum(0.3, (parts["stop"] - parts["start"]) * _WIDTH / end - 0.6)
+    labels = list(found.classes)
+    order = parts[range(len(labels))].mean().argsort(kind="stable")[::-1].tolist()
+    order.sort(key=lambda i: labels[i] not in (genre, predicted))
+    return Bunch(
+        end=end,
+        rows=[
+            Bunch(
+                label=short(labels[i], 10 if labels[i] == genre else 15),
+                is_true=labels[i] == genre,
+                is_bold=labels[i] in (genre, predicted),
+                cells=[
+                    Bunch(x=left, width=wide, p=p)
+                    for left, wide, p in zip(x, width, parts[i], strict=True)
+                ],
             )
-            if wide > 26:  # room for a number
-                shade = ' class="on"' if p > 0.8 else ' class="mid"' if p > 0.5 else ""
-                shapes.append(
-                    f'<text x="{at + wide / 2:.1f}" y="{y + 12.5}" text-anchor="middle"{shade}>'
-                    f"{p:.2f}</text>"
-                )
-    bottom = len(rows) * height + 12
-    shapes.append(f'<text x="{left}" y="{bottom}">0 s</text>')
-    shapes.append(f'<text x="{left + width}" y="{bottom}" text-anchor="end">{end:.0f} s</text>')
-    return (
-        f'<svg class="timeline" role="img" aria-label="{escape("Timeline of " + name)}" '
-        f'viewBox="0 0 {left + width + 2} {bottom + 4}">{"".join(shapes)}</svg>'
+            for i in sorted(order[:_MAX_GENRES])
+        ],
     )
-
-
-def _fitting(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def _fewer_parts(start, stop, proba) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Average adjacent parts if there are more than `_MOST_PARTS`. Parts of NaN do not count."""
-    if len(start) <= _MOST_PARTS:
-        return start, stop, proba
-    edges = np.linspace(0, len(start), _MOST_PARTS + 1).astype(int)[:-1]
-    counts = np.add.reduceat((~np.isnan(proba)).astype(float), edges, axis=0)
-    sums = np.add.reduceat(np.nan_to_num(proba), edges, axis=0)
-    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    return start[edges], stop[np.append(edges[1:], len(start)) - 1], means
-
-
-def _rows(proba: np.ndarray, classes: list, wanted: Sequence) -> list[int]:
-    """Return the indices of the genres to show: those in `wanted` and the most probable ones."""
-    most_probable = np.argsort(-proba, kind="stable").tolist()
-    first = [i for i, label in enumerate(classes) if label in wanted]
-    return sorted([*first, *(i for i in most_probable if i not in first)][:_MOST_GENRES])

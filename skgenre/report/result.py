@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from sklearn.utils import Bunch
+
 from .._files import expand, replace_file
-from .folds import name_known
+from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
+from . import pictures
+from .page import at_coverages, render
 
 
+@dataclass(eq=False, repr=False)
 class EvaluationReport:
     """Result of :func:`skgenre.evaluation_report`.
 
-    Parameters
-    ----------
-    found : dict
-        Values of the attributes.
+    The parameters are attributes.
 
-    Attributes
+    Parameters
     ----------
     title : str
         Title of the report.
@@ -65,17 +73,31 @@ class EvaluationReport:
         None if the model has no timeline.
     """
 
-    def __init__(self, found: dict[str, Any]):
-        vars(self).update(found)
-
-    def __getattr__(self, name: str) -> Any:  # declares the attributes for type checkers
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    title: str
+    about: dict[str, Any]
+    tracks: pd.DataFrame
+    left_out: pd.DataFrame
+    scores: pd.DataFrame
+    fold_accuracy: pd.DataFrame
+    differences: pd.DataFrame
+    confusion: dict[str, pd.DataFrame]
+    genres: pd.DataFrame
+    classes: dict[str, np.ndarray]
+    proba: dict[str, np.ndarray]
+    calibration_error: dict[str, float]
+    leakage: pd.DataFrame | None
+    robustness: pd.DataFrame | None
+    mistakes: pd.DataFrame
+    timelines: list[Bunch | None]
 
     def __repr__(self) -> str:
         accuracy = self.scores[self.scores["metric"] == "accuracy"]
         models = ", ".join(f"{row.model} {row.score:.3f}" for row in accuracy.itertuples())
-        by = self.about["by"] + name_known(self.about["artists_known"], len(self.tracks))
+        by = self.about["by"] + self._known()
         return f"<EvaluationReport of {len(self.tracks)} tracks {by}: accuracy {models}>"
+
+    def _known(self) -> str:
+        return name_known(self.about["artists_known"], len(self.tracks))
 
     def to_html(self) -> str:
         """Return the report as a self-contained HTML page.
@@ -90,11 +112,17 @@ class EvaluationReport:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
+            If matplotlib or Jinja2 is not installed.
         """
-        from .page import page
-
-        return page(self)
+        return render(
+            "page.html.jinja",
+            report=self,
+            known=self._known(),
+            name_artists=NAME_ARTISTS,
+            pictures=pictures,
+            at_coverages=at_coverages,
+            versions=_versions(),
+        )
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report to an HTML file.
@@ -109,8 +137,17 @@ class EvaluationReport:
         Raises
         ------
         ImportError
-            If matplotlib is not installed.
+            If matplotlib or Jinja2 is not installed.
         OSError
             If the file cannot be written.
         """
         replace_file(expand(path), self.to_html().encode("utf-8"))
+
+
+def _versions() -> str:
+    """Name the versions of the packages on which results depend; librosa need not be installed."""
+    found = []
+    for name in ("skgenre", "scikit-learn", "librosa"):
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}")
+    return f"{', '.join(found)} and Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""Write ``scikit_learn_checks.rst``: scikit-learn's checks of every estimator, counted.
+"""Write ``docs/scikit_learn_checks.rst``: scikit-learn's checks of every estimator, counted.
 
 ``make checks`` runs it. scikeras' ``KerasClassifier`` around the same ANN is checked in the same
 run, for comparison.
@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import check_estimator
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.registry import CHECKED, EXPECTED_FAILURES  # noqa: E402
+from tests.registry import CHECKED, EXPECTED_FAILURES
 
 HEAD = """\
 scikit-learn's estimator checks

@@ -21,7 +21,7 @@ from skgenre import CNNClassifier, MFCCSegmenter, SegmentScaler, genre_pipeline,
 from skgenre.datasets import load_gtzan_features, make_tracks
 from skgenre.plotting import GenreTimelineDisplay, LeakageDisplay, MFCCDisplay
 
-IMAGES = Path(__file__).parent / "images"
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
 GENRES = ["classical", "disco", "hiphop", "jazz", "metal", "reggae"]
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from skgenre.evaluation import bootstrap_score, calibration_error, coverage_curve, intervals
+from skgenre.evaluation import bootstrap_score, calibration_error, coverage_curve, scores
 
 
 def predictions(n=200, n_groups=30, accuracy=0.6, seed=0):
@@ -157,7 +157,7 @@ def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(block, monkeypatc
     y_true, y_pred, groups = predictions()
     options = {"groups": groups, "n_resamples": 300, "scoring": "f1_macro"}
     expected = bootstrap_score(y_true, y_pred, **options)
-    monkeypatch.setattr(intervals, "_BLOCK_VALUES", block)
+    monkeypatch.setattr(scores, "_BLOCK_VALUES", block)
     found = bootstrap_score(y_true, y_pred, **options)
     assert_array_equal(found.distribution, expected.distribution)
     assert (found.low, found.high, found.score) == (expected.low, expected.high, expected.score)

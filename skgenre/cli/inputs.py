@@ -1,0 +1,87 @@
+"""Tracks and models that the commands are given. Imported late, since it loads scikit-learn."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+
+from ..datasets import list_audio, load_folder, load_table
+from ..features.front import front_ends
+from ..persistence import load
+from ..pipelines import genre_pipeline, starter_model
+from .options import on_a_terminal
+
+#: File extensions of tables, in lower case.
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+
+
+def audio_files(sources: tuple[str, ...]) -> list[str]:
+    """Return the given files, and all audio files in the given folders."""
+    paths: list[str] = []
+    for source in sources:
+        if not os.path.exists(source):
+            raise FileNotFoundError(f"there is no file or folder {source}")
+        found = list_audio(source) if os.path.isdir(source) else [source]
+        if not found:
+            raise ValueError(f"{source} does not contain any audio files")
+        paths += found
+    return paths
+
+
+def labeled_tracks(source: str, genre_from: str, **columns: str | None):
+    """Load the tracks of a folder or a table and check that there are at least two genres.
+
+    The columns of a table are those of :func:`skgenre.datasets.load_table`.
+    """
+    given: dict[str, Any] = {name: column for name, column in columns.items() if column}
+    is_folder = os.path.isdir(source)
+    if is_folder and given:
+        raise ValueError(
+            f"--{next(iter(given))} requires a table, but {source} is a folder; omit the option, "
+            "or pass a table"
+        )
+    if not is_folder and genre_from != "folder":
+        raise ValueError(f"--genre-from={genre_from} requires a folder; got {source}")
+    if not is_folder and os.path.splitext(source)[1].lower() in _TABLE_SUFFIXES:
+        tracks = load_table(source, **given)
+    else:
+        tracks = load_folder(source, genre_from=genre_from)
+    if len(tracks.target_names) < 2:
+        remedy = "add a folder of another genre" if is_folder else "add tracks of another genre"
+        raise ValueError(f"{source} contains only one genre, {tracks.target_names[0]!r}; {remedy}")
+    return tracks
+
+
+def make_model(preset: str, jobs: int, cache: str | None, seed: int):
+    """Create the pipeline of a preset, with a progress bar on a terminal."""
+    model = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
+    set_front_ends(model, verbose=int(on_a_terminal()))
+    return model
+
+
+def load_model(file: str | None):
+    """Load a model whose input is audio files; None loads the starter model."""
+    model = load(file) if file else starter_model()
+    model = getattr(model, "best_estimator_", model)
+    try:
+        front_ends(model)
+    except TypeError:
+        raise ValueError(
+            f"{file} cannot be used, since its input is not audio files; the model must begin with "
+            "a front end"
+        ) from None
+    return model
+
+
+def set_front_ends(model, **params: Any) -> None:
+    """Set parameters of all front ends of a model."""
+    for front in front_ends(model):
+        front.set_params(**params)
+
+
+def threshold_of(model) -> float | None:
+    """Return the threshold of the probability for confident predictions of a calibrated model."""
+    last = model[-1] if isinstance(model, Pipeline) else model
+    return getattr(last, "threshold_", None)
