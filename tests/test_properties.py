@@ -19,11 +19,10 @@ from skgenre.features import GTZAN_FEATURES
 from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
 from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
 from skgenre.networks.batches import Segments
-from skgenre.networks.inference import predict_proba
-from skgenre.networks.weights import initial_weights
 from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_sound, write_sound
+from .test_prediction import segments, untrained
 
 # ---------------------------------------------------------------- segments of a track
 
@@ -276,19 +275,17 @@ def architectures(draw):
     return Architecture(input_shape, (*layers, Dense(draw(st.integers(2, 5)), "softmax")))
 
 
-@given(architectures(), st.integers(0, 2**31), st.integers(0, 70))
+@given(architectures(), st.integers(0, 2**31), st.integers(1, 70))
 def test_networks_of_any_size_give_probabilities(architecture, seed, n_segments):
-    rng = np.random.default_rng(seed)
-    weights = initial_weights(architecture, rng)
-    assert sum(w.size for w in weights) == architecture.count_parameters()
-    X = rng.normal(size=(n_segments, *architecture.input_shape)).astype(np.float32)
-    proba = predict_proba(architecture, weights, X)
+    clf = untrained(architecture, seed)
+    assert sum(weight.size for weight in clf.weights_) == architecture.count_parameters()
+    X = segments(architecture, n_segments)
+    proba = clf.predict_proba(X)
     assert proba.shape == (n_segments, *architecture.shapes[-1])
-    assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
-    # Each segment on its own gets the same answer.
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    # Each segment on its own gets the same probabilities.
     for i in range(0, n_segments, 17):
-        alone = predict_proba(architecture, weights, X[i : i + 1])
-        assert_allclose(alone[0], proba[i], atol=1e-5)
+        assert_allclose(clf.predict_proba(X[i : i + 1])[0], proba[i], atol=1e-5)
 
 
 # ---------------------------------------------------------------- names

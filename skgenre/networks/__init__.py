@@ -1,4 +1,4 @@
-"""Neural networks as scikit-learn classifiers, trained with Keras and evaluated with NumPy."""
+"""Neural networks as scikit-learn classifiers, trained with Keras and run by ONNX Runtime."""
 
 from .base import NetworkClassifier
 from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier

@@ -133,7 +133,7 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     - an array of shape ``(n_samples, n_frames, n_coefficients)``, with one segment per sample;
     - a table of shape ``(n_samples, n_features)``, with one frame per sample.
 
-    Networks are trained with Keras and predict with NumPy. A fitted classifier holds only
+    Networks are trained with Keras and predict with ONNX Runtime. A fitted classifier holds only
     arrays, so that prediction does not require TensorFlow.
 
     Examples

@@ -1,7 +1,7 @@
 """Descriptions of layers and architectures, independent of Keras.
 
-Training builds a Keras model from an :class:`Architecture`, prediction evaluates it in NumPy, and
-model files store it. It does not contain any arrays.
+Training builds a Keras model from an :class:`Architecture`, prediction an ONNX graph, and model
+files store it. It does not contain any arrays.
 
 A layer maps the shape of a segment to the shape of its output, and lists its weights in the order
 of Keras.
@@ -258,7 +258,8 @@ class MaxPooling2D(Layer):
     pool_size : tuple of int, default=(2, 2)
         Number of frames and of coefficients of the windows.
     strides : int, default=2
-        Step between windows along both axes.
+        Step between windows along both axes. It must not exceed the window, unless that covers
+        the input.
     """
 
     pool_size: tuple[int, int] = (2, 2)
@@ -269,6 +270,12 @@ class MaxPooling2D(Layer):
         _check_window("pool_size", self.pool_size, self.strides)
 
     def output_shape(self, shape: Shape) -> Shape:
+        for n, size in zip(shape, self.pool_size, strict=False):
+            if size < min(n, self.strides):  # ONNX Runtime does not leave out inputs
+                raise ValueError(
+                    f"strides={self.strides} must not exceed pool_size={self.pool_size} for an "
+                    f"input of size {shape[:2]}."
+                )
         height, width = (_same_size(n, self.strides) for n in shape[:2])
         return (height, width, shape[2])
 
@@ -442,6 +449,27 @@ class Architecture:
             for weight in weights
             if weight.trainable or not trainable_only
         )
+
+
+def summarize(architecture: Architecture) -> list[str]:
+    """Return the lines of a table of the layers, followed by the parameter counts."""
+    table = [("Layer", "Output shape", "Parameters")]
+    for layer, shape, weights in zip(
+        architecture.layers, architecture.shapes[1:], architecture.weights, strict=True
+    ):
+        n = sum(math.prod(weight.shape) for weight in weights)
+        table.append((type(layer).__name__, str((None, *shape)), f"{n:,}"))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rule = "=" * (sum(widths) + 4)
+    head, *rows = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+    total = architecture.count_parameters()
+    trainable = architecture.count_parameters(trainable_only=True)
+    return [
+        *(head, rule, *rows, rule),
+        f"Total params: {total:,}",
+        f"Trainable params: {trainable:,}",
+        f"Non-trainable params: {total - trainable:,}",
+    ]
 
 
 # ---------------------------------------------------------------- the reference networks
