@@ -51,7 +51,7 @@ class Graph:
     def add(
         self, operator: str, *inputs: str | np.ndarray, n_skipped: int = 0, **attributes
     ) -> str:
-        """Append an operator of ONNX and return its output, or a later one than the first."""
+        """Append an operator of ONNX and return its output, the one after `n_skipped` others."""
         import onnx
 
         names = []
@@ -70,6 +70,8 @@ class Graph:
         self, operator: str, x: str, *inputs: np.ndarray, n_axes: int, **attributes
     ) -> str:
         """Append an operator whose input needs its channels, the last of `n_axes`, on axis 1."""
+        if n_axes == 2:
+            return self.add(operator, x, *inputs, **attributes)
         x = self.add("Transpose", x, perm=[0, n_axes - 1, *range(1, n_axes - 1)])
         x = self.add(operator, x, *inputs, **attributes)
         return self.add("Transpose", x, perm=[0, *range(2, n_axes), 1])
@@ -158,8 +160,8 @@ class Session:
     """A model in ONNX Runtime, which several threads may use at once.
 
     It has no threads of its own: they would not exist after a fork, and be idle most of the time.
-    Instead, :meth:`run` processes blocks of segments in parallel. Results therefore do not depend
-    on the number of threads.
+    Instead, :func:`for_blocks` processes blocks of segments in parallel. Results therefore do not
+    depend on the number of threads.
 
     Parameters
     ----------
@@ -195,9 +197,10 @@ def n_threads() -> int:
 def for_blocks(function: Callable[[slice], Any], n: int, size: int) -> None:
     """Call a function for the slices of up to `size` of `n` segments, in parallel threads."""
     blocks = [slice(start, start + size) for start in range(0, n, size)]
-    if min(len(blocks), n_threads()) < 2:
+    n_workers = min(len(blocks), n_threads())
+    if n_workers < 2:
         for block in blocks:
             function(block)
     else:
-        with ThreadPoolExecutor(min(len(blocks), n_threads())) as pool:
-            list(pool.map(function, blocks))
+        with ThreadPoolExecutor(n_workers) as pool:
+            list(pool.map(function, blocks))  # raises the errors
