@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skgenre import layers as L
+from skgenre import MelCNNClassifier, layers as L
 from skgenre.networks import inference
 
 
@@ -73,7 +73,7 @@ def random_weights(architecture, rng):
 
 
 def keras_proba(architecture, weights, X):
-    from skgenre.networks.keras_models import build_keras
+    from skgenre.networks.training import build_keras
 
     return build_keras(architecture, weights).predict(X, verbose=0, batch_size=256)
 
@@ -118,7 +118,11 @@ def test_strides_without_padding(size, kernel, strides):
 
 def test_a_normalisation_between_kernel_and_relu_costs_nothing():
     architecture = L.Architecture(
-        (12, 8), (*L.mel_cnn_layers((12, 8), (4, 4), 3, 0.4), L.Dense(2, "softmax"))
+        (12, 8),
+        (
+            *MelCNNClassifier(filters=(4, 4), dense_units=3).hidden_layers((12, 8)),
+            L.Dense(2, "softmax"),
+        ),
     )
     operations = inference._fuse(
         architecture, random_weights(architecture, np.random.default_rng(0))
