@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import skgenre
-from skgenre import datasets, evaluation, layers, mfcc, plotting
+from skgenre import datasets, evaluation, mfcc, plotting
+from skgenre.networks.layers import LAYERS
 
 numpydoc = pytest.importorskip("numpydoc.docscrape", reason="needs numpydoc, of the extra docs")
 
@@ -90,7 +91,7 @@ def test_documented_defaults_are_the_defaults(cls):
 
 
 def test_every_layer_is_documented():
-    for name, layer in layers.LAYERS.items():
+    for name, layer in LAYERS.items():
         assert inspect.getdoc(layer), name
 
 

@@ -12,7 +12,14 @@ import onnxruntime
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skgenre import ANNClassifier, NetworkClassifier, layers as L
+from skgenre import (
+    ANNClassifier,
+    CNNClassifier,
+    LSTMClassifier,
+    MelCNNClassifier,
+    NetworkClassifier,
+    layers as L,
+)
 from skgenre.networks import prediction
 from skgenre.onnx_graph import n_threads
 
@@ -60,6 +67,9 @@ def network(input_shape, *hidden):
     return L.Architecture(input_shape, (*hidden, L.Dense(3, "softmax")))
 
 
+CNN = CNNClassifier(filters=(4, 5, 6), dense_units=8)
+LSTM = LSTMClassifier(units=(5, 4, 3), dense_units=8)
+MEL = MelCNNClassifier(filters=(4, 5, 6), dense_units=8)
 IMAGE = L.Reshape((12, 6, 1))
 CONV = L.Conv2D(4, "relu", (2, 3))
 NETWORKS = {
@@ -68,9 +78,9 @@ NETWORKS = {
     "activations": network(
         (12, 6), IMAGE, L.Activation("relu"), L.Conv2D(3, "softmax"), L.Dense(2), L.Flatten()
     ),
-    "published": network((12, 6), *L.cnn_layers((12, 6), (4, 5, 6), 8, 0.3)),
-    "tiny": network((1, 2), *L.cnn_layers((1, 2), (4, 5), 8, 0.3)),
-    "recurrent": network((9, 3), *L.lstm_layers((5, 4, 3), 8, 0.3)),
+    "published": network((12, 6), *CNN.hidden_layers((12, 6))),
+    "tiny": network((1, 2), *CNN.hidden_layers((1, 2))),
+    "recurrent": network((9, 3), *LSTM.hidden_layers((9, 3))),
     "recurrent image": network(
         (12, 6),
         IMAGE,
@@ -80,7 +90,7 @@ NETWORKS = {
         L.BatchNormalization(),
         L.LSTM(3),
     ),
-    "any frames": network((12, 6), *L.mel_cnn_layers((12, 6), (4, 5, 6), 8, 0.3)),
+    "any frames": network((12, 6), *MEL.hidden_layers((12, 6))),
 }
 # Even and odd kernels and sizes, strides that do not divide sizes, strides larger than kernels.
 for size, kernel, strides in ((9, 3, 2), (8, 5, 2), (7, 4, 3), (8, 1, 2), (7, 2, 3)):

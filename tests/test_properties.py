@@ -11,14 +11,21 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
-from skgenre import SegmentScaler, SegmentSummary, gtzan_features
+from skgenre import (
+    ANNClassifier,
+    CNNClassifier,
+    LSTMClassifier,
+    SegmentScaler,
+    SegmentSummary,
+    gtzan_features,
+)
 from skgenre.audio import AudioFile
 from skgenre.datasets import filtered_split, track_groups
 from skgenre.datasets.facts import gtzan_filtered_split
 from skgenre.features import GTZAN_FEATURES
-from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
+from skgenre.layers import Architecture, Dense
 from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
-from skgenre.networks.batches import Segments
+from skgenre.networks.training import Segments
 from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_sound, write_sound
@@ -101,7 +108,7 @@ def test_spread_shares_weights_within_tracks(drawn, random):
     X, mask = drawn
     tracks = np.flatnonzero(mask.any(axis=1))
     weight = np.array([random.uniform(0.1, 10) for _ in X])
-    segments = Segments.of(X, mask, tracks, np.arange(len(X)), weight)
+    segments = Segments(X, mask, tracks, np.arange(len(X)), weight)
     assert len(segments) == mask.sum()
     assert_allclose(segments.weight.mean(), 1, rtol=1e-6)
     sums = np.bincount(segments.track, segments.weight, len(X))[tracks]
@@ -265,13 +272,16 @@ sizes = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)
 @st.composite
 def architectures(draw):
     input_shape = draw(st.tuples(st.integers(1, 12), st.integers(1, 6)))
-    kind = draw(st.sampled_from(["ann", "cnn", "lstm"]))
-    if kind == "ann":
-        layers = ann_layers(draw(sizes), 0.3, 0.001)
-    elif kind == "cnn":
-        layers = cnn_layers(input_shape, draw(sizes), draw(st.integers(1, 9)), 0.3)
-    else:
-        layers = lstm_layers(draw(sizes), draw(st.integers(1, 9)), 0.3)
+    classifier = draw(
+        st.sampled_from(
+            [
+                ANNClassifier(hidden_units=draw(sizes)),
+                CNNClassifier(filters=draw(sizes), dense_units=draw(st.integers(1, 9))),
+                LSTMClassifier(units=draw(sizes), dense_units=draw(st.integers(1, 9))),
+            ]
+        )
+    )
+    layers = classifier.hidden_layers(input_shape)
     return Architecture(input_shape, (*layers, Dense(draw(st.integers(2, 5)), "softmax")))
 
 

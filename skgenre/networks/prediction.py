@@ -257,7 +257,7 @@ class Prediction:
         """
         check_is_fitted(self, "weights_")
         configure_tensorflow()
-        from .keras_models import build_keras
+        from .training import build_keras
 
         model = build_keras(self.architecture_, self.weights_)
         # Keras can export a model only after it has been called.
