@@ -28,8 +28,13 @@ from skgenre import (
     layers as L,
 )
 from skgenre.networks import training
-from skgenre.networks.training import FusedBatchNormalization, FusedLSTM, Segments, checked
-from skgenre.networks.weights import initial_weights
+from skgenre.networks.training import (
+    FusedBatchNormalization,
+    FusedLSTM,
+    Segments,
+    checked,
+    initial_weights,
+)
 from skgenre.tensor import segment_mask
 
 from .conftest import make_tensor, run_python, slow_but

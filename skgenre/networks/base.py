@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +35,6 @@ from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask, warn_o
 from .holdout import hold_out
 from .layers import Architecture, Dense, Layer
 from .prediction import Prediction
-from .process import configure_tensorflow, refuse_forks
 
 logger = logging.getLogger("skgenre")
 
@@ -107,7 +108,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -372,8 +373,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         n_epochs = len(history.get("loss", ()))
         callbacks = make_callbacks(self.callbacks)
 
-        refuse_forks()
-        configure_tensorflow()
+        _refuse_forks()
         # Imports TensorFlow, which takes seconds and is not needed for prediction.
         from .training import Segments, train
 
@@ -567,3 +567,35 @@ def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
             f"such as (64,); got {sizes!r}."
         )
     return tuple(map(int, sizes))
+
+
+# ---------------------------------------------------------------- forks
+
+#: Whether this process was forked after TensorFlow was loaded. The threads of TensorFlow do not
+#: exist in such a process.
+_forked_with_tensorflow = False
+
+
+def _after_fork() -> None:
+    global _forked_with_tensorflow
+    _forked_with_tensorflow = "tensorflow" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _refuse_forks() -> None:
+    """Raise an error if training would hang in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If this process was forked after TensorFlow was loaded.
+    """
+    if _forked_with_tensorflow:
+        raise RuntimeError(
+            "This process was forked after TensorFlow was loaded, and training would hang, since "
+            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
+            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
+        )

@@ -20,7 +20,6 @@ from .._sklearn import _VisualBlock
 from ..onnx_graph import Graph, Session, for_blocks
 from ..tensor import aggregate_or_prior, as_tensor, check_tensor, segment_mask
 from . import layers as L
-from .process import configure_tensorflow
 
 if TYPE_CHECKING:
     import keras
@@ -256,7 +255,6 @@ class Prediction:
         float16 or bfloat16, call ``model(segments)`` instead.
         """
         check_is_fitted(self, "weights_")
-        configure_tensorflow()
         from .training import build_keras
 
         model = build_keras(self.architecture_, self.weights_)

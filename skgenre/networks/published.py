@@ -96,7 +96,7 @@ class ANNClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -226,7 +226,7 @@ class CNNClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -362,7 +362,7 @@ class LSTMClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts

@@ -1,6 +1,7 @@
 """Training of networks: the one module that uses Keras and scikeras.
 
-Importing it takes seconds, so `fit` and `to_keras` import it, and prediction does not.
+Importing it takes seconds, so `fit` and `to_keras` import it, and prediction does not. It also
+configures TensorFlow; the page "Architecture" of the documentation lists the settings.
 
 Building and tracing a Keras model takes seconds, too, and TensorFlow releases little of its
 memory. Therefore a fit borrows a compiled model, sets all of its variables, and returns it for the
@@ -11,22 +12,67 @@ measurements.
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
-import tensorflow as tf
-from scikeras.wrappers import KerasClassifier
 
 from .._warnings import warn
 from ..tensor import spread
 from . import layers as L
-from .weights import initial_weights
+
+# Read when TensorFlow is imported, which otherwise logs a message at the end of each data set.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+try:
+    import keras
+    import tensorflow as tf
+    from scikeras.wrappers import KerasClassifier
+
+    _backend = keras.config.backend()
+except ImportError as error:  # of one of these packages, or of another backend
+    _backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if _backend == "tensorflow":
+        raise ImportError(
+            f"Training a network requires scikeras and TensorFlow ({error}). Install them with "
+            "'pip install scikeras tensorflow'. Prediction does not require them."
+        ) from error
+if _backend != "tensorflow":
+    raise ImportError(
+        f"skgenre requires the TensorFlow backend of Keras; got {_backend!r}. Set the environment "
+        "variable KERAS_BACKEND=tensorflow before Keras is imported."
+    )
+
+
+def _configure_tensorflow() -> None:
+    """Configure TensorFlow, unless it has been used before.
+
+    - ``OMP_NUM_THREADS``, in which joblib and Dask store the number of threads of their workers,
+      is ignored by TensorFlow. It is applied unless ``TF_NUM_INTRAOP_THREADS`` is set.
+    - By default, TensorFlow allocates all memory of each GPU. Memory growth is enabled, so that
+      only the required memory is allocated.
+    - Warnings about retracing are suppressed, since a search over architectures traces many
+      networks.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    with contextlib.suppress(RuntimeError):
+        if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+            tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    with contextlib.suppress(RuntimeError):
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    logging.getLogger("tensorflow").addFilter(
+        lambda record: "triggered tf.function retracing" not in record.getMessage()
+    )
+
+
+_configure_tensorflow()
 
 #: Number of steps per call of the compiled function. Compared to 1, an epoch is 1.3 to 1.65 times
 #: as fast with the same results. Not used with callbacks, which may depend on each batch.
@@ -717,3 +763,54 @@ def default_settings() -> Iterator[None]:
             keras.config.set_dtype_policy(policy)
             keras.config.set_floatx(floatx)
             tf.config.run_functions_eagerly(eagerly)
+
+
+# ---------------------------------------------------------------- initial weights
+
+
+def initial_weights(architecture: L.Architecture, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw initial weights from the distributions of the default Keras initializers.
+
+    Kernels are Glorot uniform [1]_ and recurrent kernels orthogonal [2]_; the bias of the forget
+    gate of LSTM layers is 1 [3]_. The weights are drawn with NumPy, so that they do not depend on
+    the random number generators and threads of TensorFlow.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers of the network.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    weights : list of float32 ndarray
+        Initial weights, layer by layer.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks", AISTATS 2010.
+    .. [2] A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics
+       of learning in deep linear neural networks", arXiv:1312.6120, 2013.
+    .. [3] R. Jozefowicz, W. Zaremba and I. Sutskever, "An empirical exploration of recurrent
+       network architectures", ICML 2015.
+    """
+    return [_initial(weight, rng) for weights in architecture.weights for weight in weights]
+
+
+def _initial(weight: L.Weight, rng: np.random.Generator) -> np.ndarray:
+    shape = weight.shape
+    if weight.initializer == "glorot_uniform":
+        receptive_field = int(np.prod(shape[:-2]))
+        limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+        return rng.uniform(-limit, limit, shape).astype(np.float32)
+    if weight.initializer == "orthogonal":
+        # With these signs, the orthogonal matrices are uniformly distributed.
+        q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+        q *= np.sign(np.diag(r))
+        return np.ascontiguousarray(q.T if shape[0] < shape[1] else q, np.float32)
+    if weight.initializer == "unit_forget_bias":
+        units = shape[0] // 4
+        return np.repeat(np.array([0, 1, 0, 0], np.float32), units)
+    return np.full(shape, weight.initializer == "ones", np.float32)
