@@ -274,7 +274,7 @@ from sklearn.pipeline import make_pipeline
 from skgenre import (ANNClassifier, CNNClassifier, LSTMClassifier, MFCCSegmenter, SegmentSummary,
                      GTZANFeatures, extract_store)
 from skgenre.datasets import make_tracks
-from skgenre.networks.batches import Segments
+from skgenre.networks.training import Segments
 from skgenre.tensor import segment_mask
 
 def ms_a_track(run, n):
@@ -311,7 +311,7 @@ for model in (ANNClassifier, CNNClassifier, LSTMClassifier):
     cost[f"prediction with the {name}"] = ms_a_track(lambda: fitted.predict(X), len(X))
 mask = segment_mask(X)
 labels = np.searchsorted(np.unique(y), y)
-segments = Segments.of(X, mask, np.arange(len(X)), labels, np.ones(len(y)))
+segments = Segments(X, mask, np.arange(len(X)), labels, np.ones(len(y)))
 index = mask.nbytes + sum(
     getattr(segments, name).nbytes for name in ("track", "segment", "y", "weight"))
 size = {

@@ -305,13 +305,18 @@ def aggregate_or_prior(
     out = np.tile(prior, (len(mask), 1))
     if exists.any():
         out[exists] = aggregate(proba[exists], mask[exists], aggregation)
-    if not exists.all():
-        missing = np.flatnonzero(~exists)
+    warn_of_missing(mask, "get the class prior")
+    return out
+
+
+def warn_of_missing(mask: np.ndarray, consequence: str) -> None:
+    """Warn if tracks have no segment, and say what follows from it."""
+    missing = np.flatnonzero(~mask.any(axis=1))
+    if len(missing):
         warn(
-            f"{len(missing)} of {len(mask)} tracks have no segment and get the class prior: "
+            f"{len(missing)} of {len(mask)} tracks have no segment and {consequence}: "
             f"{list_tracks(missing)}"
         )
-    return out
 
 
 def list_tracks(indices: np.ndarray, most: int = 20) -> str:

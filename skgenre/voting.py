@@ -22,9 +22,9 @@ from .tensor import (
     aggregate_or_prior,
     as_tensor,
     check_tensor,
-    list_tracks,
     segment_mask,
     spread,
+    warn_of_missing,
 )
 
 
@@ -181,17 +181,12 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 
     def _usable_tracks(self, mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
         """Find the tracks that have a segment and a positive weight."""
-        missing = np.flatnonzero(~mask.any(axis=1))
         tracks = np.flatnonzero(mask.any(axis=1) & (weight > 0))
         if not len(tracks):
             raise ValueError(
                 "There is nothing to train on: no track has a segment and a positive weight."
             )
-        if len(missing):
-            warn(
-                f"{len(missing)} of {len(mask)} tracks have no segment and are ignored in fit: "
-                f"{list_tracks(missing)}"
-            )
+        warn_of_missing(mask, "are ignored in fit")
         return tracks
 
     def predict_segments_proba(self, X) -> np.ndarray:

@@ -42,7 +42,7 @@ from skgenre import (
     SegmentVotingClassifier,
     TrackDescriptors,
 )
-from skgenre.networks.fitting import with_output
+from skgenre.layers import Architecture, Dense
 from skgenre.persistence.privates import CALIBRATORS
 
 from .conftest import make_sound, make_tensor, write_sound
@@ -59,7 +59,7 @@ def untrained(network, shape):
     model = clone(network)
     layers = model.hidden_layers(shape)
     rng = np.random.default_rng(0)
-    architecture = with_output(layers, shape, 3, type(model).__name__)
+    architecture = Architecture(shape, (*layers, Dense(3, "softmax")))
     vars(model).update(
         n_features_in_=shape[-1],
         classes_=np.unique(Y),

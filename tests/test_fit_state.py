@@ -56,8 +56,9 @@ def assert_same_state(found, expected):
 # ---------------------------------------------------------------- all at once, or not at all
 
 
-@pytest.mark.parametrize("error", [RuntimeError("stopped"), KeyboardInterrupt()], ids=type)
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(
+    ("method", "error"), [("fit", RuntimeError("stopped")), ("partial_fit", KeyboardInterrupt())]
+)
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_an_interrupted_refit_leaves_the_earlier_fit(method, error):
     X, y = make_tensor(12)
@@ -218,18 +219,20 @@ def test_curves_stay_aligned_over_warm_starts():
 def test_copies_keep_callbacks_and_pickles_do_not():
     X, y = make_tensor(12)
     clf = ann(callbacks=[CountEpochs()]).fit(X, y)
-    for copied in (copy.deepcopy(clf), copy.copy(clf)):
-        assert [type(callback) for callback in copied.callbacks] == [CountEpochs]
-        np.testing.assert_array_equal(copied.predict_proba(X), clf.predict_proba(X))
-        assert copied.fit(X, y).callbacks_[0].n == 2
+    assert copy.copy(clf).callbacks is clf.callbacks
     deep = copy.deepcopy(clf)
+    assert [type(callback) for callback in deep.callbacks] == [CountEpochs]
     assert deep.callbacks[0] is not clf.callbacks[0]
+    np.testing.assert_array_equal(deep.predict_proba(X), clf.predict_proba(X))
     assert deep.weights_[0] is not clf.weights_[0]
     pickled = pickle.loads(pickle.dumps(clf))
     assert pickled.callbacks is None
     assert not hasattr(pickled, "callbacks_")
     assert clf.callbacks_[0].n == 2
-    assert clone(clf).callbacks[0].n == 0
+    unfitted = clone(clf)
+    assert unfitted.callbacks[0].n == 0
+    assert pickle.loads(pickle.dumps(unfitted)).callbacks  # as for a worker that will fit it
+    assert b"keras" not in pickle.dumps(clf)
 
 
 def test_a_model_file_is_without_callbacks(tmp_path):
@@ -265,8 +268,8 @@ def test_a_callable_makes_the_callbacks_of_each_fit():
     clf.fit(X, y)
     assert clf.callbacks_ == made
     assert [callback.n for callback in made] == [2]
-    cross_val_score(clf, X, y, cv=2, error_score="raise")
-    assert [callback.n for callback in made] == [2, 2, 2]
+    clone(clf).fit(X, y)
+    assert [callback.n for callback in made] == [2, 2]
 
 
 @pytest.mark.parametrize("bad", [lambda: CountEpochs(), lambda: None])
@@ -368,49 +371,24 @@ class SetRate(keras.callbacks.Callback):
         self.model.optimizer.learning_rate = 0.1
 
 
-SETTERS = {
-    "scheduler": lambda: keras.callbacks.LearningRateScheduler(set_rate),
-    "plateau": lambda: keras.callbacks.ReduceLROnPlateau("loss", patience=50),
-    "list": lambda: keras.callbacks.CallbackList([keras.callbacks.ReduceLROnPlateau("loss")]),
-    "class": lambda: keras.callbacks.ReduceLROnPlateau,
-}
+SETTERS = [
+    keras.callbacks.LearningRateScheduler(set_rate),
+    keras.callbacks.ReduceLROnPlateau("loss", patience=50),
+]
 
 
-@pytest.mark.parametrize("method", ["fit", "partial_fit"])
-@pytest.mark.parametrize("name", SETTERS)
-def test_callbacks_cannot_set_a_scheduled_rate(name, method, monkeypatch):
-    X, y = make_tensor(12)
-    clf = clone(NETWORKS["mel"]).set_params(callbacks=lambda: [SETTERS[name]()])
-    monkeypatch.setattr(training._POOL, "borrow", None)  # no network is even built
-    arguments = {"classes": np.unique(y)} if method == "partial_fit" else {}
+@pytest.mark.parametrize("setter", SETTERS)
+def test_callbacks_cannot_set_a_scheduled_rate(setter, monkeypatch):
+    clf = clone(NETWORKS["mel"]).set_params(callbacks=[setter])
+    monkeypatch.setattr(training, "borrow_network", None)  # no network is even built
     with pytest.raises(ValueError, match=r"cannot set the learning rate .* Remove the callback"):
-        getattr(clf, method)(X, y, **arguments)
-
-
-class AssignRate(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.model.optimizer.learning_rate.assign(0.1)
-
-
-@pytest.mark.parametrize("callback", [SetRate, AssignRate])
-def test_callbacks_of_users_cannot_set_a_scheduled_rate(callback):
-    X, y = make_tensor(12)
-    with pytest.raises(ValueError, match="A callback cannot set the learning rate of this"):
-        clone(NETWORKS["mel"]).set_params(callbacks=[callback()]).fit(X, y)
+        clf.fit(*make_tensor(12))
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_callbacks_set_the_rate_of_other_networks():
     X, y = make_tensor(12)
-    ann(callbacks=lambda: [SETTERS["scheduler"](), SETTERS["plateau"](), SetRate()]).fit(X, y)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_callbacks_of_averaged_weights_are_refused(name):
-    X, y = make_tensor(12)
-    clf = clone(NETWORKS[name]).set_params(callbacks=[keras.callbacks.SwapEMAWeights()])
-    with pytest.raises(ValueError, match="SwapEMAWeights requires an optimizer that averages"):
-        clf.fit(X, y)
+    ann(callbacks=[*SETTERS, SetRate()]).fit(X, y)
 
 
 class Progress(keras.callbacks.Callback):
@@ -431,9 +409,8 @@ class Progress(keras.callbacks.Callback):
         lambda clf: cross_val_score(make_pipeline(SegmentScaler(), clf), *make_tensor(12), cv=2),
     ],
 )
-@pytest.mark.parametrize("name", NETWORKS)
-def test_callbacks_that_cannot_be_copied_name_the_function_form(name, use):
-    clf = NETWORKS[name].__class__(callbacks=[Progress()])
+def test_callbacks_that_cannot_be_copied_name_the_function_form(use):
+    clf = ann().__class__(callbacks=[Progress()])
     with pytest.raises(TypeError, match=r"cannot be copied .*lock.*callbacks=lambda: \[\.\.\.\]"):
         use(clf)
 

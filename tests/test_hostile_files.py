@@ -833,7 +833,7 @@ for label, message, change in [
     ("a padding of few places", "a Conv2D layer that requires",
      layers(layer("Reshape", target_shape=[1, 1 << 20, 1]), conv(1, (1 << 12, 1), 1024, "same"),
             *FLAT, shape=(1 << 18, 4))),
-    ("a pool without end", "multiplications",
+    ("a pool without end", "strides=2 must not exceed pool_size",
      layers(layer("Reshape", target_shape=[8, 4, 1]),
             layer("MaxPooling2D", pool_size=[1 << 20, 1], strides=2), *FLAT)),
     ("frames one by one without end", "multiplications",

@@ -24,7 +24,7 @@ def test_parameter_counts_of_the_published_networks(classifier, n_parameters, n_
 
 @pytest.mark.parametrize(("classifier", "n_parameters", "n_trainable"), PUBLISHED)
 def test_keras_counts_the_same(classifier, n_parameters, n_trainable):
-    from skgenre.networks.keras_models import build_keras
+    from skgenre.networks.training import build_keras
 
     model = build_keras(architecture(classifier))
     assert model.count_params() == n_parameters

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from skgenre.networks import process
+from skgenre.networks import training
 
 from .conftest import run_python
 
@@ -51,10 +51,9 @@ with joblib.parallel_config(backend="multiprocessing"):
 
 @pytest.fixture
 def unconfigured(monkeypatch):
-    """No number of threads is told, and nothing has been set yet."""
+    """No number of threads is told."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
-    process._configure.cache_clear()
 
 
 @pytest.fixture
@@ -70,14 +69,14 @@ def asked(unconfigured, monkeypatch):
 @pytest.mark.parametrize(("told", "threads"), [("2", [2, 2]), ("3,2", [3, 3]), ("many", [])])
 def test_threads_are_those_that_workers_are_told(asked, monkeypatch, told, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
-    process.configure_tensorflow()
+    training._configure_tensorflow()
     assert asked == threads
 
 
 def test_a_user_who_has_said_how_many_threads_is_heard(asked, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "4")
-    process.configure_tensorflow()
+    training._configure_tensorflow()
     assert not asked
 
 
@@ -85,7 +84,7 @@ def test_a_started_tensorflow_is_left_as_it_is(unconfigured, monkeypatch):
     tf.zeros(1).numpy()
     before = tf.config.threading.get_intra_op_parallelism_threads()
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    process.configure_tensorflow()
+    training._configure_tensorflow()
     assert tf.config.threading.get_intra_op_parallelism_threads() == before
 
 

@@ -368,7 +368,7 @@ def test_the_best_estimator_of_a_search_is_saved_and_the_search_refused(path):
 
 def with_nan():
     model = ANNClassifier(hidden_units=(4,), epochs=1).fit(X, Y)
-    model.weights_[0][0, 0] = np.nan
+    model.weights_ = [np.full_like(weight, np.nan) for weight in model.weights_]
     return model
 
 

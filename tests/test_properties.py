@@ -11,19 +11,25 @@ from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.preprocessing import StandardScaler
 
-from skgenre import SegmentScaler, SegmentSummary, gtzan_features
+from skgenre import (
+    ANNClassifier,
+    CNNClassifier,
+    LSTMClassifier,
+    SegmentScaler,
+    SegmentSummary,
+    gtzan_features,
+)
 from skgenre.audio import AudioFile
 from skgenre.datasets import filtered_split, track_groups
 from skgenre.datasets._groups import gtzan_table
 from skgenre.features import GTZAN_FEATURES
-from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
+from skgenre.layers import Architecture, Dense
 from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
-from skgenre.networks.batches import Segments
-from skgenre.networks.inference import predict_proba
-from skgenre.networks.weights import initial_weights
+from skgenre.networks.training import Segments
 from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_sound, write_sound
+from .test_prediction import segments, untrained
 
 # ---------------------------------------------------------------- segments of a track
 
@@ -102,7 +108,7 @@ def test_spread_shares_weights_within_tracks(drawn, random):
     X, mask = drawn
     tracks = np.flatnonzero(mask.any(axis=1))
     weight = np.array([random.uniform(0.1, 10) for _ in X])
-    segments = Segments.of(X, mask, tracks, np.arange(len(X)), weight)
+    segments = Segments(X, mask, tracks, np.arange(len(X)), weight)
     assert len(segments) == mask.sum()
     assert_allclose(segments.weight.mean(), 1, rtol=1e-6)
     sums = np.bincount(segments.track, segments.weight, len(X))[tracks]
@@ -266,29 +272,30 @@ sizes = st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple)
 @st.composite
 def architectures(draw):
     input_shape = draw(st.tuples(st.integers(1, 12), st.integers(1, 6)))
-    kind = draw(st.sampled_from(["ann", "cnn", "lstm"]))
-    if kind == "ann":
-        layers = ann_layers(draw(sizes), 0.3, 0.001)
-    elif kind == "cnn":
-        layers = cnn_layers(input_shape, draw(sizes), draw(st.integers(1, 9)), 0.3)
-    else:
-        layers = lstm_layers(draw(sizes), draw(st.integers(1, 9)), 0.3)
+    classifier = draw(
+        st.sampled_from(
+            [
+                ANNClassifier(hidden_units=draw(sizes)),
+                CNNClassifier(filters=draw(sizes), dense_units=draw(st.integers(1, 9))),
+                LSTMClassifier(units=draw(sizes), dense_units=draw(st.integers(1, 9))),
+            ]
+        )
+    )
+    layers = classifier.hidden_layers(input_shape)
     return Architecture(input_shape, (*layers, Dense(draw(st.integers(2, 5)), "softmax")))
 
 
-@given(architectures(), st.integers(0, 2**31), st.integers(0, 70))
+@given(architectures(), st.integers(0, 2**31), st.integers(1, 70))
 def test_networks_of_any_size_give_probabilities(architecture, seed, n_segments):
-    rng = np.random.default_rng(seed)
-    weights = initial_weights(architecture, rng)
-    assert sum(w.size for w in weights) == architecture.count_parameters()
-    X = rng.normal(size=(n_segments, *architecture.input_shape)).astype(np.float32)
-    proba = predict_proba(architecture, weights, X)
+    clf = untrained(architecture, seed)
+    assert sum(weight.size for weight in clf.weights_) == architecture.count_parameters()
+    X = segments(architecture, n_segments)
+    proba = clf.predict_proba(X)
     assert proba.shape == (n_segments, *architecture.shapes[-1])
-    assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
-    # Each segment on its own gets the same answer.
+    assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    # Each segment on its own gets the same probabilities.
     for i in range(0, n_segments, 17):
-        alone = predict_proba(architecture, weights, X[i : i + 1])
-        assert_allclose(alone[0], proba[i], atol=1e-5)
+        assert_allclose(clf.predict_proba(X[i : i + 1])[0], proba[i], atol=1e-5)
 
 
 # ---------------------------------------------------------------- names

@@ -297,10 +297,7 @@ for name in ("fork", "register_at_fork", "mkfifo", "posix_fallocate", "sched_get
 import skgenre
 for module in pkgutil.walk_packages(skgenre.__path__, "skgenre."):
     # The latter import TensorFlow, which takes seconds.
-    if module.name not in (
-        "skgenre.__main__", "skgenre.networks.keras_models", "skgenre.networks.optimisation",
-        "skgenre.networks.training",
-    ):
+    if module.name not in ("skgenre.__main__", "skgenre.networks.training"):
         importlib.import_module(module.name)
 from skgenre import MFCCSegmenter, extract_store
 store = extract_store(MFCCSegmenter(segment_duration=0.5, n_segments=1), sys.argv[2:], sys.argv[1])

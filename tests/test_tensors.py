@@ -6,7 +6,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skgenre import SegmentScaler, SegmentSummary
-from skgenre.networks.batches import Segments
+from skgenre.networks.training import Segments
 from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_tensor
@@ -56,7 +56,7 @@ def test_a_track_counts_once_whatever_its_length(X):
     y = np.arange(len(X)) % 3
     weight = np.ones(len(X))
     weight[2] = 3
-    segments = Segments.of(X, mask, tracks, y, weight)
+    segments = Segments(X, mask, tracks, y, weight)
     assert len(segments) == mask.sum()
     assert segments.weight.mean() == pytest.approx(1)
     per_track = np.bincount(segments.track, segments.weight)[tracks]
@@ -66,14 +66,14 @@ def test_a_track_counts_once_whatever_its_length(X):
 
 def test_equal_lengths_have_weight_one():
     X, _ = make_tensor()
-    segments = Segments.of(X, segment_mask(X), np.arange(24), np.arange(24) % 3, np.ones(24))
+    segments = Segments(X, segment_mask(X), np.arange(24), np.arange(24) % 3, np.ones(24))
     np.testing.assert_array_equal(segments.weight, 1)
 
 
 def test_batches_are_the_segments_once_each(X):
     mask = segment_mask(X)
     tracks = np.flatnonzero(mask.any(axis=1))
-    segments = Segments.of(X, mask, tracks, np.arange(24), np.ones(24))
+    segments = Segments(X, mask, tracks, np.arange(24), np.ones(24))
     batches = list(segments.batches(10, np.random.default_rng(0)))
     assert [len(x) for x, _, _ in batches[:-1]] == [10] * (len(batches) - 1)
     x, y, weight = (np.concatenate(parts) for parts in zip(*batches, strict=True))

@@ -48,7 +48,6 @@ def right() -> None:
 def wrong() -> None:
     CNNClasifier()
     CNNClassifier(epochs="x")  # type: ignore[arg-type]
-    CNNClassifier(epoch=3)  # type: ignore[call-arg]
     MFCCSegmenter(n_mfc=13)  # type: ignore[call-arg]
     skgenre.lod("model.skgenre")  # type: ignore[attr-defined]
     skgenre.load_audio("song.mp3", durration=3)  # type: ignore[call-arg]

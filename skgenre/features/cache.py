@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from .front_end import FrontEnd
 
 #: Libraries whose version may affect features. Some are optional.
-_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av")
+_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av", "onnxruntime")
 
-#: Packages whose code computes features.
+#: Packages whose code computes features. They also use `onnx_graph`.
 _PACKAGES = ("skgenre.audio", "skgenre.features")
 
 #: Resolution of file times in nanoseconds; some file systems store only even seconds.
@@ -198,10 +198,12 @@ def versions() -> tuple[str, ...]:
     The version of skgenre includes a hash of its code, which changes between releases.
     """
     code = _blake2b()
+    files = [resources.files("skgenre") / "onnx_graph.py"]
     for package in _PACKAGES:
-        for file in sorted(resources.files(package).iterdir(), key=lambda file: file.name):
-            if file.name.endswith(".py"):
-                code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+        files += sorted(resources.files(package).iterdir(), key=lambda file: file.name)
+    for file in files:
+        if file.name.endswith(".py"):
+            code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return (
         f"skgenre {metadata.version('skgenre')} {code.hexdigest()}",
         f"libsndfile {soundfile.__libsndfile_version__}",

@@ -79,7 +79,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     -----
     This transformer is stateless. Audio is resampled to 16,000 Hz. A patch has 187 frames (n_fft
     512, hop 256) of 96 mel bands, whose power x is compressed by ``log10(1 + 10000 x)``. As in
-    musicnn, the remainder at the end of a track is dropped. The network is implemented in NumPy;
+    musicnn, the remainder at the end of a track is dropped. The network is run by ONNX Runtime;
     its output equals that of TensorFlow to 1e-4. musicnn rounds mel bands to half precision, in
     which high powers overflow to infinity; here they are float32.
 

@@ -1,8 +1,8 @@
-"""Neural networks as scikit-learn classifiers, trained with Keras and evaluated with NumPy."""
+"""Neural networks as scikit-learn classifiers, trained with Keras and run by ONNX Runtime."""
 
 from .base import NetworkClassifier
-from .classifiers import ANNClassifier, CNNClassifier, LSTMClassifier
 from .mel import MelCNNClassifier
+from .published import ANNClassifier, CNNClassifier, LSTMClassifier
 
 __all__ = [
     "ANNClassifier",

@@ -1,42 +1,49 @@
-"""Base class of the neural networks."""
+"""Base class of the neural networks: parameters, `fit`, callbacks and history.
+
+`fit` works on a track tensor of shape ``(n_tracks, n_segments, n_frames, n_coefficients)``. Labels,
+weights and the held-out part are per track; :mod:`.training` spreads them over the segments.
+"""
 
 from __future__ import annotations
 
 import copy
 import logging
+import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from numbers import Real
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length
 
-from .._checks import AT_LEAST_1, check_groups, check_two_classes
+from .._checks import AT_LEAST_1, check_groups, check_number, check_two_classes
 from .._sklearn import (
     Interval,
     StrOptions,
     _check_partial_fit_first_call,
     _check_sample_weight,
+    _clone_parametrized,
     _fit_context,
 )
-from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask
-from .batches import Segments
-from .callbacks import WithCallbacks, make_callbacks
-from .fitting import join_histories, weigh_tracks, with_output
+from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask, warn_of_missing
 from .holdout import hold_out
-from .layers import Layer
+from .layers import Architecture, Dense, Layer
 from .prediction import Prediction
-from .process import configure_tensorflow, refuse_forks
-from .recipe import NO_AUGMENTATION, PUBLISHED, Augmentation, Recipe
 
 logger = logging.getLogger("skgenre")
 
+#: Constraint of the parameter ``dropout`` of the networks.
+DROPOUT = Interval(Real, 0, 1, closed="left")
 
-class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimator):
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     r"""Base class of the networks.
 
     To define a custom architecture, derive from this class and override :meth:`hidden_layers`.
@@ -101,7 +108,7 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -133,7 +140,7 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     - an array of shape ``(n_samples, n_frames, n_coefficients)``, with one segment per sample;
     - a table of shape ``(n_samples, n_features)``, with one frame per sample.
 
-    Networks are trained with Keras and predict with NumPy. A fitted classifier holds only
+    Networks are trained with Keras and predict with ONNX Runtime. A fitted classifier holds only
     arrays, so that prediction does not require TensorFlow.
 
     Examples
@@ -151,13 +158,22 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
     26
     """
 
-    history_: dict[str, list[float]]
-    _state: list[np.ndarray] | None
-    _class_weights_seen: np.ndarray
+    epochs: int = 30
+    batch_size: int = 32
+    learning_rate: float = 0.001
+    aggregation: str = "mean"
+    class_weight: dict | str | None = None
+    early_stopping: bool = False
+    validation_fraction: float | None = None
+    n_iter_no_change: int = 10
+    callbacks: list | tuple | Callable[[], list] | None = None
+    warm_start: bool = False
+    random_state: int | np.random.RandomState | None = None
+    verbose: int = 0
 
-    # Request `groups` by default. Otherwise, a search with groups fails if metadata routing is
-    # enabled.
-    __metadata_request__fit: ClassVar = {"groups": True}
+    history_: dict[str, list[float]] = field(init=False)
+    _state: list[np.ndarray] | None = field(init=False)
+    _class_weights_seen: np.ndarray = field(init=False)
 
     _parameter_constraints: ClassVar[dict] = {
         "epochs": [AT_LEAST_1],
@@ -174,34 +190,9 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         "verbose": ["verbose"],
     }
 
-    def __init__(
-        self,
-        *,
-        epochs: int = 30,
-        batch_size: int = 32,
-        learning_rate: float = 0.001,
-        aggregation: str = "mean",
-        class_weight: dict | str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        callbacks: list | tuple | Callable[[], list] | None = None,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.aggregation = aggregation
-        self.class_weight = class_weight
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
+    # Request `groups` by default. Otherwise, a search with groups fails if metadata routing is
+    # enabled.
+    __metadata_request__fit: ClassVar = {"groups": True}
 
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
         """Return the hidden layers of the network. Subclasses override this method.
@@ -223,13 +214,13 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
             "MelCNNClassifier."
         )
 
-    def _recipe(self) -> Recipe:
-        """Return the settings of the loss and the optimizer."""
-        return PUBLISHED
+    def _recipe(self) -> dict[str, Any]:
+        """Return the settings of optimizer and loss, see :func:`.training.compile_model`."""
+        return {}
 
-    def _augmentation(self) -> Augmentation:
-        """Return the augmentation of the training segments."""
-        return NO_AUGMENTATION
+    def _augment(self, batch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Change a batch of training segments at random, without modifying `batch`."""
+        return batch
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
@@ -268,36 +259,21 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         UserWarning
             If tracks without segments are ignored.
         """
+        resume = self.warm_start and hasattr(self, "weights_")
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
         fitted = copy.copy(self)
-        resume = self.warm_start and hasattr(self, "weights_")
         X, y = check_tensor(fitted, X, y, reset=not resume)
-        check_consistent_length(X, y)
-        groups = None if groups is None else check_groups(groups, len(X))
+        if groups is not None:
+            groups = check_groups(groups, len(X))
         check_classification_targets(y)
-        classes = np.unique(y)
-        check_two_classes("y", classes)
-        if resume and not np.array_equal(classes, self.classes_):
+        fitted.classes_ = np.unique(y)
+        check_two_classes("y", fitted.classes_)
+        if resume and not np.array_equal(fitted.classes_, self.classes_):
             raise ValueError(
                 f"warm_start=True requires the classes of the previous fit, {self.classes_}; got "
-                f"{classes}. Use warm_start=False to train a new network."
+                f"{fitted.classes_}. Use warm_start=False to train a new network."
             )
-        fraction = self.validation_fraction
-        if fraction is None and self.early_stopping:
-            fraction = 0.1
-        fitted.classes_ = classes
-        fitted._class_weights_seen = np.zeros(len(classes))
-        fitted._fit(
-            X,
-            y,
-            sample_weight,
-            resume=resume,
-            epochs=self.epochs,
-            validation_fraction=fraction,
-            early_stopping=self.early_stopping,
-            groups=groups,
-            keep_state=self.warm_start,
-        )
+        fitted._fit(X, y, sample_weight, groups, resume=resume)
         self.__dict__ = fitted.__dict__
         return self
 
@@ -338,11 +314,10 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 "class_weight='balanced', which require all tracks at once. Pass class_weight as "
                 "a dict, or use fit."
             )
+        resume = hasattr(self, "weights_")
         fitted = copy.copy(self)
         if _check_partial_fit_first_call(fitted, classes):
             check_two_classes("classes", fitted.classes_)
-            fitted._class_weights_seen = np.zeros(len(fitted.classes_))
-        resume = hasattr(self, "weights_")
         X, y = check_tensor(fitted, X, y, reset=not resume)
         check_classification_targets(y)
         new = np.setdiff1d(y, fitted.classes_)
@@ -351,27 +326,21 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 f"y contains {new}, which are not among the classes of the first call, "
                 f"{fitted.classes_}."
             )
-        fitted._fit(X, y, sample_weight, resume=resume, keep_state=True)
+        fitted._fit(X, y, sample_weight, resume=resume, partial=True)
         self.__dict__ = fitted.__dict__
         return self
 
-    def _fit(
-        self,
-        X,
-        y,
-        sample_weight,
-        *,
-        resume,
-        keep_state,
-        epochs=None,
-        validation_fraction=None,
-        early_stopping=False,
-        groups=None,
-    ) -> None:
-        """Train the network, starting from the current weights if `resume` is True.
+    def _fit(self, X, y, sample_weight, groups=None, *, resume: bool, partial=False) -> None:
+        """Train the network on validated tracks whose classes are among ``classes_``.
 
-        If `epochs` is None, as in `partial_fit`, the network is trained for one epoch, and the
-        total number of epochs is unknown.
+        Parameters
+        ----------
+        X, y, sample_weight, groups
+            Arguments of `fit`.
+        resume : bool
+            Whether to start from the current weights.
+        partial : bool, default=False
+            Whether this is one epoch of an unknown total number, as in `partial_fit`.
         """
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
@@ -379,20 +348,22 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         X = as_tensor(X)
         y = np.searchsorted(self.classes_, y)
         mask = segment_mask(X)
-        tracks, weight = weigh_tracks(y, mask, weight, self.class_weight, self.classes_)
+        weight = self._weigh_tracks(y, mask, weight)
+        tracks = np.flatnonzero(weight)
+
         random_state = check_random_state(self.random_state)
         training, validation = tracks, None
-        if validation_fraction is not None:
+        fraction = self.validation_fraction or (0.1 if self.early_stopping else None)
+        if fraction:
             training, validation = hold_out(
                 tracks,
                 self.classes_[y[tracks]],
                 None if groups is None else groups[tracks],
-                fraction=validation_fraction,
+                fraction=fraction,
                 seed=random_state.randint(np.iinfo(np.int32).max),
             )
 
-        hidden = self.hidden_layers(X.shape[2:])
-        architecture = with_output(hidden, X.shape[2:], len(self.classes_), type(self).__name__)
+        architecture = self._make_architecture(X.shape[2:])
         if resume and architecture != self.architecture_:
             raise ValueError(
                 "Training cannot be continued: the shape of X or a size of the network differs "
@@ -402,24 +373,23 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
         n_epochs = len(history.get("loss", ()))
         callbacks = make_callbacks(self.callbacks)
 
-        refuse_forks()
-        configure_tensorflow()
+        _refuse_forks()
         # Imports TensorFlow, which takes seconds and is not needed for prediction.
-        from .training import train
+        from .training import Segments, train
 
         start = time.perf_counter()
         trained = train(
             architecture,
-            Segments.of(X, mask, training, y, weight, self._augmentation()),
-            None if validation is None else Segments.of(X, mask, validation, y, weight),
+            Segments(X, mask, training, y, weight, self._augment),
+            None if validation is None else Segments(X, mask, validation, y, weight),
             # If random_state is an int, its draws are the same in each call. The number of
             # previous epochs is included so that each call of partial_fit shuffles differently.
             seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],
-            epochs=epochs,
+            epochs=None if partial else self.epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             recipe=self._recipe(),
-            patience=self.n_iter_no_change if early_stopping else None,
+            patience=self.n_iter_no_change if self.early_stopping else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,
             callbacks=callbacks,
@@ -438,21 +408,194 @@ class NetworkClassifier(WithCallbacks, Prediction, ClassifierMixin, BaseEstimato
                 "values and need to be preprocessed, for example with SegmentScaler. Otherwise, "
                 f"decrease the learning_rate ({self.learning_rate})."
             )
+
         self.architecture_ = architecture
-        self.callbacks_ = callbacks
         self.weights_ = trained.weights
-        # After early stopping, the state of the optimizer does not match the weights, which were
-        # restored from an earlier epoch.
-        self._state = trained.state if keep_state and not early_stopping else None
+        self.callbacks_ = callbacks
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        # Do not modify the array in place, since copies of the estimator share it.
-        self._class_weights_seen = self._class_weights_seen + np.bincount(
-            y[tracks], weight[tracks], len(self.classes_)
-        )
+        # After early stopping, the state of the optimizer does not match the weights, which were
+        # restored from an earlier epoch.
+        keep_state = partial or (self.warm_start and not self.early_stopping)
+        self._state = trained.state if keep_state else None
+        # Of all calls of `partial_fit`. Not added in place, since copies of the estimator share it.
+        seen = self._class_weights_seen if partial and resume else 0
+        self._class_weights_seen = seen + np.bincount(y, weight, len(self.classes_))
         self.class_prior_ = self._class_weights_seen / self._class_weights_seen.sum()
+
+    def _weigh_tracks(self, y: np.ndarray, mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        """Multiply the weights of tracks with those of their classes.
+
+        Parameters
+        ----------
+        y : int ndarray of shape (n_tracks,)
+            Class indices. In `partial_fit`, some classes may not occur.
+        mask : bool ndarray of shape (n_tracks, n_segments)
+            Whether each segment exists.
+        weight : ndarray of shape (n_tracks,)
+            Weights of the tracks.
+
+        Returns
+        -------
+        weight : ndarray of shape (n_tracks,)
+            Weights for training, 0 for tracks without segments.
+
+        Raises
+        ------
+        ValueError
+            If no track can be used.
+
+        Warns
+        -----
+        UserWarning
+            If some tracks have no segment.
+        """
+        has_segment = mask.any(axis=1)
+        if not has_segment.any():
+            raise ValueError("There are no tracks to train on: no track has a segment.")
+        weight = np.where(has_segment, weight, 0)
+        used = weight > 0
+        if isinstance(self.class_weight, str) and used.any():  # "balanced", over the tracks used
+            weight[used] *= compute_sample_weight("balanced", y[used])
+        elif isinstance(self.class_weight, dict):
+            at_least_0 = Interval(Real, 0, None, closed="left")
+            for label, factor in self.class_weight.items():
+                check_number(f"class_weight[{label!r}]", factor, at_least_0)
+            weight *= compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_
+            )[y]
+        if not weight.any():
+            raise ValueError(
+                "There are no tracks to train on: all tracks with segments have zero weight due to "
+                "sample_weight or class_weight."
+            )
+        warn_of_missing(mask, "are ignored in fit")
+        return weight
+
+    def _make_architecture(self, input_shape: tuple[int, int]) -> Architecture:
+        """Append the softmax output layer to the hidden layers."""
+        n_classes = len(self.classes_)
+        hidden = self.hidden_layers(input_shape)
+        architecture = Architecture(input_shape, (*hidden, Dense(n_classes, "softmax")))
+        if architecture.shapes[-1] != (n_classes,):
+            raise ValueError(
+                f"The output of the last layer of {type(self).__name__} must be one-dimensional; "
+                f"got shape {architecture.shapes[-2]}. Append a Flatten or TimePooling layer, or "
+                "use an LSTM with return_sequences=False."
+            )
+        return architecture
+
+    # A fitted classifier is pickled without callbacks. By default, copies are made as pickles are,
+    # so the methods for copying are defined as well.
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "weights_" in state:
+            # An unfitted classifier keeps its callbacks: it may be sent to a worker that fits it.
+            state = {name: value for name, value in state.items() if name != "callbacks_"}
+            state["callbacks"] = None
+        return state
+
+    def __copy__(self):
+        new = type(self).__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        return new
+
+    def __deepcopy__(self, memo):
+        new = memo[id(self)] = copy.copy(self)
+        for name, value in self.__dict__.items():
+            if name != "callbacks_":  # some callbacks cannot be copied after a fit
+                new.__dict__[name] = (
+                    copy_callbacks(value) if name == "callbacks" else copy.deepcopy(value, memo)
+                )
+        return new
+
+    def __sklearn_clone__(self):
+        copy_callbacks(self.callbacks)  # its error explains what to do
+        return _clone_parametrized(self)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def copy_callbacks(callbacks):
+    """Copy a list of callbacks deeply; return a function that creates them as it is.
+
+    Raises
+    ------
+    TypeError
+        If the callbacks cannot be copied.
+    """
+    try:
+        return copy.deepcopy(callbacks)
+    except Exception as error:  # callbacks may raise anything when they are copied
+        raise TypeError(
+            f"The callbacks cannot be copied for a fit: {error}. Pass a function that creates "
+            "them for each fit: callbacks=lambda: [...]."
+        ) from error
+
+
+def make_callbacks(callbacks) -> list:
+    """Create the callbacks of one fit by calling `callbacks` or by copying them deeply."""
+    made = callbacks() if callable(callbacks) else copy_callbacks(callbacks or [])
+    if not isinstance(made, list | tuple):
+        raise TypeError(
+            f"callbacks={callbacks!r} must return a list of Keras callbacks; it returned {made!r}."
+        )
+    return list(made)
+
+
+def join_histories(
+    before: Mapping[str, list[float]], after: Mapping[str, list[float]]
+) -> dict[str, list[float]]:
+    """Concatenate two histories, with NaN for the epochs in which a value was not recorded."""
+    n_before, n_after = (len(history.get("loss", ())) for history in (before, after))
+    return {
+        name: before.get(name, [np.nan] * n_before) + after.get(name, [np.nan] * n_after)
+        for name in {**after, **before}
+    }
+
+
+def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
+    """Validate a parameter that is an integer or a sequence with one size per layer."""
+    sizes = (sizes,) if np.isscalar(sizes) else tuple(sizes)
+    if not sizes or not all(map(AT_LEAST_1.is_satisfied_by, sizes)):
+        raise ValueError(
+            f"{name} must be a positive integer or a sequence of positive integers, one per layer, "
+            f"such as (64,); got {sizes!r}."
+        )
+    return tuple(map(int, sizes))
+
+
+# ---------------------------------------------------------------- forks
+
+#: Whether this process was forked after TensorFlow was loaded. The threads of TensorFlow do not
+#: exist in such a process.
+_forked_with_tensorflow = False
+
+
+def _after_fork() -> None:
+    global _forked_with_tensorflow
+    _forked_with_tensorflow = "tensorflow" in sys.modules
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _refuse_forks() -> None:
+    """Raise an error if training would hang in this process.
+
+    Raises
+    ------
+    RuntimeError
+        If this process was forked after TensorFlow was loaded.
+    """
+    if _forked_with_tensorflow:
+        raise RuntimeError(
+            "This process was forked after TensorFlow was loaded, and training would hang, since "
+            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
+            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
+        )

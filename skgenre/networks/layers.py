@@ -1,7 +1,7 @@
 """Descriptions of layers and architectures, independent of Keras.
 
-Training builds a Keras model from an :class:`Architecture`, prediction evaluates it in NumPy, and
-model files store it. It does not contain any arrays.
+Training builds a Keras model from an :class:`Architecture`, prediction an ONNX graph, and model
+files store it. It does not contain any arrays.
 
 A layer maps the shape of a segment to the shape of its output, and lists its weights in the order
 of Keras.
@@ -10,7 +10,6 @@ of Keras.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -258,7 +257,8 @@ class MaxPooling2D(Layer):
     pool_size : tuple of int, default=(2, 2)
         Number of frames and of coefficients of the windows.
     strides : int, default=2
-        Step between windows along both axes.
+        Step between windows along both axes. It must not exceed the window, unless that covers
+        the input.
     """
 
     pool_size: tuple[int, int] = (2, 2)
@@ -269,6 +269,12 @@ class MaxPooling2D(Layer):
         _check_window("pool_size", self.pool_size, self.strides)
 
     def output_shape(self, shape: Shape) -> Shape:
+        for n, size in zip(shape, self.pool_size, strict=False):
+            if size < min(n, self.strides):  # ONNX Runtime does not leave out inputs
+                raise ValueError(
+                    f"strides={self.strides} must not exceed pool_size={self.pool_size} for an "
+                    f"input of size {shape[:2]}."
+                )
         height, width = (_same_size(n, self.strides) for n in shape[:2])
         return (height, width, shape[2])
 
@@ -444,124 +450,22 @@ class Architecture:
         )
 
 
-# ---------------------------------------------------------------- the reference networks
-
-
-def ann_layers(hidden_units: Sequence[int], dropout: float, l2: float) -> list[Layer]:
-    """Return the hidden layers of the published dense network.
-
-    Parameters
-    ----------
-    hidden_units : sequence of int
-        Number of units of each hidden layer.
-    dropout : float
-        Dropout rate after each hidden layer.
-    l2 : float
-        L2 regularization factor of the kernels.
-
-    Returns
-    -------
-    layers : list of Layer
-    """
-    layers: list[Layer] = [Flatten()]
-    for units in hidden_units:
-        layers += [Dense(units, "relu", l2=l2), Dropout(dropout)]
-    return layers
-
-
-def cnn_layers(
-    input_shape: Shape, filters: Sequence[int], dense_units: int, dropout: float
-) -> list[Layer]:
-    """Return the hidden layers of the published convolutional network.
-
-    Kernels and pooling windows are 3 x 3 in the first two blocks and 2 x 2 in later blocks. They
-    are reduced to the size of their input if that is smaller.
-
-    Parameters
-    ----------
-    input_shape : tuple of int (n_frames, n_coefficients)
-        Shape of one segment.
-    filters : sequence of int
-        Number of filters of each block.
-    dense_units : int
-        Number of units of the dense layer.
-    dropout : float
-        Dropout rate after the dense layer.
-
-    Returns
-    -------
-    layers : list of Layer
-    """
-    shape = (*input_shape, 1)
-    layers: list[Layer] = [Reshape(shape)]
-    for i, n_filters in enumerate(filters):
-        size = 3 if i < 2 else 2
-        conv = Conv2D(n_filters, "relu", (min(size, shape[0]), min(size, shape[1])))
-        shape = conv.output_shape(shape)
-        pool = MaxPooling2D((min(size, shape[0]), min(size, shape[1])))
-        shape = pool.output_shape(shape)
-        layers += [conv, pool, BatchNormalization()]
-    return [*layers, Flatten(), Dense(dense_units, "relu"), Dropout(dropout)]
-
-
-def lstm_layers(units: Sequence[int], dense_units: int, dropout: float) -> list[Layer]:
-    """Return the hidden layers of the published recurrent network.
-
-    Parameters
-    ----------
-    units : sequence of int
-        Number of units of each LSTM layer.
-    dense_units : int
-        Number of units of the dense layer.
-    dropout : float
-        Dropout rate after the dense layer.
-
-    Returns
-    -------
-    layers : list of Layer
-    """
-    last = len(units) - 1
-    layers: list[Layer] = [LSTM(n, return_sequences=i < last) for i, n in enumerate(units)]
-    return [*layers, Dense(dense_units, "relu"), Dropout(dropout)]
-
-
-def mel_cnn_layers(
-    input_shape: Shape, filters: Sequence[int], dense_units: int, dropout: float
-) -> list[Layer]:
-    """Return the hidden layers of a convolutional network over log-mel spectrograms.
-
-    The network accepts any number of frames. As in the VGG networks [1]_, kernels are small and
-    pooling is by 2; in addition, batch normalization is used. The first convolution has 5 x 5
-    kernels and strides of 2, the others have 3 x 3 kernels.
-
-    Parameters
-    ----------
-    input_shape : tuple of int (n_frames, n_bands)
-        Shape of one segment.
-    filters : sequence of int
-        Number of filters of each block.
-    dense_units : int
-        Number of units of the dense layer.
-    dropout : float
-        Dropout rate before and after the dense layer.
-
-    Returns
-    -------
-    layers : list of Layer
-
-    References
-    ----------
-    .. [1] K. Simonyan and A. Zisserman, "Very deep convolutional networks for large-scale image
-       recognition", ICLR 2015.
-    """
-    layers: list[Layer] = [Reshape((-1, input_shape[1], 1))]
-    for i, n_filters in enumerate(filters):
-        size, strides = (3, 1) if i else (5, 2)
-        layers += [MaxPooling2D()] if i else []
-        layers += [
-            Conv2D(n_filters, "linear", (size, size), strides, "same", use_bias=False),
-            BatchNormalization(0.9),
-            Activation("relu"),
-        ]
-    layers += [TimePooling(), BatchNormalization(0.9), Dropout(dropout)]
-    return [*layers, Dense(dense_units, "relu"), Dropout(dropout)]
+def summarize(architecture: Architecture) -> list[str]:
+    """Return the lines of a table of the layers, followed by the parameter counts."""
+    table = [("Layer", "Output shape", "Parameters")]
+    for layer, shape, weights in zip(
+        architecture.layers, architecture.shapes[1:], architecture.weights, strict=True
+    ):
+        n = sum(math.prod(weight.shape) for weight in weights)
+        table.append((type(layer).__name__, str((None, *shape)), f"{n:,}"))
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    rule = "=" * (sum(widths) + 4)
+    head, *rows = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)
+    total = architecture.count_parameters()
+    trainable = architecture.count_parameters(trainable_only=True)
+    return [
+        *(head, rule, *rows, rule),
+        f"Total params: {total:,}",
+        f"Trainable params: {trainable:,}",
+        f"Non-trainable params: {total - trainable:,}",
+    ]

@@ -1,21 +1,42 @@
-"""A convolutional network over log-mel spectrograms of any length."""
+"""A convolutional network over log-mel spectrograms of any length, and its augmentation.
+
+Segments have the shape ``(n_frames, n_bands)``; 0 is the mean of a scaled band.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import NetworkClassifier
-from .classifiers import DROPOUT, check_sizes
-from .layers import Layer, mel_cnn_layers
-from .recipe import Augmentation, Recipe
+from .base import DROPOUT, NetworkClassifier, check_sizes
+from .layers import (
+    Activation,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Layer,
+    MaxPooling2D,
+    Reshape,
+    TimePooling,
+)
+
+#: Standard deviation of the random level that is added to a segment with coefficients of
+#: variance 1.
+GAIN = 0.3
+
+#: Maximum length of the masks, as fractions of the bands and of the frames (12 of 64 bands and 40
+#: of 216 frames).
+MAX_BANDS, MAX_FRAMES = 12 / 64, 40 / 216
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class MelCNNClassifier(NetworkClassifier):
     r"""Convolutional network over log-mel spectrograms of any length.
 
@@ -107,7 +128,7 @@ class MelCNNClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -160,6 +181,17 @@ class MelCNNClassifier(NetworkClassifier):
     (20,)
     """
 
+    filters: int | Sequence[int] = (16, 32, 48, 64)
+    dense_units: int = 64
+    dropout: float = 0.4
+    crop_frames: int | None = 216
+    augment: bool = True
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    epochs: int = 60
+    batch_size: int = 16
+    learning_rate: float = 0.002
+
     _parameter_constraints: ClassVar[dict] = {
         **NetworkClassifier._parameter_constraints,
         "filters": ["array-like", AT_LEAST_1],
@@ -171,57 +203,105 @@ class MelCNNClassifier(NetworkClassifier):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def __init__(
-        self,
-        *,
-        filters: int | Sequence[int] = (16, 32, 48, 64),
-        dense_units: int = 64,
-        dropout: float = 0.4,
-        crop_frames: int | None = 216,
-        augment: bool = True,
-        weight_decay: float = 0.02,
-        label_smoothing: float = 0.1,
-        epochs: int = 60,
-        batch_size: int = 16,
-        learning_rate: float = 0.002,
-        aggregation: str = "mean",
-        class_weight: dict | str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        callbacks: list | tuple | Callable[[], list] | None = None,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.filters = filters
-        self.dense_units = dense_units
-        self.dropout = dropout
-        self.crop_frames = crop_frames
-        self.augment = augment
-        self.weight_decay = weight_decay
-        self.label_smoothing = label_smoothing
-
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        filters = check_sizes("filters", self.filters)
-        return mel_cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
+        layers: list[Layer] = [Reshape((-1, input_shape[1], 1))]
+        for i, n_filters in enumerate(check_sizes("filters", self.filters)):
+            size, strides = (3, 1) if i else (5, 2)
+            layers += [MaxPooling2D()] if i else []
+            layers += [
+                Conv2D(n_filters, "linear", (size, size), strides, "same", use_bias=False),
+                BatchNormalization(0.9),
+                Activation("relu"),
+            ]
+        dropout = Dropout(float(self.dropout))
+        layers += [TimePooling(), BatchNormalization(0.9), dropout]
+        return [*layers, Dense(int(self.dense_units), "relu"), dropout]
 
-    def _recipe(self) -> Recipe:
-        return Recipe(float(self.weight_decay), float(self.label_smoothing), scheduled=True)
+    def _recipe(self) -> dict[str, Any]:
+        return {
+            "weight_decay": float(self.weight_decay),
+            "label_smoothing": float(self.label_smoothing),
+            "scheduled": True,
+        }
 
-    def _augmentation(self) -> Augmentation:
-        return Augmentation(self.crop_frames, bool(self.augment))
+    def _augment(self, batch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        if self.crop_frames is not None or self.augment:
+            batch = crop(batch, self.crop_frames, rng)
+        return distort(batch, rng) if self.augment else batch
+
+
+def crop(x: np.ndarray, n_frames: int | None, rng: np.random.Generator) -> np.ndarray:
+    """Cut each segment of a batch from a random frame on.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_segments, n_frames, n_bands)
+        Batch.
+    n_frames : int or None
+        Number of frames of the crops. Shorter segments are returned as a whole, and so are all
+        segments if None.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    x : ndarray of shape (n_segments, n_cropped_frames, n_bands)
+        New array.
+    """
+    n = min(n_frames or x.shape[1], x.shape[1])
+    first = rng.integers(x.shape[1] - n + 1, size=len(x))
+    return x[np.arange(len(x))[:, None], first[:, None] + np.arange(n)]
+
+
+def distort(x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Add a random level to each segment, and set two runs of bands and one of frames to 0.
+
+    This is SpecAugment [1]_ without time warping.
+
+    Parameters
+    ----------
+    x : float32 ndarray of shape (n_segments, n_frames, n_bands)
+        Batch.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    x : float32 ndarray of shape (n_segments, n_frames, n_bands)
+        New array.
+
+    References
+    ----------
+    .. [1] D. S. Park et al., "SpecAugment: A simple data augmentation method for automatic speech
+       recognition", Interspeech 2019.
+    """
+    n, n_frames, n_bands = x.shape
+    x = x + rng.normal(0, GAIN, (n, 1, 1)).astype(np.float32)
+    for _ in range(2):
+        x *= ~draw_runs(n_bands, MAX_BANDS, n, rng)[:, None, :]
+    x *= ~draw_runs(n_frames, MAX_FRAMES, n, rng)[:, :, None]
+    return x
+
+
+def draw_runs(size: int, max_share: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw one run of True in each row.
+
+    Parameters
+    ----------
+    size : int
+        Number of columns.
+    max_share : float
+        Maximum length of the run, as a fraction of `size`.
+    n : int
+        Number of rows.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    mask : bool ndarray of shape (n, size)
+    """
+    width = rng.integers(0, int(max_share * size), (n, 1), endpoint=True)
+    start = rng.integers(0, size - width, endpoint=True)
+    place = np.arange(size)
+    return (place >= start) & (place < start + width)

@@ -1,32 +1,107 @@
-"""Methods of fitted networks, which do not require TensorFlow except for `to_keras`."""
+"""Methods of fitted networks. Only `to_keras` needs TensorFlow.
+
+A network becomes an ONNX graph when it first predicts. Within the graph, arrays have the axes of
+:mod:`.layers` after that of the segments.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+import os
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _VisualBlock
+from ..onnx_graph import Graph, Session, for_blocks
 from ..tensor import aggregate_or_prior, as_tensor, check_tensor, segment_mask
-from . import inference
-from .layers import Architecture
-from .process import configure_tensorflow
-from .summary import format_text
+from . import layers as L
 
 if TYPE_CHECKING:
     import keras
+
+#: Maximum number of segments in a block, and of the output values of a layer in a block of several
+#: segments. Larger blocks are slower, since they do not fit into the CPU cache.
+MAX_BLOCK_SEGMENTS, MAX_BLOCK_VALUES = 32, 1 << 19
+
+_ACTIVATIONS = {"relu": "Relu", "softmax": "Softmax"}
+
+#: The session of each classifier, with the process and the objects for which it was made. Sessions
+#: are not attributes, since they cannot be copied or pickled.
+_SESSIONS: WeakKeyDictionary[Prediction, tuple[tuple, list, Session]] = WeakKeyDictionary()
+
+
+def make_graph(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> tuple[Graph, str]:
+    """Return the graph of a network, and the name of its output before the final softmax."""
+    n_frames, n_coefficients = architecture.input_shape
+    graph = Graph(("n_frames" if architecture.takes_any_frames else n_frames, n_coefficients))
+    x, remaining = graph.input, iter(weights)
+    for i, layer in enumerate(architecture.layers):
+        arrays = [next(remaining) for _ in architecture.weights[i]]
+        x = _add_layer(graph, x, layer, arrays, n_axes=1 + len(architecture.shapes[i]))
+        activation = getattr(layer, "activation", "linear")
+        if activation != "linear" and i < len(architecture.layers) - 1:
+            x = graph.add(_ACTIVATIONS[activation], x)
+    return graph, x
+
+
+def _add_layer(
+    graph: Graph, x: str, layer: L.Layer, arrays: Sequence[np.ndarray], n_axes: int
+) -> str:
+    """Append a layer, without its activation function, to a graph."""
+    match layer:
+        case L.Reshape():
+            return graph.add("Reshape", x, np.array([0, *layer.target_shape]))
+        case L.Flatten():
+            return graph.add("Reshape", x, np.array([0, -1]))
+        case L.Dense():
+            return graph.dense(x, *arrays)
+        case L.Conv2D():
+            return graph.conv2d(x, *arrays, strides=layer.strides, padding=layer.padding)
+        case L.MaxPooling2D():
+            return graph.max_pooling2d(x, layer.pool_size, layer.strides)
+        case L.BatchNormalization():
+            return graph.batch_normalization(x, *arrays, n_axes=n_axes, epsilon=layer.epsilon)
+        case L.LSTM():
+            return graph.lstm(x, *arrays, return_sequences=layer.return_sequences)
+        case L.TimePooling():
+            x = graph.add("ReduceMean", x, axes=[2], keepdims=0)
+            statistics = [graph.add(f"Reduce{s}", x, axes=[1], keepdims=0) for s in ("Mean", "Max")]
+            return graph.add("Concat", *statistics, axis=1)
+        case _:  # Dropout and Activation
+            return x
 
 
 class Prediction:
     """Mixin of :class:`NetworkClassifier` with the methods of fitted networks."""
 
     aggregation: str
-    architecture_: Architecture
+    architecture_: L.Architecture
     classes_: np.ndarray
     class_prior_: np.ndarray
-    weights_: list[np.ndarray]
+
+    @property
+    def weights_(self) -> list[np.ndarray]:
+        """Trained weights, layer by layer. They are read-only, since sessions have copies of them.
+
+        To change the weights, assign a new list. The list itself is in ``__dict__``, where fits,
+        copies, pickles and model files put it.
+        """
+        try:
+            weights = self.__dict__["weights_"]
+        except KeyError:
+            raise AttributeError("weights_", name="weights_", obj=self) from None
+        for array in weights:
+            array.flags.writeable = False
+        return weights
+
+    @weights_.setter
+    def weights_(self, weights: list[np.ndarray]) -> None:
+        self.__dict__["weights_"] = weights
 
     def predict_segments_proba(self, X) -> np.ndarray:
         """Predict class probabilities of each segment.
@@ -56,15 +131,40 @@ class Prediction:
                 )
             architecture = architecture.with_frames(X.shape[2])
         mask = segment_mask(X)
-        proba = np.full((*mask.shape, len(self.classes_)), np.nan)
         tracks, segments = np.nonzero(mask)
-        step = 16 * inference.BLOCK_SEGMENTS  # limits the size of the copies made by X[where]
-        for start in range(0, len(tracks), step):
-            where = tracks[start : start + step], segments[start : start + step]
-            proba[where] = inference.predict_proba(
-                architecture, self.weights_, X[where].astype(np.float32, copy=False)
+        logits = np.empty((len(tracks), len(self.classes_)))
+        session = self._session()
+
+        def compute(block):
+            x = X[tracks[block], segments[block]]
+            logits[block] = session(x.astype(np.float32, copy=False))
+
+        largest = max(map(math.prod, architecture.shapes))
+        size = min(MAX_BLOCK_SEGMENTS, max(1, MAX_BLOCK_VALUES // largest))
+        for_blocks(compute, len(tracks), size)
+        if not np.isfinite(logits).all():
+            bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]
+            raise ValueError(
+                f"The output of the network is not finite for segment {segments[bad]} of track "
+                f"{tracks[bad]}: the values of X, such as "
+                f"{np.abs(X[tracks[bad], segments[bad]]).max():.1e}, are too large. Scale X as in "
+                "fit."
             )
+        proba = np.full((*mask.shape, len(self.classes_)), np.nan)
+        # In float64, since scikit-learn's metrics check that probabilities sum to 1.
+        proba[mask] = softmax(logits, axis=1)
         return proba, mask
+
+    def _session(self) -> Session:
+        """Return a session of this process with the current weights."""
+        parts = [self.architecture_, *self.weights_]
+        key = (os.getpid(), *map(id, parts))
+        found, _, session = _SESSIONS.get(self, (None, [], None))
+        if session is None or found != key:
+            graph, output = make_graph(self.architecture_, self.weights_)
+            session = Session(graph.to_bytes(output, len(self.classes_), "logits"))
+            _SESSIONS[self] = key, parts, session  # while parts exist, their ids are not reused
+        return session
 
     def predict_proba(self, X) -> np.ndarray:
         """Predict class probabilities of each track.
@@ -118,7 +218,7 @@ class Prediction:
             Function that is called with each line of the table.
         """
         check_is_fitted(self, "weights_")
-        for line in format_text(self.architecture_):
+        for line in L.summarize(self.architecture_):
             print_fn(line)
 
     def _sk_visual_block_(self):
@@ -134,7 +234,7 @@ class Prediction:
             None,
             names=f"{len(self.architecture_.layers)} layers",
             name_caption=f"{self.architecture_.count_parameters():,} parameters",
-            name_details="\n".join(format_text(self.architecture_)),
+            name_details="\n".join(L.summarize(self.architecture_)),
         )
         return _VisualBlock("serial", [layers], dash_wrapped=False)
 
@@ -155,10 +255,41 @@ class Prediction:
         float16 or bfloat16, call ``model(segments)`` instead.
         """
         check_is_fitted(self, "weights_")
-        configure_tensorflow()
-        from .keras_models import build_keras
+        from .training import build_keras
 
         model = build_keras(self.architecture_, self.weights_)
         # Keras can export a model only after it has been called.
         model(np.zeros((1, *self.architecture_.input_shape), np.float32))
         return model
+
+    def to_onnx(self) -> bytes:
+        """Return a stand-alone ONNX model with the trained weights.
+
+        Returns
+        -------
+        model : bytes
+            Content of an ``.onnx`` file. Its input ``segments`` is float32 of shape ``(n_segments,
+            n_frames, n_coefficients)``, and its output ``probabilities`` is float32 of shape
+            ``(n_segments, n_classes)``, in the order of ``classes_``. The number of frames is fixed
+            unless the network pools over time.
+
+        Notes
+        -----
+        The model has operators of version 17 of ONNX, which ONNX Runtime reads since version 1.12.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import onnxruntime
+        >>> from skgenre import ANNClassifier
+        >>> X = np.random.default_rng(0).normal(size=(6, 2, 4, 3)).astype(np.float32)
+        >>> clf = ANNClassifier(hidden_units=4, epochs=1, random_state=0).fit(X, ["a", "b"] * 3)
+        >>> session = onnxruntime.InferenceSession(clf.to_onnx())
+        >>> [proba] = session.run(None, {"segments": X[0]})  # the segments of the first track
+        >>> proba.shape
+        (2, 2)
+        """
+        check_is_fitted(self, "weights_")
+        graph, logits = make_graph(self.architecture_, self.weights_)
+        proba = graph.add("Softmax", logits)
+        return graph.to_bytes(proba, len(self.classes_), "probabilities")

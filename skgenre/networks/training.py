@@ -1,45 +1,90 @@
-"""Training of networks with Keras and scikeras.
+"""Training of networks: the one module that uses Keras and scikeras.
 
-Building and tracing a Keras model takes seconds, and TensorFlow releases little of its memory.
-Therefore compiled models are kept in a pool: a fit borrows a model, sets all of its variables, and
-returns it to the pool for the next fit of the same architecture. See the page "Architecture" of
-the documentation for details and measurements.
+Importing it takes seconds, so `fit` and `to_keras` import it, and prediction does not. It also
+configures TensorFlow; the page "Architecture" of the documentation lists the settings.
+
+Building and tracing a Keras model takes seconds, too, and TensorFlow releases little of its
+memory. Therefore a fit borrows a compiled model, sets all of its variables, and returns it for the
+next fit of the same architecture. See the page "Architecture" of the documentation for details and
+measurements.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import math
+import os
 import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
-import keras
 import numpy as np
-import tensorflow as tf
-from scikeras.wrappers import KerasClassifier
 
+from .._warnings import warn
+from ..tensor import spread
 from . import layers as L
-from .batches import Segments
-from .keras_models import (
-    assign,
-    build_keras,
-    build_trainable,
-    default_settings,
-    open_shape,
-    weight_variables,
-)
-from .optimisation import WarmupCosine, make_loss, make_optimizer
-from .recipe import PUBLISHED, Recipe
-from .weights import initial_weights
+
+# Read when TensorFlow is imported, which otherwise logs a message at the end of each data set.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+try:
+    import keras
+    import tensorflow as tf
+    from scikeras.wrappers import KerasClassifier
+
+    _backend = keras.config.backend()
+except ImportError as error:  # of one of these packages, or of another backend
+    _backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if _backend == "tensorflow":
+        raise ImportError(
+            f"Training a network requires scikeras and TensorFlow ({error}). Install them with "
+            "'pip install scikeras tensorflow'. Prediction does not require them."
+        ) from error
+if _backend != "tensorflow":
+    raise ImportError(
+        f"skgenre requires the TensorFlow backend of Keras; got {_backend!r}. Set the environment "
+        "variable KERAS_BACKEND=tensorflow before Keras is imported."
+    )
+
+
+def _configure_tensorflow() -> None:
+    """Configure TensorFlow, unless it has been used before.
+
+    - ``OMP_NUM_THREADS``, in which joblib and Dask store the number of threads of their workers,
+      is ignored by TensorFlow. It is applied unless ``TF_NUM_INTRAOP_THREADS`` is set.
+    - By default, TensorFlow allocates all memory of each GPU. Memory growth is enabled, so that
+      only the required memory is allocated.
+    - Warnings about retracing are suppressed, since a search over architectures traces many
+      networks.
+    """
+    threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    with contextlib.suppress(RuntimeError):
+        if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+            tf.config.threading.set_intra_op_parallelism_threads(int(threads))
+            tf.config.threading.set_inter_op_parallelism_threads(int(threads))
+    with contextlib.suppress(RuntimeError):
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
+    logging.getLogger("tensorflow").addFilter(
+        lambda record: "triggered tf.function retracing" not in record.getMessage()
+    )
+
+
+_configure_tensorflow()
 
 #: Number of steps per call of the compiled function. Compared to 1, an epoch is 1.3 to 1.65 times
 #: as fast with the same results. Not used with callbacks, which may depend on each batch.
 STEPS_PER_EXECUTION = 16
 
-#: Maximum number of idle networks in the pool. The least recently used one is dropped first.
+#: Maximum number of idle networks. The least recently used one is dropped first.
 MAX_IDLE_NETWORKS = 8
+
+#: Fraction of the steps during which a scheduled learning rate increases.
+WARM_UP = 0.1
+
+# ---------------------------------------------------------------- training
 
 
 @dataclass
@@ -50,6 +95,272 @@ class Trained:
     #: Variables of the optimizer and of the dropout generators, for continuing the training.
     state: list[np.ndarray]
     history: dict[str, list[float]]
+
+
+def train(
+    architecture: L.Architecture,
+    training: Segments,
+    validation: Segments | None,
+    *,
+    seed: Sequence[int],
+    epochs: int | None,
+    batch_size: int,
+    learning_rate: float,
+    recipe: Mapping[str, Any] | None = None,
+    patience: int | None = None,
+    weights: Sequence[np.ndarray] | None = None,
+    state: Sequence[np.ndarray] | None = None,
+    callbacks: Sequence = (),
+    verbose: int = 0,
+) -> Trained:
+    """Train a network.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers of the network.
+    training : Segments
+        Training segments.
+    validation : Segments or None
+        Segments that are evaluated after each epoch.
+    seed : sequence of int
+        Seed of weight initialization, dropout, shuffling and augmentation.
+    epochs : int or None
+        Number of epochs. None trains for one epoch of an unknown total number, so that a
+        scheduled learning rate is constant.
+    batch_size : int
+        Number of segments per step.
+    learning_rate : float
+        Learning rate, or its maximum if it is scheduled.
+    recipe : dict, default=None
+        Keyword arguments of :func:`compile_model`.
+    patience : int, default=None
+        Number of epochs without a lower validation loss after which training is stopped and the
+        best weights are restored. None disables early stopping.
+    weights, state : list of ndarray, default=None
+        Initial weights and state of the optimizer. None initializes them.
+    callbacks : sequence of keras.callbacks.Callback
+        Callbacks of the user. A network with callbacks is not used again, and the callbacks are
+        detached from it after the fit.
+    verbose : int, default=0
+        Verbosity of Keras.
+
+    Returns
+    -------
+    trained : Trained
+        Weights, state and history.
+
+    Raises
+    ------
+    ValueError
+        If a callback cannot work with the network.
+    """
+    recipe = dict(recipe or {})
+    _check_callbacks(callbacks, recipe)
+    rng = np.random.default_rng(seed)
+    n_steps = (epochs or 0) * -(-len(training) // batch_size)
+    with borrow_network(architecture, recipe, has_callbacks=bool(callbacks)) as network:
+        if weights is None:
+            weights = initial_weights(architecture, rng)
+        network.reset(weights, state, learning_rate, n_steps, rng)
+        stopping = [] if patience is None else [_early_stopping(patience)]
+        classifier = _DatasetClassifier(
+            model=lambda: network.model,
+            epochs=epochs or 1,
+            callbacks=[*callbacks, *stopping],
+            verbose=verbose,
+        )
+        classifier.fit(
+            network.training.holding(training, batch_size, rng),
+            y=None,  # the data sets contain the labels
+            validation_data=validation and network.validation.holding(validation, batch_size),
+        )
+        for callback in callbacks:
+            if isinstance(callback, keras.callbacks.Callback):
+                # Call the method of the base class, since overriding methods expect a model.
+                keras.callbacks.Callback.set_model(callback, None)
+        return Trained(network.weights(), network.state(), classifier.history_)
+
+
+class _DatasetClassifier(KerasClassifier):
+    """scikeras classifier that is fitted on data sets instead of arrays.
+
+    In contrast to its base class, it neither validates, encodes nor copies the data, and it does
+    not set the global random number generators.
+    """
+
+    _random_state = None
+
+    def _fit(
+        self, X, y, sample_weight, warm_start, epochs, initial_epoch, *, validation_data
+    ) -> None:
+        self.model_ = self._build_keras_model()
+        self._initialize_callbacks()
+        history = self.model_.fit(
+            X,
+            validation_data=validation_data,
+            epochs=epochs,
+            shuffle=False,  # batches are shuffled already
+            verbose=self.verbose,
+            callbacks=self._fit_callbacks,
+        )
+        self.history_ = {
+            name: [float(value) for value in values] for name, values in history.history.items()
+        }
+
+
+def _early_stopping(patience: int) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(
+        monitor="val_loss", patience=patience, restore_best_weights=True
+    )
+
+
+def _check_callbacks(callbacks: Sequence, recipe: Mapping[str, Any]) -> None:
+    """Raise ValueError for callbacks of Keras that would fail after some epochs."""
+    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
+    for callback in callbacks:
+        if recipe.get("scheduled") and isinstance(callback, setters):
+            raise ValueError(
+                f"{type(callback).__name__} cannot set the learning rate of this network, which "
+                "follows a schedule. Remove the callback; the parameter learning_rate is the "
+                "maximum of the schedule."
+            )
+
+
+# ---------------------------------------------------------------- networks that fits borrow
+
+
+class Network:
+    """A compiled Keras model with its training and validation data sets.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled model.
+    input_shape : tuple of int or None
+        Shape of a segment, with None for a number of frames that varies.
+    """
+
+    def __init__(self, model: keras.Model, input_shape: tuple[int | None, ...]):
+        self.model = model
+        model.optimizer.build(model.trainable_variables)
+        self.training = _Source(input_shape)
+        self.validation = _Source(input_shape)
+
+    @property
+    def _state_variables(self) -> list:
+        """Variables that are updated in each step, except for weights and learning rate."""
+        weights = {id(weight) for weight in weight_variables(self.model)}
+        rate = self.model.optimizer.learning_rate
+        return [v for v in self.model.optimizer.variables if v is not rate] + [
+            v for v in self.model.non_trainable_variables if id(v) not in weights
+        ]
+
+    def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
+        """Set all variables to those of a new network, or to `weights` and `state`.
+
+        A scheduled learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is
+        0, it is constant.
+        """
+        if state is None:
+            state = [
+                [rng.integers(2**31 - 1), 0] if "seed_generator" in v.path else np.zeros(v.shape)
+                for v in self._state_variables
+            ]
+        assign(weight_variables(self.model), weights)
+        assign(self._state_variables, state)
+        optimizer = self.model.optimizer
+        if isinstance(optimizer._learning_rate, WarmupCosine):
+            optimizer._learning_rate.assign(learning_rate, int(optimizer.iterations), n_steps)
+        else:
+            optimizer.learning_rate.assign(learning_rate)
+
+    def weights(self) -> list[np.ndarray]:
+        """Return copies of the weights."""
+        return [v.value.numpy() for v in weight_variables(self.model)]
+
+    def state(self) -> list[np.ndarray]:
+        """Return copies of the variables that are updated in each step."""
+        return [v.value.numpy() for v in self._state_variables]
+
+
+#: Networks that no fit uses, by their keys, in the order of their last use.
+_IDLE: list[tuple[tuple, Network]] = []
+_IDLE_LOCK = threading.Lock()
+
+
+@contextlib.contextmanager
+def borrow_network(
+    architecture: L.Architecture, recipe: Mapping[str, Any], *, has_callbacks: bool = False
+) -> Iterator[Network]:
+    """Use an idle network in a ``with`` block, or build one.
+
+    After an exception, and if callbacks of the user could change it, the network is not used again.
+    """
+    key = architecture, *sorted(recipe.items())
+    network = None if has_callbacks else _take_idle(key)
+    if network is None:
+        with default_settings():
+            model = compile_model(architecture, for_callbacks=has_callbacks, **recipe)
+            network = Network(model, open_shape(architecture))
+    yield network
+    network.training.clear()
+    network.validation.clear()
+    if not has_callbacks:
+        with _IDLE_LOCK:
+            _IDLE.append((key, network))
+            del _IDLE[:-MAX_IDLE_NETWORKS]
+
+
+def _take_idle(key: tuple) -> Network | None:
+    with _IDLE_LOCK:
+        for i, (idle_key, _) in enumerate(_IDLE):
+            if idle_key == key:
+                return _IDLE.pop(i)[1]
+    return None
+
+
+# ---------------------------------------------------------------- data
+
+
+class Segments:
+    """Segments of a track tensor, which is not copied.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_tracks, n_segments, n_frames, n_coefficients)
+        Track tensor. It may be memory-mapped: one batch is read at a time.
+    mask, tracks, weight
+        Existing segments, selected tracks and weights of all tracks; see
+        :func:`skgenre.tensor.spread`.
+    y : int ndarray of shape (n_tracks,)
+        Class index of each track.
+    augment : callable, default=None
+        Function of a batch and a random number generator that returns an augmented batch.
+    """
+
+    def __init__(self, X, mask, tracks, y, weight, augment: Callable | None = None):
+        self.X = X
+        self.track, self.segment, shared = spread(mask, tracks, weight)
+        self.y = y[self.track].astype(np.int32)
+        self.weight = shared.astype(np.float32)
+        self.augment = augment
+
+    def __len__(self) -> int:
+        return len(self.track)
+
+    def batches(self, batch_size: int, rng: np.random.Generator | None) -> Iterator[tuple]:
+        """Yield the batches ``(x, y, weight)`` of one epoch.
+
+        They are shuffled and augmented if `rng` is not None.
+        """
+        order = np.arange(len(self)) if rng is None else rng.permutation(len(self))
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            x = self.X[self.track[batch], self.segment[batch]].astype(np.float32, copy=False)
+            if rng is not None and self.augment is not None:
+                x = self.augment(x, rng)
+            yield x, self.y[batch], self.weight[batch]
 
 
 class _Source:
@@ -63,9 +374,9 @@ class _Source:
     _content: tuple[Any, ...]
     _epoch: Iterator[tuple]
 
-    def __init__(self, architecture: L.Architecture):
+    def __init__(self, input_shape: tuple[int | None, ...]):
         self.clear()
-        shapes = (None, *open_shape(architecture)), (None,), (None,)
+        shapes = (None, *input_shape), (None,), (None,)
         types = tf.float32, tf.int32, tf.float32
 
         def batch(i):
@@ -94,255 +405,412 @@ class _Source:
         self._epoch = iter(())
 
 
-class _Network:
-    """A compiled Keras model with its training and validation data sets.
-
-    With ``plain=True``, the model consists only of layers of Keras, so that callbacks of the user
-    can inspect and save it.
-    """
-
-    def __init__(self, architecture: L.Architecture, recipe: Recipe, plain: bool):
-        with default_settings():
-            self.model = build_keras(architecture) if plain else build_trainable(architecture)
-            self.model.compile(
-                optimizer=make_optimizer(recipe),
-                loss=make_loss(recipe),
-                metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")],
-                steps_per_execution=1 if plain else STEPS_PER_EXECUTION,
-                jit_compile=False,
-            )
-            self.model.optimizer.build(self.model.trainable_variables)
-            self.training = _Source(architecture)
-            self.validation = _Source(architecture)
-
-    @property
-    def _state_variables(self) -> list:
-        """Variables that are updated in each step, except for weights and learning rate."""
-        weights = {id(weight) for weight in weight_variables(self.model)}
-        rate = self.model.optimizer.learning_rate
-        return [v for v in self.model.optimizer.variables if v is not rate] + [
-            v for v in self.model.non_trainable_variables if id(v) not in weights
-        ]
-
-    def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
-        """Set all variables to those of a new network, or to `weights` and `state`.
-
-        A scheduled learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is
-        0, it is constant.
-        """
-        assign(weight_variables(self.model), weights)
-        if state is None:
-            state = [
-                [rng.integers(2**31 - 1), 0] if "seed_generator" in v.path else np.zeros(v.shape)
-                for v in self._state_variables
-            ]
-        assign(self._state_variables, state)
-        schedule = self.model.optimizer._learning_rate
-        if isinstance(schedule, WarmupCosine):
-            schedule.assign(learning_rate, int(self.model.optimizer.iterations), n_steps)
-        else:
-            self.model.optimizer.learning_rate.assign(learning_rate)
-
-    def weights(self) -> list[np.ndarray]:
-        return [v.value.numpy() for v in weight_variables(self.model)]
-
-    def state(self) -> list[np.ndarray]:
-        return [v.value.numpy() for v in self._state_variables]
+# ---------------------------------------------------------------- Keras models
 
 
-class _Pool:
-    """Pool of idle networks, in the order of their last use."""
-
-    def __init__(self):
-        self.clear()
-
-    def clear(self) -> None:
-        """Remove all networks."""
-        self._lock = threading.Lock()
-        self._idle: OrderedDict[tuple, list[_Network]] = OrderedDict()
-
-    @contextlib.contextmanager
-    def borrow(
-        self, architecture: L.Architecture, recipe: Recipe, plain: bool
-    ) -> Iterator[_Network]:
-        """Take a network out of the pool for a ``with`` block, or create a new one.
-
-        The network is not returned to the pool if it is plain or if an exception is raised.
-        """
-        key = (architecture, recipe, plain)
-        with self._lock:
-            idle = self._idle.get(key)
-            network = idle.pop() if idle else None
-        network = network or _Network(architecture, recipe, plain)
-        yield network
-        network.training.clear()
-        network.validation.clear()
-        if not plain:
-            with self._lock:
-                self._idle.setdefault(key, []).append(network)
-                self._idle.move_to_end(key)
-                while sum(map(len, self._idle.values())) > MAX_IDLE_NETWORKS:
-                    oldest = next(key for key, idle in self._idle.items() if idle)
-                    self._idle[oldest].pop(0)
-                for key in [key for key, idle in self._idle.items() if not idle]:
-                    del self._idle[key]
-
-
-_POOL = _Pool()
-
-
-# ---------------------------------------------------------------- training
-
-
-class _Identity:
-    def fit(self, X):
-        return self
-
-    def transform(self, X):
-        return X
-
-
-class _PooledKerasClassifier(KerasClassifier):
-    """scikeras classifier that trains a network of the pool on data sets.
-
-    In contrast to its base class, it does not copy X twice, and does not use global random number
-    generators. The data have already been validated.
-    """
-
-    target_encoder = feature_encoder = _Identity()
-
-    def _validate_data(self, X=None, y=None, reset=False, y_numeric=False):
-        return X, y
-
-    def _fit_keras_model(
-        self, X, y, sample_weight, warm_start, epochs, initial_epoch, *, validation_data
-    ):
-        history = self.model_.fit(
-            X,
-            validation_data=validation_data,
-            epochs=epochs,
-            shuffle=False,  # batches are shuffled already
-            verbose=self.verbose,
-            callbacks=self._fit_callbacks,
-        )
-        self.history_ = {
-            name: [float(value) for value in values] for name, values in history.history.items()
-        }
-
-
-def _check_callbacks(callbacks: Sequence, recipe: Recipe) -> None:
-    """Raise ValueError for callbacks of Keras that would fail after some epochs."""
-    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
-    for callback in callbacks:
-        kind = callback if isinstance(callback, type) else type(callback)
-        if isinstance(callback, keras.callbacks.CallbackList):
-            _check_callbacks(callback.callbacks, recipe)
-        elif recipe.scheduled and issubclass(kind, setters):
-            raise ValueError(_NOT_SETTABLE.format(kind.__name__))
-        elif issubclass(kind, keras.callbacks.SwapEMAWeights):
-            raise ValueError(
-                f"{kind.__name__} requires an optimizer that averages the weights, which that of "
-                "the networks does not. Remove the callback."
-            )
-
-
-#: Error of callbacks that set a scheduled learning rate.
-_NOT_SETTABLE = (
-    "{} cannot set the learning rate of this network, which follows a schedule. Remove the "
-    "callback; the parameter learning_rate is the maximum of the schedule."
-)
-
-
-def train(
-    architecture: L.Architecture,
-    training: Segments,
-    validation: Segments | None,
-    *,
-    seed: Sequence[int],
-    epochs: int | None,
-    batch_size: int,
-    learning_rate: float,
-    recipe: Recipe = PUBLISHED,
-    patience: int | None = None,
-    weights: Sequence[np.ndarray] | None = None,
-    state: Sequence[np.ndarray] | None = None,
-    callbacks: Sequence = (),
-    verbose: int = 0,
-) -> Trained:
-    """Train a network.
+def build_keras(architecture: L.Architecture, weights=None, *, fused: bool = False) -> keras.Model:
+    """Build a stand-alone Keras model for segments ``(n, n_frames, n_coefficients)``.
 
     Parameters
     ----------
     architecture : Architecture
         Layers of the network.
-    training : Segments
-        Training segments.
-    validation : Segments or None
-        Segments that are evaluated after each epoch.
-    seed : sequence of int
-        Seed of weight initialization, dropout, shuffling and augmentation.
-    epochs : int or None
-        Number of epochs. None trains for one epoch of an unknown total number, so that a
-        scheduled learning rate is constant.
-    batch_size : int
-        Number of segments per step.
-    learning_rate : float
-        Learning rate, or its maximum if it is scheduled.
-    recipe : Recipe
-        Settings of the loss and the optimizer.
-    patience : int, default=None
-        Number of epochs without a lower validation loss after which training is stopped and the
-        best weights are restored. None disables early stopping.
-    weights, state : list of ndarray, default=None
-        Initial weights and state of the optimizer. None initializes them.
-    callbacks : sequence of keras.callbacks.Callback
-        Callbacks of the user. A network with callbacks is not returned to the pool, and the
-        callbacks are detached from it after the fit.
-    verbose : int, default=0
-        Verbosity of Keras.
+    weights : list of ndarray, default=None
+        Weights of the model. If None, all kernels are zero.
+    fused : bool, default=False
+        Whether to use the faster layers of this module, with which a model cannot be saved.
 
     Returns
     -------
-    trained : Trained
-        Weights, state and history.
-
-    Raises
-    ------
-    ValueError
-        If a callback cannot work with the network.
+    model : keras.Model
+        Model that is not compiled.
     """
-    rng = np.random.default_rng(seed)
-    callbacks = list(callbacks)
-    _check_callbacks(callbacks, recipe)
-    plain = bool(callbacks)
-    if patience is not None:
-        callbacks.append(
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss", patience=patience, restore_best_weights=True
+    with default_settings():
+        model = keras.Sequential([keras.Input(open_shape(architecture), dtype="float32")])
+        for layer in architecture.layers:
+            model.add(_keras_layer(layer, fused))
+    if weights is not None:
+        assign(weight_variables(model), weights)
+    return model
+
+
+def compile_model(
+    architecture: L.Architecture,
+    *,
+    for_callbacks: bool = False,
+    weight_decay: float = 0.0,
+    label_smoothing: float = 0.0,
+    scheduled: bool = False,
+) -> keras.Model:
+    """Build and compile a model for training. The defaults are those of the published networks.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers of the network.
+    for_callbacks : bool, default=False
+        Whether callbacks of the user have to see each batch, and can inspect and save the model.
+    weight_decay : float, default=0.0
+        Weight decay of the AdamW optimizer, which is multiplied with the learning rate.
+    label_smoothing : float, default=0.0
+        Fraction of the target probability that is distributed evenly over all classes.
+    scheduled : bool, default=False
+        Whether the learning rate increases during the first tenth of the steps and then
+        decreases to 0.
+
+    Returns
+    -------
+    model : keras.Model
+        Compiled model. Its learning rate is set by :meth:`Network.reset`.
+    """
+    model = build_keras(architecture, fused=not for_callbacks)
+    model.compile(
+        optimizer=keras.optimizers.Adam(
+            learning_rate=WarmupCosine() if scheduled else 0.001, weight_decay=weight_decay or None
+        ),
+        loss=SmoothedCrossentropy(label_smoothing=label_smoothing, dtype="float32")
+        if label_smoothing
+        else keras.losses.SparseCategoricalCrossentropy(dtype="float32"),
+        metrics=[keras.metrics.SparseCategoricalAccuracy("accuracy", dtype="float32")],
+        steps_per_execution=1 if for_callbacks else STEPS_PER_EXECUTION,
+        jit_compile=False,
+    )
+    return model
+
+
+def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
+    """Return the input shape for Keras, with None if any number of frames is accepted."""
+    if architecture.takes_any_frames:
+        return (None, *architecture.input_shape[1:])
+    return architecture.input_shape
+
+
+def weight_variables(model: keras.Model) -> list:
+    """Return the weights of a model, layer by layer, in the order of `Architecture.weights`."""
+    return [weight for layer in model.layers for weight in layer.weights]
+
+
+def assign(variables: Sequence, values: Sequence) -> None:
+    """Assign arrays or numbers to Keras variables."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _keras_layer(layer: L.Layer, fused: bool) -> keras.layers.Layer | keras.Model:
+    """Create the Keras layer of a description."""
+    # Constant initializers and fixed seeds avoid draws from Python's global generator. Each fit
+    # overwrites the initial weights and the states of the generators.
+    zeros = {"kernel_initializer": "zeros"}
+    channels_last = {"data_format": "channels_last"}
+    match layer:
+        case L.Reshape():
+            return keras.layers.Reshape(layer.target_shape)
+        case L.Flatten():
+            return keras.layers.Flatten(**channels_last)
+        case L.Dropout():
+            return keras.layers.Dropout(layer.rate, seed=0)
+        case L.Dense():
+            regularizer = keras.regularizers.L2(layer.l2) if layer.l2 else None
+            return keras.layers.Dense(
+                layer.units, layer.activation, kernel_regularizer=regularizer, **zeros
             )
+        case L.Activation():
+            return keras.layers.Activation(layer.activation)
+        case L.Conv2D():
+            return keras.layers.Conv2D(
+                layer.units,
+                layer.kernel_size,
+                layer.strides,
+                layer.padding,
+                activation=layer.activation,
+                use_bias=layer.use_bias,
+                **channels_last,
+                **zeros,
+            )
+        case L.MaxPooling2D():
+            return keras.layers.MaxPooling2D(
+                layer.pool_size, layer.strides, "same", **channels_last
+            )
+        case L.TimePooling():
+            return _time_pooling()
+        case L.BatchNormalization():
+            kind = checked(FusedBatchNormalization) if fused else keras.layers.BatchNormalization
+            return kind(momentum=layer.momentum, epsilon=layer.epsilon)
+        case L.LSTM():
+            kind = checked(FusedLSTM) if fused else keras.layers.LSTM
+            return kind(
+                layer.units,
+                return_sequences=layer.return_sequences,
+                recurrent_initializer="zeros",
+                seed=0,
+                **zeros,
+            )
+    raise AssertionError(layer)
+
+
+def _time_pooling() -> keras.Model:
+    """Build :class:`.layers.TimePooling` from Keras operations, so that models can be saved."""
+    x = keras.Input((None, None, None), dtype="float32")
+    by_frame = keras.ops.mean(x, axis=2)
+    statistics = [keras.ops.mean(by_frame, axis=1), keras.ops.max(by_frame, axis=1)]
+    return keras.Model(x, keras.ops.concatenate(statistics, axis=1))
+
+
+# ---------------------------------------------------------------- fused layers
+
+
+class FusedLSTM(keras.layers.LSTM):
+    """Keras LSTM layer that processes all frames with a single TensorFlow operation.
+
+    It halves the training time on a CPU and returns the same values. On a GPU, the Keras
+    implementation based on cuDNN is used.
+    """
+
+    #: Arguments of the layer that :func:`checked` compares with that of Keras.
+    example: ClassVar = {"units": 2, "return_sequences": True}
+
+    def call(self, sequences, initial_state=None, mask=None, training=False):
+        """Return the output of the layer, as ``keras.layers.LSTM.call`` does."""
+        if tf.config.list_logical_devices("GPU"):
+            return super().call(sequences, initial_state, mask, training)
+        x = tf.transpose(sequences, (1, 0, 2))
+        zeros, no_peephole = tf.zeros((tf.shape(x)[1], self.units)), tf.zeros(self.units)
+        # BlockLSTMV2 uses the gate order of Keras, but its gradient uses that of BlockLSTM.
+        states = tf.raw_ops.BlockLSTM(
+            seq_len_max=tf.shape(x, tf.int64)[0],
+            x=x,
+            cs_prev=zeros,
+            h_prev=zeros,
+            w=_cell_second(tf.concat([self.cell.kernel, self.cell.recurrent_kernel], 0)),
+            wci=no_peephole,
+            wcf=no_peephole,
+            wco=no_peephole,
+            b=_cell_second(self.cell.bias),
+            forget_bias=0.0,  # already included in the bias
+            cell_clip=0.0,  # no clipping
+        ).h
+        return tf.transpose(states, (1, 0, 2)) if self.return_sequences else states[-1]
+
+
+def _cell_second(weights):
+    """Reorder the gates as BlockLSTM requires: input, cell, forget, output."""
+    i, f, c, o = tf.split(weights, 4, axis=-1)
+    return tf.concat([i, c, f, o], axis=-1)
+
+
+class FusedBatchNormalization(keras.layers.BatchNormalization):
+    """Keras batch normalization that trains with a single TensorFlow operation."""
+
+    example: ClassVar = {"momentum": 0.9}
+
+    def call(self, inputs, training=None, mask=None):
+        """Return the output of the layer, as ``keras.layers.BatchNormalization.call`` does."""
+        if not (training and self.trainable):
+            return super().call(inputs, training, mask)
+        # The operation takes images with their channels in the last axis.
+        n_channels = inputs.shape[-1]
+        batch = tf.raw_ops.FusedBatchNormV3(
+            x=inputs if inputs.shape.rank == 4 else tf.reshape(inputs, (-1, 1, 1, n_channels)),
+            scale=self.gamma,
+            offset=self.beta,
+            mean=[],
+            variance=[],
+            epsilon=self.epsilon,
         )
-    with _POOL.borrow(architecture, recipe, plain) as network:
-        if weights is None:
-            weights = initial_weights(architecture, rng)
-        n_steps = (epochs or 0) * -(-len(training) // batch_size)
-        network.reset(weights, state, learning_rate, n_steps, rng)
-        classifier = _PooledKerasClassifier(
-            model=lambda: network.model, epochs=epochs or 1, callbacks=callbacks, verbose=verbose
-        )
+        # Keras averages the variances of the batches with a divisor of n instead of n - 1.
+        n = tf.cast(tf.size(inputs) // n_channels, tf.float32)
+        rate = 1 - self.momentum
+        self.moving_mean.assign_add(rate * (batch.batch_mean - self.moving_mean))
+        variance = batch.batch_variance * (n - 1) / n
+        self.moving_variance.assign_add(rate * (variance - self.moving_variance))
+        return tf.reshape(batch.y, tf.shape(inputs))
+
+
+@cache
+def checked(fused: type[keras.layers.Layer]) -> type[keras.layers.Layer]:
+    """Return a fused layer if it agrees with the Keras layer that it derives from, else the latter.
+
+    Outputs, gradients and statistics of a small layer are compared once per process.
+
+    Warns
+    -----
+    UserWarning
+        If the results differ or the fused layer fails, which may happen with future versions of
+        TensorFlow.
+    """
+    [plain] = fused.__bases__
+    try:
+        expected, found = (_small_step(kind(**fused.example)) for kind in (plain, fused))
+        if all(np.allclose(a, b, atol=1e-4) for a, b in zip(expected, found, strict=True)):
+            return fused
+        reason = "its results differ from those of the Keras layer"
+    except Exception as error:  # other versions of TensorFlow may raise anything
+        reason = f"it failed with {type(error).__name__}: {error}"
+    warn(
+        f"The {fused.__name__} layer is not used with TensorFlow {tf.__version__}, since {reason}. "
+        f"Networks are trained with Keras' {plain.__name__} layer, which takes longer."
+    )
+    return plain
+
+
+def _small_step(layer: keras.layers.Layer) -> list[np.ndarray]:
+    """Return the output of a layer in training, its gradients, and its weights afterwards."""
+    rng = np.random.default_rng(0)
+    x = tf.constant(rng.normal(size=(4, 3, 2)), tf.float32)
+    layer.build(x.shape)
+    layer.set_weights([rng.uniform(0.5, 1.5, weight.shape) for weight in layer.weights])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+        loss = tf.reduce_sum(y**3)
+    gradients = tape.gradient(loss, [x, *(weight.value for weight in layer.trainable_weights)])
+    return [array.numpy() for array in (y, *gradients)] + layer.get_weights()
+
+
+# ---------------------------------------------------------------- learning rate and loss
+
+
+@keras.saving.register_keras_serializable("skgenre")
+class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
+    """Learning rate schedule with linear warm-up and cosine decay to 0.
+
+    The decay follows [1]_. The parameters are stored as Keras variables, so that a compiled model
+    can be reused for fits of any length.
+
+    Parameters
+    ----------
+    learning_rate : float, default=0.0
+        Maximum learning rate.
+    first_step : int, default=0
+        Step of the optimizer at which the fit begins.
+    n_steps : int, default=0
+        Number of steps of the fit. 0 keeps the learning rate constant.
+
+    References
+    ----------
+    .. [1] I. Loshchilov and F. Hutter, "SGDR: Stochastic gradient descent with warm restarts",
+       ICLR 2017.
+    """
+
+    def __init__(self, learning_rate: float = 0.0, first_step: int = 0, n_steps: int = 0):
+        self._numbers = [keras.Variable(0.0, trainable=False, dtype="float32") for _ in range(3)]
+        self.assign(learning_rate, first_step, n_steps)
+
+    def assign(self, learning_rate: float, first_step: int, n_steps: int) -> None:
+        """Set the parameters for a fit."""
+        assign(self._numbers, (learning_rate, first_step, n_steps))
+
+    def __call__(self, step):
+        """Return the learning rate of a step."""
+        ops = keras.ops
+        highest, first_step, n_steps = (variable.value for variable in self._numbers)
+        step = ops.cast(step, "float32") - first_step
+        n_steps_safe = ops.maximum(n_steps, 1.0)
+        warm_up = WARM_UP * n_steps_safe
+        rise = ops.minimum(1.0, (step + 1) / warm_up)
+        progress = ops.clip((step - warm_up) / (n_steps_safe - warm_up), 0.0, 1.0)
+        rate = highest * rise * 0.5 * (1 + ops.cos(math.pi * progress))
+        return ops.where(n_steps > 0, rate, highest)
+
+    def get_config(self) -> dict:
+        """Return the parameters of the schedule."""
+        learning_rate, first_step, n_steps = (float(variable.value) for variable in self._numbers)
+        return {"learning_rate": learning_rate, "first_step": first_step, "n_steps": n_steps}
+
+
+@keras.saving.register_keras_serializable("skgenre")
+class SmoothedCrossentropy(keras.losses.CategoricalCrossentropy):
+    """Cross-entropy with label smoothing [1]_ for integer class labels.
+
+    Keras supports label smoothing only for one-hot labels.
+
+    References
+    ----------
+    .. [1] C. Szegedy et al., "Rethinking the Inception architecture for computer vision", CVPR
+       2016.
+    """
+
+    def call(self, y_true, y_pred):
+        """Return the loss of each segment."""
+        labels = keras.ops.cast(y_true, "int32")
+        return super().call(keras.ops.one_hot(labels, y_pred.shape[-1], dtype="float32"), y_pred)
+
+
+# ---------------------------------------------------------------- settings of Keras
+
+#: Lock for threads that build networks simultaneously.
+_BUILDING = threading.RLock()
+
+
+@contextlib.contextmanager
+def default_settings() -> Iterator[None]:
+    """Build a network within a ``with`` block independently of the settings of the user.
+
+    These are the settings for which Keras and TensorFlow have no argument: the policy of a model,
+    the data type of the learning rate and of the loss, and the eager execution of functions, of
+    which the functions of a data set warn. A network that has been built does not depend on them.
+    """
+    with _BUILDING:
+        # All are read first, since Keras derives the policy from the data type when it is read.
+        policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+        eagerly = tf.config.functions_run_eagerly()
         try:
-            classifier.fit(
-                network.training.holding(training, batch_size, rng),
-                None,
-                validation_data=validation and network.validation.holding(validation, batch_size),
-            )
-        except (TypeError, AttributeError) as error:
-            # Assigning to the rate, or calling its method `assign`.
-            words = str(error)
-            if recipe.scheduled and ("LearningRateSchedule" in words or "'assign'" in words):
-                raise ValueError(_NOT_SETTABLE.format("A callback")) from error
-            raise
-        for callback in callbacks:
-            if isinstance(callback, keras.callbacks.Callback):
-                # Call the method of the base class, since overriding methods expect a model.
-                keras.callbacks.Callback.set_model(callback, None)
-        return Trained(network.weights(), network.state(), classifier.history_)
+            keras.config.set_dtype_policy("float32")
+            keras.config.set_floatx("float32")
+            tf.config.run_functions_eagerly(False)
+            yield
+        finally:
+            keras.config.set_dtype_policy(policy)
+            keras.config.set_floatx(floatx)
+            tf.config.run_functions_eagerly(eagerly)
+
+
+# ---------------------------------------------------------------- initial weights
+
+
+def initial_weights(architecture: L.Architecture, rng: np.random.Generator) -> list[np.ndarray]:
+    """Draw initial weights from the distributions of the default Keras initializers.
+
+    Kernels are Glorot uniform [1]_ and recurrent kernels orthogonal [2]_; the bias of the forget
+    gate of LSTM layers is 1 [3]_. The weights are drawn with NumPy, so that they do not depend on
+    the random number generators and threads of TensorFlow.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        Layers of the network.
+    rng : Generator
+        Random number generator.
+
+    Returns
+    -------
+    weights : list of float32 ndarray
+        Initial weights, layer by layer.
+
+    References
+    ----------
+    .. [1] X. Glorot and Y. Bengio, "Understanding the difficulty of training deep feedforward
+       neural networks", AISTATS 2010.
+    .. [2] A. M. Saxe, J. L. McClelland and S. Ganguli, "Exact solutions to the nonlinear dynamics
+       of learning in deep linear neural networks", arXiv:1312.6120, 2013.
+    .. [3] R. Jozefowicz, W. Zaremba and I. Sutskever, "An empirical exploration of recurrent
+       network architectures", ICML 2015.
+    """
+    return [_initial(weight, rng) for weights in architecture.weights for weight in weights]
+
+
+def _initial(weight: L.Weight, rng: np.random.Generator) -> np.ndarray:
+    shape = weight.shape
+    if weight.initializer == "glorot_uniform":
+        receptive_field = int(np.prod(shape[:-2]))
+        limit = np.sqrt(6 / (receptive_field * (shape[-2] + shape[-1])))
+        return rng.uniform(-limit, limit, shape).astype(np.float32)
+    if weight.initializer == "orthogonal":
+        # With these signs, the orthogonal matrices are uniformly distributed.
+        q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+        q *= np.sign(np.diag(r))
+        return np.ascontiguousarray(q.T if shape[0] < shape[1] else q, np.float32)
+    if weight.initializer == "unit_forget_bias":
+        units = shape[0] // 4
+        return np.repeat(np.array([0, 1, 0, 0], np.float32), units)
+    return np.full(shape, weight.initializer == "ones", np.float32)

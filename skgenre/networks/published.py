@@ -1,36 +1,32 @@
-"""Dense, convolutional and recurrent networks of the published system."""
+"""The published networks: dense, convolutional and recurrent.
+
+The shape of a segment is ``(n_frames, n_coefficients)``; convolutions add an axis of channels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from numbers import Integral, Real
-from typing import Any, ClassVar
-
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import ClassVar
 
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
-from .base import NetworkClassifier
-from .layers import Layer, ann_layers, cnn_layers, lstm_layers
+from .base import DROPOUT, NetworkClassifier, check_sizes
+from .layers import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPooling2D,
+    Reshape,
+)
 
 
-def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
-    """Validate a parameter that is an integer or a sequence with one size per layer."""
-    if isinstance(sizes, Integral) and not isinstance(sizes, bool):
-        sizes = (sizes,)
-    iterable = np.iterable(sizes) and not isinstance(sizes, str)
-    integral: Any = Integral  # mypy does not treat int as a subtype of Integral
-    if not iterable or not len(sizes) or not all(isinstance(n, integral) and n > 0 for n in sizes):
-        raise ValueError(
-            f"{name} must be a positive integer or a sequence of positive integers, one per layer, "
-            f"such as (64,); got {sizes!r}."
-        )
-    return tuple(int(n) for n in sizes)
-
-
-DROPOUT = Interval(Real, 0, 1, closed="left")
-
-
+@dataclass(kw_only=True, eq=False, repr=False)
 class ANNClassifier(NetworkClassifier):
     r"""Fully connected network over all frames of a segment.
 
@@ -100,7 +96,7 @@ class ANNClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -140,6 +136,11 @@ class ANNClassifier(NetworkClassifier):
     True
     """
 
+    hidden_units: int | Sequence[int] = (512, 256, 64)
+    dropout: float = 0.3
+    l2: float = 0.001
+    epochs: int = 50
+
     _parameter_constraints: ClassVar[dict] = {
         **NetworkClassifier._parameter_constraints,
         "hidden_units": ["array-like", AT_LEAST_1],
@@ -147,48 +148,14 @@ class ANNClassifier(NetworkClassifier):
         "l2": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(
-        self,
-        *,
-        hidden_units: int | Sequence[int] = (512, 256, 64),
-        dropout: float = 0.3,
-        l2: float = 0.001,
-        epochs: int = 50,
-        batch_size: int = 32,
-        learning_rate: float = 0.001,
-        aggregation: str = "mean",
-        class_weight: dict | str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        callbacks: list | tuple | Callable[[], list] | None = None,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.hidden_units = hidden_units
-        self.dropout = dropout
-        self.l2 = l2
-
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        units = check_sizes("hidden_units", self.hidden_units)
-        return ann_layers(units, float(self.dropout), float(self.l2))
+        layers: list[Layer] = [Flatten()]
+        for units in check_sizes("hidden_units", self.hidden_units):
+            layers += [Dense(units, "relu", float(self.l2)), Dropout(float(self.dropout))]
+        return layers
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class CNNClassifier(NetworkClassifier):
     r"""Convolutional network over the frames and coefficients of a segment.
 
@@ -259,7 +226,7 @@ class CNNClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -301,6 +268,10 @@ class CNNClassifier(NetworkClassifier):
     (20, 2)
     """
 
+    filters: int | Sequence[int] = (32, 32, 32)
+    dense_units: int = 64
+    dropout: float = 0.3
+
     _parameter_constraints: ClassVar[dict] = {
         **NetworkClassifier._parameter_constraints,
         "filters": ["array-like", AT_LEAST_1],
@@ -308,48 +279,21 @@ class CNNClassifier(NetworkClassifier):
         "dropout": [DROPOUT],
     }
 
-    def __init__(
-        self,
-        *,
-        filters: int | Sequence[int] = (32, 32, 32),
-        dense_units: int = 64,
-        dropout: float = 0.3,
-        epochs: int = 30,
-        batch_size: int = 32,
-        learning_rate: float = 0.001,
-        aggregation: str = "mean",
-        class_weight: dict | str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        callbacks: list | tuple | Callable[[], list] | None = None,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.filters = filters
-        self.dense_units = dense_units
-        self.dropout = dropout
-
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        filters = check_sizes("filters", self.filters)
-        return cnn_layers(input_shape, filters, int(self.dense_units), float(self.dropout))
+        shape: tuple[int, ...] = (*input_shape, 1)
+        layers: list[Layer] = [Reshape(shape)]
+        for i, n_filters in enumerate(check_sizes("filters", self.filters)):
+            size = 3 if i < 2 else 2
+            conv = Conv2D(n_filters, "relu", (min(size, shape[0]), min(size, shape[1])))
+            shape = conv.output_shape(shape)
+            pool = MaxPooling2D((min(size, shape[0]), min(size, shape[1])))
+            shape = pool.output_shape(shape)
+            layers += [conv, pool, BatchNormalization()]
+        layers += [Flatten(), Dense(int(self.dense_units), "relu"), Dropout(float(self.dropout))]
+        return layers
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class LSTMClassifier(NetworkClassifier):
     r"""Recurrent network over the frames of a segment.
 
@@ -418,7 +362,7 @@ class LSTMClassifier(NetworkClassifier):
     architecture_ : Architecture
         Layers of the network with their shapes and parameter counts.
     weights_ : list of ndarray
-        Trained weights, layer by layer.
+        Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
         ``loss`` and ``accuracy`` of each epoch on the training segments, and ``val_loss`` and
         ``val_accuracy`` on the held-out segments, if any. Calls of `partial_fit` and warm starts
@@ -455,6 +399,10 @@ class LSTMClassifier(NetworkClassifier):
     (20, 2)
     """
 
+    units: int | Sequence[int] = (64, 64)
+    dense_units: int = 64
+    dropout: float = 0.3
+
     _parameter_constraints: ClassVar[dict] = {
         **NetworkClassifier._parameter_constraints,
         "units": ["array-like", AT_LEAST_1],
@@ -462,43 +410,8 @@ class LSTMClassifier(NetworkClassifier):
         "dropout": [DROPOUT],
     }
 
-    def __init__(
-        self,
-        *,
-        units: int | Sequence[int] = (64, 64),
-        dense_units: int = 64,
-        dropout: float = 0.3,
-        epochs: int = 30,
-        batch_size: int = 32,
-        learning_rate: float = 0.001,
-        aggregation: str = "mean",
-        class_weight: dict | str | None = None,
-        early_stopping: bool = False,
-        validation_fraction: float | None = None,
-        n_iter_no_change: int = 10,
-        callbacks: list | tuple | Callable[[], list] | None = None,
-        warm_start: bool = False,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: int = 0,
-    ):
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            aggregation=aggregation,
-            class_weight=class_weight,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            callbacks=callbacks,
-            warm_start=warm_start,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.units = units
-        self.dense_units = dense_units
-        self.dropout = dropout
-
     def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        units = check_sizes("units", self.units)
-        return lstm_layers(units, int(self.dense_units), float(self.dropout))
+        *first, last = check_sizes("units", self.units)
+        layers: list[Layer] = [LSTM(units, return_sequences=True) for units in first]
+        layers += [LSTM(last), Dense(int(self.dense_units), "relu"), Dropout(float(self.dropout))]
+        return layers
