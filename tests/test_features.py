@@ -3,7 +3,6 @@
 import io
 
 import librosa
-import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,7 +24,7 @@ from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.features.chroma import peaks, tuning
 from skgenre.features.filters import chroma_filters
-from skgenre.features.harmonic import _median_of_lines, _running_median, overlap_add
+from skgenre.features.harmonic import overlap_add, running_median
 from skgenre.features.spectra import stft_blocks
 from skgenre.features.tempo import tempo
 
@@ -117,19 +116,14 @@ def test_samples_that_cannot_be_used(y, message):
         gtzan_features(y)
 
 
-@pytest.mark.parametrize("size", [3, 31])
-@pytest.mark.parametrize("n", [1, 2, 30, 31, 200])
-def test_running_median_is_numpys_and_scipys(n, size):
+@pytest.mark.parametrize("n", [1, 2, 15, 31, 200])
+def test_running_median_is_scipys(n):
     rng = np.random.default_rng(n)
-    for lines in (rng.normal(size=(4, n)), rng.integers(0, 3, (4, n))):  # with and without ties
+    for lines in (rng.normal(size=(n, 40)), rng.integers(0, 3, (n, 40))):  # with and without ties
         lines = lines.astype(np.float32)
-        padded = np.pad(lines, ((0, 0), (size // 2, size // 2)), mode="symmetric")
-        expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, size, axis=1), axis=2)
-        assert_array_equal(_running_median()(lines, size), expected)
-        assert_array_equal(_median_of_lines(lines, size), expected)  # as Python runs it
-        if n >= size:  # SciPy 1.17 gives 0 for some lines that are shorter
-            found = scipy.ndimage.median_filter(lines, (1, size), mode="reflect")
-            assert_array_equal(found, expected)
+        padded = np.pad(lines, ((15, 15), (0, 0)), mode="symmetric")
+        expected = scipy.ndimage.median_filter(padded, (31, 1))[15:-15]
+        assert_array_equal(running_median(lines), expected)
 
 
 @pytest.mark.parametrize("n", [2048, 40_000])
@@ -225,18 +219,14 @@ def test_columns_that_do_not_exist(columns, message):
 IMPORTS = """
 import sys
 from skgenre import GTZANFeatures
-from skgenre.features import GTZAN_FEATURES
-columns = [name for name in GTZAN_FEATURES if not name.startswith(("harmony", "perceptr"))]
 for window in (None, 3):
-    GTZANFeatures(columns=columns, window=window).transform([sys.argv[1]])
-print({"librosa", "numba"} & set(sys.modules))
-GTZANFeatures(columns=["harmony_var"]).transform([sys.argv[1]])
+    GTZANFeatures(window=window).transform([sys.argv[1]])
 print({"librosa", "numba"} & set(sys.modules))
 """
 
 
-def test_what_columns_import(tracks):
-    assert run_python(IMPORTS, tracks.data[0]).splitlines() == ["set()", "{'numba'}"]
+def test_librosa_is_not_imported(tracks):
+    assert run_python(IMPORTS, tracks.data[0]) == "set()\n"
 
 
 # ---------------------------------------------------------------- windows
@@ -415,19 +405,3 @@ def test_the_whole_way_from_a_table_to_a_song(tracks, tmp_path):
     model = make_baseline("logistic").fit(loaded.data, loaded.target)
     from_disk = make_pipeline(GTZANFeatures().set_output(transform="pandas"), model)
     assert_array_equal(from_disk.predict(tracks.data), model.predict(loaded.data))
-
-
-def test_compiles_where_nothing_can_be_written(monkeypatch):
-    njit = numba.njit
-
-    def njit_without_folder(function, cache=False, **options):
-        if cache:  # as Numba does
-            raise RuntimeError("cannot cache function: no locator available")
-        return njit(function, **options)
-
-    monkeypatch.setattr(numba, "njit", njit_without_folder)
-    _running_median.cache_clear()
-    try:
-        assert_array_equal(_running_median()(np.float32([[3, 1, 2]]), 3), [[3, 2, 2]])
-    finally:
-        _running_median.cache_clear()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .front_end import FrontEnd
 
 #: Libraries whose version may affect features. Some are optional.
-_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av")
+_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "av")
 
 #: Packages whose code computes features.
 _PACKAGES = ("skgenre.audio", "skgenre.features")

@@ -35,7 +35,7 @@ class GTZANFeatures(FrontEnd):
         its columns are always in the order of :data:`skgenre.features.GTZAN_FEATURES`, as in
         :func:`skgenre.datasets.segments_to_tracks`. Only the features needed for
         these columns are computed.
-        ``harmony`` and ``perceptr`` take most of the time and require Numba.
+        ``harmony`` and ``perceptr`` take most of the time.
     window : float, default=None
         Length of a window in seconds, at least 3. If None, the output is a table with one row per
         track. Otherwise the output is a track tensor in which each window is a segment with a
