@@ -22,8 +22,7 @@ from skgenre import (
 )
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
-from skgenre.features.chroma import peaks, tuning
-from skgenre.features.filters import chroma_filters
+from skgenre.features.chroma import chroma_filters, estimate_tuning, find_peaks
 from skgenre.features.harmonic import overlap_add, running_median
 from skgenre.features.spectra import stft_blocks
 from skgenre.features.tempo import tempo
@@ -147,7 +146,7 @@ def test_tuning_is_librosas(semitones):
         np.sin(2 * np.pi * 440 * 2 ** ((k + semitones) / 12) * t) for k in (-5, 0, 4, 7, 16)
     )
     power = np.square(np.abs(librosa.stft(chord.astype(np.float32))))
-    found = tuning(*peaks(power.T, SAMPLE_RATE, 2048))
+    found = estimate_tuning(*find_peaks(power.T, SAMPLE_RATE, 2048))
     assert found == pytest.approx(librosa.estimate_tuning(S=power, sr=SAMPLE_RATE))
     assert found == pytest.approx(semitones, abs=0.03)
 
@@ -219,8 +218,8 @@ def test_columns_that_do_not_exist(columns, message):
 IMPORTS = """
 import sys
 from skgenre import GTZANFeatures
-for window in (None, 3):
-    GTZANFeatures(window=window).transform([sys.argv[1]])
+for seconds in (None, 3):
+    GTZANFeatures(segment_duration=seconds).transform([sys.argv[1]])
 print({"librosa", "numba"} & set(sys.modules))
 """
 
@@ -229,48 +228,50 @@ def test_librosa_is_not_imported(tracks):
     assert run_python(IMPORTS, tracks.data[0]) == "set()\n"
 
 
-# ---------------------------------------------------------------- windows
+# ---------------------------------------------------------------- segments
 
 SOME = ("spectral_centroid_mean", "tempo", "mfcc1_mean")  # in the order of the tables
 
 
-def test_windows_are_rows_of_a_tensor(tmp_path):
+def test_segments_are_rows_of_a_tensor(tmp_path):
     y = make_sound(10.0).astype(np.float32)
     long = write_sound(tmp_path / "long.wav", y, subtype="FLOAT")
     short = write_sound(tmp_path / "short.wav", y[: 5 * SAMPLE_RATE], subtype="FLOAT")
-    X = GTZANFeatures(columns=SOME, window=4).transform([long, short])
+    X = GTZANFeatures(columns=SOME, segment_duration=4).transform([long, short])
     assert X.shape == (2, 3, 1, 3)
     assert X.dtype == np.float32
-    ends = [(0, 4), (4, 8), (8, 10)]  # the last is half a window
+    ends = [(0, 4), (4, 8), (8, 10)]  # the last is half a segment
     expected = [gtzan_features(y[a * SAMPLE_RATE : b * SAMPLE_RATE], SOME) for a, b in ends]
     assert_array_equal(X[0, :, 0], np.float32(expected))
     assert_array_equal(X[1, 0], X[0, 0])
     assert np.isnan(X[1, 1:]).all()
-    first = GTZANFeatures(columns=SOME, window=4, n_windows=1, max_duration=1)
+    first = GTZANFeatures(columns=SOME, segment_duration=4, n_segments=1, max_duration=1)
     assert_array_equal(first.transform([long]), X[:1, :1])
 
 
-def test_tracks_too_short_for_windows(tmp_path):
+def test_tracks_too_short_for_segments(tmp_path):
     path = write_sound(tmp_path / "a.wav", make_sound(2.9))
     with pytest.raises(UnreadableTracksError, match=r"2\.90 s of audio is too short; at least 3 s"):
-        GTZANFeatures(window=30).transform([path])
+        GTZANFeatures(segment_duration=30).transform([path])
     with pytest.warns(UserWarning, match="cannot be used"):
-        assert np.isnan(GTZANFeatures(window=30, on_error="warn").transform([path])).all()
+        assert np.isnan(GTZANFeatures(segment_duration=30, on_error="warn").transform([path])).all()
 
 
-def test_windows_stay_arrays_where_tables_are_asked_for(tracks):
-    model = make_pipeline(GTZANFeatures(columns=SOME, window=3), SegmentVotingClassifier())
+def test_segments_stay_arrays_where_tables_are_asked_for(tracks):
+    model = make_pipeline(
+        GTZANFeatures(columns=SOME, segment_duration=3), SegmentVotingClassifier()
+    )
     with sklearn.config_context(transform_output="pandas"):
         model.fit(tracks.data[::3], tracks.target[::3])
         assert model.score(tracks.data[::3], tracks.target[::3]) > 0.5
     assert GTZANFeatures(columns=SOME).set_output(transform="pandas").set_params(
-        window=3
+        segment_duration=3
     ).transform(tracks.data[:1]).shape[2:] == (1, 3)
 
 
-def test_windows_that_are_counted_have_a_length():
-    with pytest.raises(ValueError, match=r"n_windows=2 requires window; .* window=30"):
-        GTZANFeatures(n_windows=2).fit(["a.wav"])
+def test_segments_that_are_counted_have_a_duration():
+    with pytest.raises(ValueError, match="n_segments=2 requires segment_duration, for example "):
+        GTZANFeatures(n_segments=2).fit(["a.wav"])
 
 
 # ---------------------------------------------------------------- the transformer
@@ -346,7 +347,7 @@ def test_file_objects_and_other_rates(tmp_path):
     [
         ({"max_duration": 0}, "max_duration"),
         ({"on_error": "skip"}, "on_error"),
-        ({"window": 2.9}, "window"),
+        ({"segment_duration": 2.9}, "segment_duration"),
         ({"columns": "tempo"}, "columns"),
     ],
 )

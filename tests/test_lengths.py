@@ -198,16 +198,19 @@ FRONT_ENDS = {
     "mfcc start": (MFCCSegmenter(segment_duration=1, n_segments=9), int),
     "mfcc all": (MFCCSegmenter(segment_duration=1, n_segments=None), int),
     "mfcc spread": (MFCCSegmenter(segment_duration=1, n_segments=9, placement="spread"), int),
-    "mel": (MelSegmenter(window=3), lambda seconds: round(seconds / 3)),
+    "mel": (MelSegmenter(segment_duration=3), lambda seconds: round(seconds / 3)),
     "descriptors": (
-        TrackDescriptors(groups="timbre", window=3),
+        TrackDescriptors(families="timbre", segment_duration=3),
         lambda seconds: round(seconds / 3),
     ),
-    "features": (GTZANFeatures(columns=SOME, window=3), lambda seconds: round(seconds / 3)),
+    "features": (
+        GTZANFeatures(columns=SOME, segment_duration=3),
+        lambda seconds: round(seconds / 3),
+    ),
     "center": (GTZANFeatures(columns=SOME, max_duration=2), None),
     "musicnn": (MusicnnEmbedder(), lambda seconds: (int(seconds * 62.5) + 1) // 187),
     "musicnn spread": (
-        MusicnnEmbedder(patches=5),
+        MusicnnEmbedder(n_segments=5),
         lambda seconds: (int(seconds * 62.5) + 1) // 187,
     ),
 }
@@ -272,7 +275,8 @@ def timeline_model():
     from sklearn.pipeline import make_pipeline
 
     model = make_pipeline(
-        TrackDescriptors(groups="texture", window=3), SegmentVotingClassifier(DummyClassifier())
+        TrackDescriptors(families="texture", segment_duration=3),
+        SegmentVotingClassifier(DummyClassifier()),
     )
     rng = np.random.default_rng(0)
     model[1].fit(rng.normal(size=(4, 1, 1, 60)).astype(np.float32), ["a", "b", "a", "b"])

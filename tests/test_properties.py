@@ -15,9 +15,9 @@ from skgenre import SegmentScaler, SegmentSummary, gtzan_features
 from skgenre.audio import AudioFile
 from skgenre.datasets import filtered_split, track_groups
 from skgenre.datasets.facts import gtzan_filtered_split
-from skgenre.features import GTZAN_FEATURES
+from skgenre.features import GTZAN_FEATURES, mfcc
+from skgenre.features.segments import n_segment_frames, segment_starts
 from skgenre.layers import Architecture, Dense, ann_layers, cnn_layers, lstm_layers
-from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
 from skgenre.networks.batches import Segments
 from skgenre.networks.inference import predict_proba
 from skgenre.networks.weights import initial_weights

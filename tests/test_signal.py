@@ -42,9 +42,8 @@ from skgenre.audio import AudioFile
 from skgenre.cli import main
 from skgenre.cli.writers import merge
 from skgenre.datasets import find_duplicates
-from skgenre.features import musicnn
+from skgenre.features import mfcc, musicnn, segment_mfcc
 from skgenre.features.musicnn_network import Musicnn
-from skgenre.mfcc import mfcc, segment_mfcc
 from skgenre.plotting import GenreTimelineDisplay, MFCCDisplay
 from skgenre.report import pictures
 from skgenre.report.computed import compute_features
@@ -76,9 +75,9 @@ class Levels(FrontEnd):
 SPLITTING = {
     "mfcc": MFCCSegmenter(n_segments=None),
     "spread": MFCCSegmenter(placement="spread", n_segments=4),
-    "mel": MelSegmenter(window=3),
-    "descriptors": TrackDescriptors(window=3),
-    "windows": GTZANFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], window=3),
+    "mel": MelSegmenter(segment_duration=3),
+    "descriptors": TrackDescriptors(segment_duration=3),
+    "windows": GTZANFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], segment_duration=3),
     "musicnn": MusicnnEmbedder(),
 }
 FRONTS = {
@@ -182,7 +181,11 @@ def test_silence_is_no_signal_in_any_format(form, channels, rate, tmp_path):
 @pytest.mark.parametrize(("rate", "form"), CODED)
 def test_dither_is_no_signal_after_resampling_or_coding(rate, form):
     file = coded(make_dither(6 * rate), form, rate)
-    for front in (MFCCSegmenter(n_segments=None), GTZANFeatures(), MelSegmenter(window=3)):
+    for front in (
+        MFCCSegmenter(n_segments=None),
+        GTZANFeatures(),
+        MelSegmenter(segment_duration=3),
+    ):
         assert "contains no signal" in reason_of(front, file)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sklearn.pipeline import Pipeline
 
-from ..features.front import front_ends, replace_front_ends
+from ..features.model_front_ends import front_ends, replace_front_ends
 from ..persistence import load
 from ..pipelines import genre_pipeline, starter_model
 from .options import on_a_terminal

@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from .._checks import check_classifier, check_comparable, check_labels
 from ..audio import AudioError, AudioFile, name_of
 from ..features import UnreadableTracksError
-from ..features.front import copy_with_front_ends, front_ends
 from ..features.front_end import check_paths
+from ..features.model_front_ends import copy_with_front_ends, front_ends
 from . import transforms
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
@@ -242,7 +242,7 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
         name: lambda audio, y, rng, change=change: change(y, _RATE, rng)
         for name, change in _CHANGES.items()
     }
-    # Use the shortest segment or window of all models, so that they share the same modified file.
+    # Use the shortest segment of all models, so that they share the same modified file.
     half = round(min(map(_segment, models)) / 2 * _RATE)
     known[_SHIFTED] = lambda audio, y, rng: transforms.shift(y, half)
     known[FIRST] = lambda audio, y, rng: audio.read(0, _end(audio))

@@ -14,9 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from .chroma import Chroma
+from .chroma import chromagram, estimate_tuning, find_peaks
 from .harmonic import Separation
-from .spectra import check_samples, constants, stft_blocks, sum_bands, to_decibels
+from .spectra import check_samples, dct_basis, mel_bank, stft_blocks, sum_bands, to_decibels
 from .tempo import tempo
 
 #: Columns of the published GTZAN feature tables, in the order of the 30-second table.
@@ -92,7 +92,7 @@ def gtzan_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
     array([440.])
     """
     names = check_columns(columns)
-    return compute_columns(check_samples(y, shortest=N_FFT), names)
+    return compute_columns(check_samples(y, min_length=N_FFT), names)
 
 
 def check_columns(columns: Iterable[str] | None) -> list[str]:
@@ -227,13 +227,18 @@ class _Chroma(_Part):
 
     def __init__(self, y, wanted):
         super().__init__(y, wanted)
-        self._chroma = Chroma(self.n_frames, SAMPLE_RATE, N_FFT)
+        # All frames are kept, since the tuning is known only after the last one.
+        self._power = np.empty((self.n_frames, N_FFT // 2 + 1), np.float32)
+        self._peaks: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, rows, spectrum):
-        self._chroma.add(rows, np.square(np.abs(spectrum)))
+        self._power[rows] = np.square(np.abs(spectrum))
+        self._peaks.append(find_peaks(self._power[rows], SAMPLE_RATE, N_FFT))
 
     def values(self):
-        return _statistics("chroma_stft", self._chroma.compute())
+        tuning = estimate_tuning(*map(np.concatenate, zip(*self._peaks, strict=True)))
+        chroma = chromagram(self._power, SAMPLE_RATE, N_FFT, tuning)
+        return _statistics("chroma_stft", chroma)
 
 
 class _Shape(_Part):
@@ -275,18 +280,18 @@ class _Levels(_Part):
 
     def __init__(self, y, wanted):
         super().__init__(y, wanted)
-        _, self._bands, self._dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
+        self._bank = mel_bank(SAMPLE_RATE, N_FFT, N_MELS)
         self._levels = np.empty((self.n_frames, N_MELS), np.float32)
 
     def add(self, rows, spectrum):
         squares = np.square(spectrum.view(np.float32))
-        sum_bands(squares, self._bands, self._levels[rows])
+        sum_bands(squares, self._bank, self._levels[rows])
 
     def values(self):
         values = {}
         levels = to_decibels(self._levels)
         if "mfcc" in self.wanted:
-            coefficients = levels @ self._dct
+            coefficients = levels @ dct_basis(N_MFCC, N_MELS)
             for i, column in enumerate(coefficients.T, start=1):
                 values |= _statistics(f"mfcc{i}", column)
         if "tempo" in self.wanted:

@@ -37,8 +37,8 @@ from .._files import replace_file
 from .._paths import expand
 from .cache import content_hash, stamp, versions
 from .code import class_key
+from .errors import Report
 from .front_end import FrontEnd, check_paths
-from .report import Report
 
 _FORMAT = 4
 #: Entries of the manifest that must be the same in all calls.
@@ -59,7 +59,7 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     Parameters
     ----------
     extractor : FrontEnd
-        Front end, such as :class:`MFCCSegmenter`. Its `n_segments` or `n_windows` must not be
+        Front end, such as :class:`MFCCSegmenter`. Its `n_segments` must not be
         None, since the array has a fixed size.
     X : list, array or Series of paths, or DataFrame with one column
         Paths of the tracks. File objects are not supported.
@@ -77,7 +77,7 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     ValueError
         If the folder contains a store of another front end, other parameters or library versions,
         or one that has no track in common with `X`; if another process is writing to it; if
-        `n_segments` or `n_windows` is None; or if the code of the front end cannot be recorded.
+        `n_segments` is None; or if the code of the front end cannot be recorded.
     OSError
         If the disk is full. Finished rows are kept, and the next call resumes there.
     UnreadableTracksError
@@ -107,7 +107,7 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     if None in extractor.track_shape:
         raise ValueError(
             f"a track_shape of {extractor.track_shape} has no fixed size to store; set the number "
-            "of segments or windows, for example n_segments=10 or n_windows=1"
+            "of segments, for example n_segments=10"
         )
     for path in paths:
         if not isinstance(path, str | os.PathLike):

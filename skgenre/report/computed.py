@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from ..features import FrontEnd, UnreadableTracksError
-from ..features.front import Computed, replace_front_ends
+from ..features.model_front_ends import Computed, replace_front_ends
 
 
 def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str, Any], Bunch]:

@@ -29,8 +29,8 @@ from ..evaluation import bootstrap_score, calibration_error, compare_models, lea
 from ..evaluation.comparison import _name
 from ..evaluation.robustness import changed_predictions, summarise
 from ..features import UnreadableTracksError
-from ..features.front import copy_with_front_ends, front_ends, replace_front_ends
 from ..features.front_end import check_paths
+from ..features.model_front_ends import copy_with_front_ends, front_ends, replace_front_ends
 from ..folds import count_groups
 from ..timeline import parts
 from .computed import compute_features
