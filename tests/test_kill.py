@@ -173,9 +173,9 @@ def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
 
     segmenter = MFCCSegmenter(segment_duration=0.5)
     with monkeypatch.context() as patch:
-        patch.setattr("skgenre.features.store._Rows._put", full)
+        patch.setattr("skgenre.features.store._write_row", full)
         with pytest.raises(OSError, match="No space left"):
             extract_store(segmenter, paths, tmp_path / "store")
-    with pytest.raises(ValueError, match="contains no store"):
+    with pytest.raises(ValueError, match="is not finished"):
         load_store(tmp_path / "store")
     assert len(extract_store(segmenter, paths, tmp_path / "store").data) == len(paths)

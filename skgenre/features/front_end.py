@@ -20,7 +20,6 @@ from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
 from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
-from .code import read_texts
 from .errors import NOTES, Report
 
 logger = logging.getLogger("skgenre")
@@ -173,12 +172,8 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         "verbose": ["verbose"],
     }
 
-    #: Hashes of the texts that define a class, by module. They are sent to workers with the class.
-    _texts: ClassVar[dict[str, str]] = {}
-
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # the arguments of scikit-learn's mixin
         super().__init_subclass__(**kwargs)
-        cls._texts = read_texts(cls)
 
     def __init__(
         self,
@@ -382,7 +377,9 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
         """Yield the array of each track in order; None for tracks added to `report.failures`."""
-        extract = self._extract if self.memory is None else cached(self)
+        extract: Callable = self._extract
+        if self.memory is not None:
+            extract = cached(extract, self.memory, type(self), self._own_parameters())
         start = time.perf_counter()
         # Yield results as they are completed, if the backend supports it; Ray and Spark do not.
         backend, _ = get_active_backend(prefer="threads")
@@ -412,6 +409,11 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
             time.perf_counter() - start,
             len(report.failures),
         )
+
+    def _own_parameters(self) -> dict[str, Any]:
+        """Return the parameters that affect the result."""
+        others = {"on_error", "memory", "n_jobs", "verbose"}
+        return {k: v for k, v in self.get_params().items() if k not in others}
 
     def _extract(self, path) -> tuple[np.ndarray, list[str]]:
         """Return the array of a track, and what to warn about; see :data:`.errors.NOTES`."""
