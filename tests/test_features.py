@@ -22,10 +22,9 @@ from skgenre import (
 )
 from skgenre.datasets import load_gtzan_features
 from skgenre.features import GTZAN_FEATURES
-from skgenre.features.chroma import chroma_filters, estimate_tuning, find_peaks
+from skgenre.features.columns import estimate_tempo
 from skgenre.features.harmonic import overlap_add, running_median
-from skgenre.features.spectra import stft_blocks
-from skgenre.features.tempo import tempo
+from skgenre.features.spectra import chroma_filters, estimate_tuning, find_peaks, stft_blocks
 
 from .conftest import make_sound, run_python, write_sound
 
@@ -157,7 +156,7 @@ def test_tempo_is_librosas(seconds, beats):
     t = np.arange(seconds * SAMPLE_RATE // 512) * 512 / SAMPLE_RATE
     onset = np.exp(-20 * (t % (60 / beats))) + 0.3 * np.random.default_rng(0).random(len(t))
     [expected] = librosa.feature.tempo(onset_envelope=onset, sr=SAMPLE_RATE)
-    assert tempo(onset, SAMPLE_RATE, 512) == pytest.approx(expected)
+    assert estimate_tempo(onset, SAMPLE_RATE, 512) == pytest.approx(expected)
 
 
 # ---------------------------------------------------------------- some of the columns

@@ -27,6 +27,15 @@ _INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")
 #: Prefixes of class attributes that do not affect the result.
 _IGNORED = ("_abc_impl", "_parameter_constraints", "_sklearn")
 
+#: Types that cannot be pickled, and their attributes with the function of the user.
+_WRAPPERS: dict[type, str] = {
+    property: "fget",
+    functools.cached_property: "func",
+    staticmethod: "__wrapped__",
+    classmethod: "__wrapped__",
+    functools._lru_cache_wrapper: "__wrapped__",
+}
+
 #: Attributes of code that are the same in the workers of joblib.
 _CODE = ("co_code", "co_consts", "co_names", "co_varnames", "co_exceptiontable")
 
@@ -118,12 +127,8 @@ class _CodeHasher(NumpyHasher):
 
     def save(self, obj: Any) -> None:
         """Pickle an object into the hash."""
-        if isinstance(obj, property):
-            obj = "property", obj.fget
-        elif isinstance(obj, functools.cached_property):
-            obj = "cached_property", obj.func
-        elif isinstance(obj, staticmethod | classmethod | functools._lru_cache_wrapper):
-            obj = type(obj).__name__, obj.__wrapped__
+        if type(obj) in _WRAPPERS:
+            obj = type(obj).__name__, getattr(obj, _WRAPPERS[type(obj)])
         elif isinstance(obj, frozenset):
             obj = "frozenset", set(obj)  # joblib sorts only sets
         elif isinstance(obj, CodeType):

@@ -13,11 +13,21 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
 
-from .chroma import chromagram, estimate_tuning, find_peaks
 from .harmonic import Separation
-from .spectra import check_samples, dct_basis, mel_bank, stft_blocks, sum_bands, to_decibels
-from .tempo import tempo
+from .spectra import (
+    check_samples,
+    chromagram,
+    dct_basis,
+    estimate_tuning,
+    find_peaks,
+    mel_bank,
+    stft_blocks,
+    sum_bands,
+    to_decibels,
+)
 
 #: Columns of the published GTZAN feature tables, in the order of the 30-second table.
 GTZAN_FEATURES = (
@@ -48,6 +58,12 @@ N_MELS = 128
 
 #: Number of frames whose samples are processed at a time.
 _BLOCK_FRAMES = 256
+
+#: Length of the autocorrelation window in seconds.
+_TEMPO_SECONDS = 8
+
+#: Center of the prior on the tempo, and maximum tempo, in beats per minute.
+_TEMPO_CENTER, _MAX_TEMPO = 120.0, 320.0
 
 #: Proportion of the magnitude of a frame below its roll-off frequency.
 _ROLLOFF = 0.85
@@ -298,7 +314,7 @@ class _Levels(_Part):
             onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
             # Pad the frame lost by np.diff and, like librosa, shift onsets by half a frame.
             onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
-            values["tempo"] = tempo(onset, SAMPLE_RATE, HOP_LENGTH)
+            values["tempo"] = estimate_tempo(onset, SAMPLE_RATE, HOP_LENGTH)
         return values
 
 
@@ -321,3 +337,55 @@ class _Separated(_Part):
 
 
 _PARTS: tuple[type[_Part], ...] = (_Chroma, _Shape, _Levels, _Separated)
+
+
+# ---------------------------------------------------------------- tempo
+
+
+def estimate_tempo(onset: np.ndarray, sample_rate: int, hop_length: int) -> float:
+    """Estimate the tempo in beats per minute, like ``librosa.beat.beat_track``.
+
+    The tempo maximizes the autocorrelation of the onset strength, averaged over the track, weighted
+    by a prior centered on 120 beats per minute. Beats are not tracked.
+
+    Parameters
+    ----------
+    onset : ndarray of shape (n_frames,)
+        Onset strength of each frame.
+    sample_rate, hop_length : int
+        Sample rate in Hz and hop in samples.
+
+    Returns
+    -------
+    tempo : float
+        Tempo in beats per minute; 0 if there are no onsets.
+
+    References
+    ----------
+    D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1),
+    2007.
+    """
+    if not onset.any():
+        return 0.0
+    length = _TEMPO_SECONDS * sample_rate // hop_length
+    correlation = np.log1p(1e6 * _autocorrelation(onset, length)[1:])
+    beats = 60.0 * sample_rate / (hop_length * np.arange(1, length))
+    preference = np.where(beats < _MAX_TEMPO, -0.5 * np.log2(beats / _TEMPO_CENTER) ** 2, -np.inf)
+    return float(beats[np.argmax(correlation + preference)])
+
+
+def _autocorrelation(onset: np.ndarray, length: int) -> np.ndarray:
+    """Average the autocorrelations of windows around all frames, each scaled to a maximum of 1."""
+    padded = np.pad(onset.astype(float), length // 2, mode="linear_ramp", end_values=0)
+    window = np.hanning(length + 1)[:-1]
+    n = scipy.fft.next_fast_len(2 * length - 1, real=True)  # pad for a linear autocorrelation
+    total = np.zeros(length)
+    for first in range(0, len(onset), _BLOCK_FRAMES):
+        last = min(len(onset), first + _BLOCK_FRAMES)
+        parts = sliding_window_view(padded[first : last - 1 + length], length) * window
+        power = np.abs(scipy.fft.rfft(parts, n)) ** 2
+        correlation = scipy.fft.irfft(power, n)[:, :length]
+        highest = np.abs(correlation).max(axis=1, keepdims=True)
+        highest[highest < np.finfo(float).tiny] = 1
+        total += (correlation / highest).sum(axis=0)
+    return total / len(onset)

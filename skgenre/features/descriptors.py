@@ -13,10 +13,17 @@ import numpy as np
 
 from .._sklearn import StrOptions
 from ..audio import AudioFile
-from .chroma import chroma_filters
 from .front_end import FrontEnd
 from .segments import LONG_DURATION, N_SEGMENTS, PLACEMENT, long_segment_rows
-from .spectra import FilterBank, band_powers, dct_basis, filter_bank, mel_bank, to_decibels
+from .spectra import (
+    FilterBank,
+    band_powers,
+    chroma_filters,
+    dct_basis,
+    filter_bank,
+    mel_bank,
+    to_decibels,
+)
 
 SAMPLE_RATE = 22050
 N_FFT = 2048

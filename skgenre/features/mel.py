@@ -33,25 +33,8 @@ from .spectra import (
 class MelFrontEnd(FrontEnd):
     """Base class of front ends that use mel bands.
 
-    It defines and validates the parameters of the mel spectrogram, which are those of
-    ``librosa.feature.melspectrogram``.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Sample rate in Hz to which all audio is resampled.
-    n_fft : int
-        Length of a frame in samples.
-    hop_length : int
-        Number of samples between successive frames.
-    n_mels : int
-        Number of mel bands.
-    fmin : float
-        Lowest frequency of the mel bands in Hz.
-    fmax : float or None
-        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
-    on_error, memory, n_jobs, verbose
-        See :class:`FrontEnd`.
+    It validates their parameters, which are those of ``librosa.feature.melspectrogram``. A subclass
+    stores them.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -64,27 +47,11 @@ class MelFrontEnd(FrontEnd):
         "fmax": [Interval(Real, 0, None, closed="neither"), None],
     }
 
-    def __init__(
-        self,
-        *,
-        sample_rate: int,
-        n_fft: int,
-        hop_length: int,
-        n_mels: int,
-        fmin: float,
-        fmax: float | None,
-        on_error: str,
-        memory: Any,
-        n_jobs: int | None,
-        verbose: int,
-    ):
-        self.sample_rate = sample_rate
-        self.n_fft = n_fft
-        self.hop_length = hop_length
-        self.n_mels = n_mels
-        self.fmin = fmin
-        self.fmax = fmax
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+    n_fft: int
+    hop_length: int
+    n_mels: int
+    fmin: float
+    fmax: float | None
 
     @property
     def _bands(self) -> dict[str, Any]:
@@ -200,23 +167,18 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
         self.frames_per_step = frames_per_step
         self.top_db = top_db
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(
-            sample_rate=sample_rate,
-            n_fft=n_fft,
-            hop_length=hop_length,
-            n_mels=n_mels,
-            fmin=fmin,
-            fmax=fmax,
-            on_error=on_error,
-            memory=memory,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:

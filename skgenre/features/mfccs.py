@@ -281,22 +281,17 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
+        self.sample_rate = sample_rate
         self.n_mfcc = n_mfcc
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(
-            sample_rate=sample_rate,
-            n_fft=n_fft,
-            hop_length=hop_length,
-            n_mels=n_mels,
-            fmin=fmin,
-            fmax=fmax,
-            on_error=on_error,
-            memory=memory,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
