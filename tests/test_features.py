@@ -216,9 +216,9 @@ def test_columns_that_do_not_exist(columns, message):
 
 IMPORTS = """
 import sys
-from skgenre import GTZANFeatures
-for seconds in (None, 3):
-    GTZANFeatures(segment_duration=seconds).transform([sys.argv[1]])
+from skgenre import GTZANFeatures, MelSegmenter, MFCCSegmenter, TrackDescriptors
+for front in (GTZANFeatures(), MelSegmenter(), MFCCSegmenter(), TrackDescriptors()):
+    front.transform([sys.argv[1]])
 print({"librosa", "numba"} & set(sys.modules))
 """
 

@@ -16,7 +16,7 @@ from skgenre import (
     save,
 )
 
-from .conftest import make_sound, run_python, write_sound
+from .conftest import make_sound, write_sound
 
 RATE = 8000
 SMALL = {
@@ -219,12 +219,3 @@ def test_the_most_frames_a_step(tmp_path):
     X = MelSegmenter(**{**SMALL, "segment_duration": 3.0, "frames_per_step": 61}).transform([four])
     assert X.shape[1] == 2
     assert np.isfinite(X).all()
-
-
-def test_librosa_is_not_imported(path):
-    code = (
-        "import sys; from skgenre import MelSegmenter, TrackDescriptors\n"
-        "MelSegmenter().transform(sys.argv[1:]); TrackDescriptors().transform(sys.argv[1:])\n"
-        "print(sorted({'librosa'} & set(sys.modules)))"
-    )
-    assert run_python(code, path) == "[]\n"

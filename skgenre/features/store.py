@@ -274,10 +274,7 @@ def _to_record(track: str, row: bytes) -> bytes:
 
 def _read_index(folder: Path) -> dict[str, bytes]:
     """Return the checksums of rows by the hashes of the content of their tracks."""
-    try:
-        content = (folder / _INDEX).read_bytes()
-    except FileNotFoundError:
-        return {}
+    content = (folder / _INDEX).read_bytes()
     places = range(0, len(content) - 2 * _HASH + 1, 2 * _HASH)
     return {content[i : i + _HASH].hex(): content[i + _HASH : i + 2 * _HASH] for i in places}
 
