@@ -369,7 +369,7 @@ Selection bias
 
 The accuracies of some presets are slightly optimistic, because these folds were also used for
 model selection. For ``descriptors``, thirteen combinations of scaling and classifier were
-compared on these folds. For ``musicnn``, averaging the predictions for the patches of a track was
+compared on these folds. For ``musicnn``, averaging the predictions for the segments of a track was
 chosen on them. The architecture and training parameters of ``mel`` were chosen on these and other
 tracks. A second network, which pools the covariance of its filters over time, was also evaluated.
 It was less accurate than ``mel``, and averaging the predictions of both networks did not increase

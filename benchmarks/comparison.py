@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from skgenre import load_audio
-from skgenre.mfcc import mfcc
+from skgenre.features import mfcc
 
 N_REPEATS = 15
 

@@ -52,7 +52,7 @@ from skgenre import (
 )
 from skgenre.audio import AudioFile, load_audio
 from skgenre.datasets import load_gtzan, make_tracks
-from skgenre.mfcc import segment_mfcc
+from skgenre.features import segment_mfcc
 
 ROOT = Path(__file__).parent.parent
 FIGURES = ROOT / "docs" / "speed.json"
@@ -106,7 +106,7 @@ def mel_of_a_track(paths, folder):
     [path, *_] = paths
     [[found]] = MelSegmenter().transform([path])
     expected = log_mel_with_librosa(path)[: len(found)]
-    # In tracks longer than 30 s, the last frames include samples after the end of the window.
+    # In tracks longer than 30 s, the last frames include samples after the end of the segment.
     assert np.abs(found[:-1] - expected[: len(found) - 1]).max() < 1e-3
     return compare(lambda: MelSegmenter().transform([path]), lambda: log_mel_with_librosa(path), 21)
 
@@ -488,7 +488,7 @@ def network(kind, n_segments):
 ROWS = [
     Row("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track, transforms),
     Row("MFCCs of a 30 s MP3 file", "librosa.load, then MFCCs", 2, mfcc_of_an_mp3, None),
-    Row("log-mel window of a 30 s file", "plain librosa calls", 4, mel_of_a_track, transforms),
+    Row("log-mel segment of a 30 s file", "plain librosa calls", 4, mel_of_a_track, transforms),
     Row(
         "659 descriptors of a 30 s file",
         "plain librosa calls",

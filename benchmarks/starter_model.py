@@ -5,7 +5,7 @@ columns that require neither harmonic-percussive separation nor the tempo, so th
 takes a fraction of a second. Among the baselines with small model files, the one with the lowest
 log loss is selected, by cross-validation with folds by artist on the training and validation parts
 of the fault-filtered partition. The log loss is used because the probabilities are averaged over
-windows and shown to the user. The model is calibrated on the same kind of folds. The test part is
+segments and shown to the user. The model is calibrated on the same kind of folds. The test part is
 used only to compute the accuracy that is stored in the file.
 """
 
@@ -44,7 +44,7 @@ def without(*left_out):
 def candidates():
     for columns, which in ((without(*COSTLY), ""), (without(*COSTLY, *LEVELS), ", without levels")):
         for name in ("knn", "logistic", "lda"):
-            features = GTZANFeatures(columns=columns, window=30, on_error="warn")
+            features = GTZANFeatures(columns=columns, segment_duration=30, on_error="warn")
             voting = SegmentVotingClassifier(make_baseline(name))
             model = GroupCalibratedClassifier(voting, cv=10)
             yield f"{name} on {len(columns)} columns{which}", make_pipeline(features, model)
@@ -93,7 +93,7 @@ def main():
     description = (
         f"The model that comes with skgenre: {name} of GTZAN's 30-second table, trained on "
         f"{len(train)} tracks of ten genres. The probabilities of a song are averaged over its "
-        f"30-second windows. Accuracy of {accuracy:.0%} on {len(test)} tracks by unseen artists "
+        f"30-second segments. Accuracy of {accuracy:.0%} on {len(test)} tracks by unseen artists "
         "(test part of GTZAN's fault-filtered partition; chance level: 10%)."
     )
     save(pipeline, STARTER, description=description)

@@ -2,8 +2,8 @@
 from . import (
     datasets as datasets,
     evaluation as evaluation,
+    features as features,
     layers as layers,
-    mfcc as mfcc,
     plotting as plotting,
 )
 from .audio import (

@@ -164,7 +164,7 @@ _LDA = f"{_VOTING}__estimator__lineardiscriminantanalysis"
 _GRIDS: dict[str, dict[str, list]] = {
     "descriptors": {
         f"{_LDA}__shrinkage": ["auto", 0.3],
-        "trackdescriptors__window": [10.0, 30.0],
+        "trackdescriptors__segment_duration": [10.0, 30.0],
     },
     "mel": {
         "melcnnclassifier__filters": [(16, 32, 48, 64), (24, 48, 72, 96)],
@@ -210,9 +210,9 @@ def genre_pipeline(
     name : str, default="descriptors"
         The preset:
 
-        - ``"descriptors"``: :class:`TrackDescriptors` of 30-second windows, quantile transform and
+        - ``"descriptors"``: :class:`TrackDescriptors` of 30-second segments, quantile transform and
           linear discriminant analysis with Ledoit-Wolf shrinkage, with calibrated probabilities;
-        - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of the same windows;
+        - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of the same segments;
         - ``"blend"``: the mean of the probabilities of these two;
         - ``"musicnn"``: logistic regression on the embeddings of :class:`MusicnnEmbedder`, which
           requires the package musicnn;
@@ -229,7 +229,7 @@ def genre_pipeline(
     Returns
     -------
     pipeline : Pipeline, or VotingClassifier of two pipelines for ``"blend"``
-        An estimator for lists of paths. Segments and windows are taken from the whole length of
+        An estimator for lists of paths. Segments are taken from the whole length of
         each track. Files that cannot be used are excluded from training with a warning; ``"knn"``
         to ``"boosting"`` impute their features with means instead.
 
@@ -252,7 +252,7 @@ def genre_pipeline(
     ``pipeline.fit(paths, genres, groups=artists)``, which also reaches the members of ``"blend"``.
     Networks are not calibrated.
 
-    ``"descriptors"`` weighs all windows of all tracks equally, since linear discriminant analysis
+    ``"descriptors"`` weighs all segments of all tracks equally, since linear discriminant analysis
     does not support sample weights: a one-hour track counts as much as 120 clips. The other
     presets divide the weight of a track among its segments.
 
@@ -316,7 +316,7 @@ def starter_model() -> Pipeline:
     -------
     pipeline : Pipeline
         Predicts one of the ten genres of GTZAN from paths. It is a logistic regression on 52
-        columns of the GTZAN feature table; probabilities are averaged over the 30-second windows
+        columns of the GTZAN feature table; probabilities are averaged over the 30-second segments
         of a track. Its accuracy on unseen artists is about 55 %.
         ``describe(skgenre.pipelines.STARTER)["description"]`` describes its training data and
         evaluation.

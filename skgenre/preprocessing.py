@@ -317,7 +317,7 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
         ----------
         input_features : array-like of str, default=None
             Names of the coefficients. If None, ``feature_names_in_`` is used if it is defined,
-            and ``mfcc0``, ``mfcc1``, ... otherwise.
+            and ``mfcc1``, ``mfcc2``, ... otherwise.
 
         Returns
         -------
@@ -326,7 +326,7 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "n_features_in_")
         if input_features is None:
-            default = [f"mfcc{i}" for i in range(self.n_features_in_)]
+            default = [f"mfcc{i}" for i in range(1, self.n_features_in_ + 1)]
             input_features = getattr(self, "feature_names_in_", default)
         elif len(input_features) != self.n_features_in_:
             raise ValueError(

@@ -16,7 +16,7 @@ from ._warnings import warn
 from .audio import AudioFile
 from .features import FrontEnd
 from .features.columns import tensor_order
-from .features.front import Computed, replace_front_ends
+from .features.model_front_ends import Computed, replace_front_ends
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
@@ -38,8 +38,8 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
         Dictionary-like object, with the following attributes.
 
         start, stop : ndarray of shape (n_parts,)
-            Start and end of each part in seconds. The parts are the segments or windows of the
-            front end; for :class:`GTZANFeatures` without windows they are 30 seconds long.
+            Start and end of each part in seconds. The parts are the segments of the front
+            end; for tables of :class:`GTZANFeatures`, they are 30 seconds long.
         proba : ndarray of shape (n_parts, n_classes)
             Class probabilities of each part; NaN for parts without a signal.
         track_proba : ndarray of shape (n_classes,)
@@ -111,8 +111,8 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     start, stop, _ = next(iter(found.values()))
     if any(not np.array_equal(start, other) for other, *_ in found.values()):
         raise ValueError(
-            "The pipelines of the model split tracks into different parts; use the same window "
-            "length in their front ends"
+            "The pipelines of the model split tracks into different parts; use the same "
+            "segment_duration in their front ends"
         )
     # Parts without a signal are NaN.
     missing = [np.isnan(np.asarray(X, float)).reshape(len(X), -1) for *_, X in found.values()]

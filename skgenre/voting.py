@@ -29,7 +29,7 @@ from .tensor import (
 
 
 class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Train a classifier on the segments or windows of tracks and aggregate its predictions.
+    """Train a classifier on the segments of tracks and aggregate its predictions.
 
     Each segment is one sample for `estimator`. The frames of a segment are concatenated, and its
     label is the label of the track. The prediction for a track is aggregated from the predictions

@@ -139,8 +139,8 @@ def tensors():
 def front_ends():
     """Models of audio files of 3.2 seconds."""
     mfcc = MFCCSegmenter(segment_duration=1.0, n_segments=4, hop_length=2048)
-    mel = MelSegmenter(window=4.0, n_mels=16, hop_length=1024)
-    descriptors = TrackDescriptors(groups=("timbre", "rhythm"))
+    mel = MelSegmenter(segment_duration=4.0, n_mels=16, hop_length=1024)
+    descriptors = TrackDescriptors(families=("timbre", "rhythm"))
     features = GTZANFeatures(columns=("rms_mean", "mfcc1_mean", "spectral_centroid_var"))
     for name, front_end, network in [("mfcc", mfcc, "cnn"), ("levels", mel, "mel")]:
         _, *shape = front_end.track_shape

@@ -51,9 +51,8 @@ from skgenre.evaluation import (
     transforms,
     write_splits,
 )
-from skgenre.features import extractor as extractor_module
+from skgenre.features import front_end, mfcc, segment_mfcc
 from skgenre.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, MaxPooling2D
-from skgenre.mfcc import mfcc, n_segment_frames, segment_mfcc, segment_starts
 from skgenre.plotting import (
     MelSpectrogramDisplay,
     MFCCDisplay,
@@ -109,7 +108,7 @@ def no_audio(monkeypatch):
     def fail(*args, **kwargs):
         raise AssertionError("a file is opened")
 
-    monkeypatch.setattr(extractor_module, "AudioFile", fail)
+    monkeypatch.setattr(front_end, "AudioFile", fail)
     monkeypatch.setattr("skgenre.evaluation.robustness.AudioFile", fail)
 
 
@@ -327,13 +326,6 @@ NUMBERS = {
     "find_duplicates duration": lambda n: find_duplicates([], duration=n),
     "mfcc n_mfcc": lambda n: mfcc(SOUND, n_mfcc=n),
     "segment_mfcc hop_length": lambda n: segment_mfcc([SOUND], hop_length=n),
-    "segment_starts n_segments": lambda n: segment_starts(
-        9, segment_length=3, hop_length=1, n_segments=n
-    ),
-    "segment_starts segment_length": lambda n: segment_starts(
-        9, segment_length=n, hop_length=1, n_segments=2
-    ),
-    "n_segment_frames hop_length": lambda n: n_segment_frames(9, n),
     "Dense units": lambda n: Dense(n),
     "LSTM units": lambda n: LSTM(n),
     "Conv2D strides": lambda n: Conv2D(4, strides=n),
@@ -353,7 +345,7 @@ NUMBERS = {
     "epochs": lambda n: NETWORKS["ann"].__class__(epochs=n).fit(np.eye(6), GENRES),
     "learning_rate": lambda n: NETWORKS["ann"].__class__(learning_rate=n).fit(np.eye(6), GENRES),
     "n_mfcc": lambda n: MFCCSegmenter(n_mfcc=n).fit(PATHS),
-    "window": lambda n: TrackDescriptors(window=n).fit(PATHS),
+    "segment_duration": lambda n: TrackDescriptors(segment_duration=n).fit(PATHS),
     "target_accuracy": lambda n: GroupCalibratedClassifier(
         LogisticRegression(), target_accuracy=n
     ).fit(np.eye(6), GENRES),

@@ -64,8 +64,8 @@ def test_extract_other_features(folder, tmp_path, run):
     args = ("extract", folder, "-o", tmp_path / "store", "--features", "descriptors")
     assert run(*args, "--segments", 2).exit_code == 0
     assert load_store(tmp_path / "store").data.shape == (4, 2, 1, 659)
-    result = run(*args, "--placement", "spread")
-    assert "--placement=spread is available for mfcc only" in result.stderr
+    result = run(*args, "--segments", 2, "--placement", "spread")
+    assert "differs in parameters" in result.stderr
 
 
 def test_extract_leaves_out_what_cannot_be_read_unless_strict(folder, tmp_path, run):
@@ -153,7 +153,7 @@ def test_evaluate_presets_of_different_front_ends(music, tmp_path, run):
         (tmp_path / genre).mkdir()
         for path in (music / genre).rglob("*.wav"):
             (tmp_path / genre / path.name).hardlink_to(path)
-    # Enough for a segment of 3 seconds at most, and for no window.
+    # Enough for a segment of 3 seconds at most, and for none of 30 seconds.
     write_sound(tmp_path / "metal" / "short.wav", make_sound(2.99))
     presets = ("--preset", "descriptors", "--preset", "knn")
     result = run("evaluate", tmp_path, *presets, "--folds", 2)

@@ -49,7 +49,7 @@ def mfcc(power):
 
 
 def found(path, group):
-    extractor = TrackDescriptors(groups=group)
+    extractor = TrackDescriptors(families=group)
     [[[row]]] = extractor.transform([path])
     return dict(zip(extractor.get_feature_names_out(), row, strict=True))
 
@@ -145,20 +145,20 @@ def test_texture(path, mfcc):
     assert row["mfcc4_second_std_mean"] == pytest.approx(expected[3], abs=1e-3)
 
 
-# ---------------------------------------------------------------- windows
+# ---------------------------------------------------------------- segments
 
 
 @pytest.mark.parametrize(
-    ("seconds", "n_windows"), [(3.0, 1), (15.0, 1), (29.9, 1), (44.0, 1), (46.0, 2), (75.5, 3)]
+    ("seconds", "n_segments"), [(3.0, 1), (15.0, 1), (29.9, 1), (44.0, 1), (46.0, 2), (75.5, 3)]
 )
-def test_windows_of_short_and_long_tracks(tmp_path, seconds, n_windows):
+def test_segments_of_short_and_long_tracks(tmp_path, seconds, n_segments):
     path = write_sound(tmp_path / "a.wav", make_sound(seconds))
-    X = TrackDescriptors(groups="timbre").transform([path])
-    assert X.shape == (1, n_windows, 1, 160)
+    X = TrackDescriptors(families="timbre").transform([path])
+    assert X.shape == (1, n_segments, 1, 160)
     assert np.isfinite(X).all()
 
 
-def test_a_window_is_described_as_if_it_were_alone(tmp_path):
+def test_a_segment_is_described_as_if_it_were_alone(tmp_path):
     y = make_sound(70)
     whole = write_sound(tmp_path / "a.wav", y)
     second = write_sound(tmp_path / "b.wav", y[30 * 22050 : 60 * 22050])
@@ -166,6 +166,17 @@ def test_a_window_is_described_as_if_it_were_alone(tmp_path):
     assert X.shape[1] == 2
     assert_array_equal(X[0, 1], X[1, 0])
     assert np.isnan(X[1, 1]).all()
+
+
+def test_spread_segments_are_whole_and_centered_in_equal_parts(tmp_path):
+    y = make_sound(20)
+    whole = write_sound(tmp_path / "a.wav", y)
+    parts = [write_sound(tmp_path / f"{s}.wav", y[s * 22050 : (s + 4) * 22050]) for s in (3, 13)]
+    front = TrackDescriptors(families="timbre", segment_duration=4, placement="spread")
+    X = front.set_params(n_segments=2).transform([whole, *parts])
+    assert_array_equal(X[0], X[1:, 0])
+    assert np.isnan(X[1:, 1]).all()
+    assert front.set_params(n_segments=None, segment_duration=7).transform([whole]).shape[1] == 2
 
 
 def test_one_tone_and_its_end_are_finite(tmp_path):
@@ -176,10 +187,10 @@ def test_one_tone_and_its_end_are_finite(tmp_path):
     assert np.isfinite(TrackDescriptors().transform(paths)).all()
 
 
-def test_names_are_unique_and_in_the_order_of_the_groups(path):
+def test_names_are_unique_and_in_the_order_of_the_families(path):
     whole = found(path, GROUPS)
     assert len(whole) == 659
     parts = {name: value for group in GROUPS for name, value in found(path, group).items()}
     assert whole == parts
-    with pytest.raises(ValueError, match=r"unknown: \['tempo'\]|'groups' parameter"):
-        TrackDescriptors(groups=("timbre", "tempo")).fit([path])
+    with pytest.raises(ValueError, match=r"unknown: \['tempo'\]|'families' parameter"):
+        TrackDescriptors(families=("timbre", "tempo")).fit([path])

@@ -360,18 +360,6 @@ def test_file_objects_are_not_kept(cached, sounds, tmp_path):
         assert_array_equal(cached.transform([stream]), expected)
 
 
-def test_a_damaged_entry_is_computed_anew(cached, sounds, tmp_path):
-    expected = cached.transform(sounds)
-    entries = list((tmp_path / "cache").rglob("features"))
-    assert len(entries) == 3
-    for i, entry in enumerate(entries):
-        content = entry.read_bytes()
-        entry.write_bytes(content[: i * len(content) // 3])  # nothing, a third, two thirds
-    with pytest.warns(UserWarning, match="could not be used for 3 of 3"):
-        assert_array_equal(cached.transform(sounds), expected)
-    assert_array_equal(cached.transform(sounds), expected)
-
-
 def test_a_search_decodes_each_file_once(tracks, tmp_path, counted):
     model = make_pipeline(
         MFCCSegmenter(segment_duration=1.0, n_segments=2, memory=str(tmp_path)),

@@ -28,7 +28,7 @@ from skgenre import (
 )
 from skgenre.cli import main
 from skgenre.evaluation import robustness_report
-from skgenre.features.front import front_ends, replace_front_ends
+from skgenre.features.model_front_ends import front_ends, replace_front_ends
 
 from .conftest import make_sound, slow_but, write_sound
 

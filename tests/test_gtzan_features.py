@@ -184,7 +184,7 @@ def paths(tracks):
 def test_tensors_have_the_order_of_gtzan_whatever_the_columns(paths, cached, tmp_path):
     memory = tmp_path if cached else None
     tensors = [
-        GTZANFeatures(columns=columns, window=3, memory=memory).transform(paths)
+        GTZANFeatures(columns=columns, segment_duration=3, memory=memory).transform(paths)
         for columns in (ORDERED, SORTED)
     ]
     assert SORTED != ORDERED
@@ -192,7 +192,7 @@ def test_tensors_have_the_order_of_gtzan_whatever_the_columns(paths, cached, tmp
 
 
 def test_stores_have_the_order_of_gtzan_whatever_the_columns(paths, tmp_path):
-    features = GTZANFeatures(columns=SORTED, window=3, n_windows=1)
+    features = GTZANFeatures(columns=SORTED, segment_duration=3, n_segments=1)
     store = extract_store(features, paths, tmp_path)
     assert_array_equal(store.data, features.set_params(columns=ORDERED).transform(paths))
 
@@ -229,7 +229,7 @@ def test_a_model_of_pieces_predicts_files_whatever_the_order_of_columns(tracks):
     X, first = segments_to_tracks(table[SORTED[::-1]], tracks.data)
     model = SegmentVotingClassifier(make_baseline("logistic")).fit(X, tracks.target[first])
     expected = model.predict_proba(segments_to_tracks(table, tracks.data)[0])
-    front = GTZANFeatures(columns=SORTED, window=30)
+    front = GTZANFeatures(columns=SORTED, segment_duration=30)
     assert_allclose(make_pipeline(front, model).predict_proba(tracks.data), expected, atol=1e-6)
 
 
@@ -306,9 +306,9 @@ def test_columns_in_a_set_have_no_order(kind):
         SegmentSummary(statistics=kind(["mean", "std"])).fit(np.ones((2, 3)))
 
 
-def test_descriptors_do_not_depend_on_the_order_of_the_groups(paths):
-    groups = ("rhythm", "timbre", "harmony")
-    one, other = TrackDescriptors(groups=groups), TrackDescriptors(groups=groups[::-1])
+def test_descriptors_do_not_depend_on_the_order_of_the_families(paths):
+    families = ("rhythm", "timbre", "harmony")
+    one, other = TrackDescriptors(families=families), TrackDescriptors(families=families[::-1])
     assert_array_equal(one.get_feature_names_out(), other.get_feature_names_out())
     assert_array_equal(one.transform(paths[:1]), other.transform(paths[:1]))
 

@@ -575,7 +575,12 @@ for name, value in [
         f"MFCCSegmenter.*{name}",
     )
 for name, value in [
-    *(("window", 1e9), ("n_windows", 10**9), ("frames_per_step", 10**9), ("n_fft", 1 << 28)),
+    *(
+        ("segment_duration", 1e9),
+        ("n_segments", 10**9),
+        ("frames_per_step", 10**9),
+        ("n_fft", 1 << 28),
+    ),
     *(("top_db", -1), ("top_db", 1e300), ("hop_length", 16)),
 ]:
     parameter(
@@ -596,11 +601,11 @@ for label, values in {
         ),
     )
 parameter(
-    *("repeated descriptors", "files of descriptors", "TrackDescriptors", "groups"),
-    *(["timbre", "timbre"], "TrackDescriptors has duplicate names in groups"),
+    *("repeated descriptors", "files of descriptors", "TrackDescriptors", "families"),
+    *(["timbre", "timbre"], "TrackDescriptors has duplicate names in families"),
 )
 for base, cls, name, item in [
-    ("files of descriptors", "TrackDescriptors", "groups", "timbre"),
+    ("files of descriptors", "TrackDescriptors", "families", "timbre"),
     ("files of features", "GTZANFeatures", "columns", "rms_mean"),
     ("lda of it", "SegmentSummary", "statistics", "mean"),
     ("ann", "ANNClassifier", "hidden_units", 1),

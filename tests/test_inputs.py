@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, strategies as st
 from sklearn.base import clone
 from sklearn.preprocessing import StandardScaler
 
@@ -36,8 +35,7 @@ from skgenre.datasets import (
     make_tracks,
 )
 from skgenre.evaluation import read_splits, write_splits
-from skgenre.features import GTZAN_FEATURES
-from skgenre.mfcc import mfcc, segment_mfcc, segment_starts
+from skgenre.features import GTZAN_FEATURES, mfcc, segment_mfcc
 
 from .conftest import make_sound, make_tensor, write_sound
 from .registry import NETWORKS
@@ -66,12 +64,6 @@ def test_a_hop_over_a_whole_segment(paths):
             method(paths)
     segmenter.set_params(hop_length=2205)
     assert segmenter.transform(paths).shape == (3, 10, 2, 13)
-
-
-@given(n=st.integers(0, 5000), length=st.integers(1, 500), more=st.integers(1, 500))
-def test_no_segments_are_made_of_nothing(n, length, more):
-    with pytest.raises(ValueError, match=f"hop_length={length + more} is more than the {length} "):
-        segment_starts(n, segment_length=length, hop_length=length + more, n_segments=None)
 
 
 # ---------------------------------------------------------------- samples

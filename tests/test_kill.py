@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skgenre import FrontEnd, MFCCSegmenter
+from skgenre import FrontEnd, extract_store, load_store
 
 from . import kill
 from .conftest import make_sound, write_sound
@@ -169,13 +169,26 @@ def test_a_memory_without_a_location_caches_nothing(paths):
 
 
 def test_a_store_on_a_full_disk(tmp_path, paths, monkeypatch):
-    from skgenre import extract_store, load_store
+    store = tmp_path / "store"
+    for some in (paths[:2], paths[::-1]):  # the first, and one in which rows change their places
+        with monkeypatch.context() as patch:
+            patch.setattr("skgenre.features.store._write_row", full)
+            with pytest.raises(
+                OSError, match=r"No space left .*call extract_store again to resume"
+            ):
+                extract_store(Level(), some, store)
+        with pytest.raises(ValueError, match="is not finished"):
+            load_store(store)
+        assert not (store / "tensor.new").exists()
+        np.testing.assert_array_equal(
+            extract_store(Level(), some, store).data, Level().transform(some)
+        )
 
-    segmenter = MFCCSegmenter(segment_duration=0.5)
-    with monkeypatch.context() as patch:
-        patch.setattr("skgenre.features.store._Rows._put", full)
-        with pytest.raises(OSError, match="No space left"):
-            extract_store(segmenter, paths, tmp_path / "store")
-    with pytest.raises(ValueError, match="contains no store"):
-        load_store(tmp_path / "store")
-    assert len(extract_store(segmenter, paths, tmp_path / "store").data) == len(paths)
+
+def test_a_store_in_a_folder_that_cannot_be_written(tmp_path, paths, monkeypatch):
+    def denied(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("skgenre.features.store.replace_file", denied)
+    with pytest.raises(PermissionError, match=r"Permission denied$"):
+        extract_store(Level(), paths, tmp_path / "store")

@@ -195,16 +195,19 @@ FRONT_ENDS = {
     "mfcc start": (MFCCSegmenter(segment_duration=1, n_segments=9), int),
     "mfcc all": (MFCCSegmenter(segment_duration=1, n_segments=None), int),
     "mfcc spread": (MFCCSegmenter(segment_duration=1, n_segments=9, placement="spread"), int),
-    "mel": (MelSegmenter(window=3), lambda seconds: round(seconds / 3)),
+    "mel": (MelSegmenter(segment_duration=3), lambda seconds: round(seconds / 3)),
     "descriptors": (
-        TrackDescriptors(groups="timbre", window=3),
+        TrackDescriptors(families="timbre", segment_duration=3),
         lambda seconds: round(seconds / 3),
     ),
-    "features": (GTZANFeatures(columns=SOME, window=3), lambda seconds: round(seconds / 3)),
+    "features": (
+        GTZANFeatures(columns=SOME, segment_duration=3),
+        lambda seconds: round(seconds / 3),
+    ),
     "center": (GTZANFeatures(columns=SOME, max_duration=2), None),
     "musicnn": (MusicnnEmbedder(), lambda seconds: (int(seconds * 62.5) + 1) // 187),
     "musicnn spread": (
-        MusicnnEmbedder(patches=5),
+        MusicnnEmbedder(n_segments=5),
         lambda seconds: (int(seconds * 62.5) + 1) // 187,
     ),
 }

@@ -4,13 +4,9 @@ import librosa
 import numpy as np
 import pytest
 
-from skgenre.mfcc import (
-    mel_filters,
-    mfcc,
-    n_segment_frames,
-    segment_mfcc,
-    segment_starts,
-)
+from skgenre.features import mfcc, segment_mfcc
+from skgenre.features.segments import n_segment_frames, segment_starts
+from skgenre.features.spectra import mel_filters
 
 from .conftest import make_sound
 
@@ -148,7 +144,7 @@ def test_frames_of_the_published_segment():
 
 def starts(n_samples, **kwargs):
     kwargs = {"segment_length": 66150, "hop_length": 512, "n_segments": 10, **kwargs}
-    return segment_starts(n_samples, **kwargs).tolist()
+    return segment_starts(n_samples, **kwargs)
 
 
 @pytest.mark.parametrize(

@@ -217,7 +217,7 @@ def test_an_installation_without_the_files(install):
         MusicnnEmbedder().fit(["a.wav"])
 
 
-# ---------------------------------------------------------------- patches
+# ---------------------------------------------------------------- segments
 
 
 class Recorder:
@@ -255,36 +255,44 @@ def test_patches_are_librosas_spectrogram_of_the_whole_track(recorder, long_trac
 
 
 @pytest.mark.parametrize(
-    ("patches", "chosen"), [(1, [10]), (2, [5, 15]), (3, [3, 10, 17]), (21, range(21))]
+    ("n_segments", "chosen"), [(1, [10]), (2, [5, 15]), (3, [3, 10, 17]), (21, range(21))]
 )
-def test_patches_spread_over_a_track(recorder, long_track, patches, chosen):
+def test_segments_spread_over_a_track(recorder, long_track, n_segments, chosen):
     path, spectrogram = long_track
-    X = MusicnnEmbedder(patches=patches).transform([path])
-    assert X.shape == (1, patches, 1, 200)
+    X = MusicnnEmbedder(n_segments=n_segments).transform([path])
+    assert X.shape == (1, n_segments, 1, 200)
     expected = [spectrogram[187 * i : 187 * (i + 1)] for i in chosen]
     assert_allclose(recorder.patches, expected, atol=1e-4)
 
 
-def test_tracks_of_fewer_patches_are_padded(recorder, long_track, tmp_path):
+@pytest.mark.parametrize("n_segments", [3, 12])
+def test_segments_from_the_start(recorder, long_track, n_segments):
+    path, spectrogram = long_track
+    X = MusicnnEmbedder(n_segments=n_segments, placement="start").transform([path])
+    assert X.shape == (1, n_segments, 1, 200)
+    assert_allclose(np.concatenate(recorder.patches), spectrogram[: n_segments * 187], atol=1e-4)
+
+
+def test_tracks_of_fewer_segments_are_padded(recorder, long_track, tmp_path):
     short = write_sound(tmp_path / "a.wav", make_sound(PATCH / 16000, 16000), 16000)
-    X = MusicnnEmbedder(patches=4).transform([short, long_track[0]])
+    X = MusicnnEmbedder(n_segments=4).transform([short, long_track[0]])
     assert np.isnan(X).all(axis=(2, 3)).tolist() == [[False, True, True, True], [False] * 4]
 
 
-def test_a_track_shorter_than_a_patch(recorder, tmp_path):
+def test_a_track_shorter_than_a_segment(recorder, tmp_path):
     path = write_sound(tmp_path / "a.wav", make_sound(PATCH / 16000, 16000)[:-1], 16000)
-    with pytest.raises(UnreadableTracksError, match=r"2\.98 s of audio is too short for a patch"):
+    with pytest.raises(UnreadableTracksError, match=r"2\.98 s of audio is too short for a segment"):
         MusicnnEmbedder().transform([path])
 
 
-@pytest.mark.parametrize(("patches", "chosen"), [(None, range(10)), (1, [5]), (4, [1, 3, 6, 8])])
-def test_a_file_that_ends_early(recorder, long_track, tmp_path, patches, chosen):
+@pytest.mark.parametrize(("n_segments", "chosen"), [(None, range(10)), (1, [5]), (4, [1, 3, 6, 8])])
+def test_a_file_that_ends_early(recorder, long_track, tmp_path, n_segments, chosen):
     whole, spectrogram = long_track
     content = whole.read_bytes()
     path = tmp_path / "cut.wav"
     path.write_bytes(content[: len(content) // 2])
     with pytest.warns(UserWarning, match="end early"):
-        X = MusicnnEmbedder(patches=patches).transform([path])
+        X = MusicnnEmbedder(n_segments=n_segments).transform([path])
     assert X.shape == (1, len(chosen), 1, 200)
     expected = [spectrogram[187 * i : 187 * (i + 1)] for i in chosen]
     assert_allclose(recorder.patches[-len(chosen) :], expected, atol=1e-4)
@@ -293,8 +301,8 @@ def test_a_file_that_ends_early(recorder, long_track, tmp_path, patches, chosen)
 def test_threads_change_nothing(install, arrays, long_track, tmp_path):
     install("0.1.0", arrays)
     paths = [long_track[0]] * 3
-    one = MusicnnEmbedder(patches=1).transform(paths)
-    assert_array_equal(one, MusicnnEmbedder(patches=1, n_jobs=2).transform(paths))
+    one = MusicnnEmbedder(n_segments=1).transform(paths)
+    assert_array_equal(one, MusicnnEmbedder(n_segments=1, n_jobs=2).transform(paths))
 
 
 def test_names():
@@ -308,7 +316,7 @@ def test_a_model_file(recorder, tmp_path):
         write_sound(tmp_path / f"{i}.wav", scale * rng.normal(size=PATCH), 16000)
         for i, scale in enumerate((0.01, 0.02, 0.1, 0.2))
     ]
-    model = make_pipeline(MusicnnEmbedder(patches=1), SegmentVotingClassifier())
+    model = make_pipeline(MusicnnEmbedder(n_segments=1), SegmentVotingClassifier())
     model.fit(paths, ["quiet", "quiet", "loud", "loud"])
     save(model, tmp_path / "model.skgenre")
     found = load(tmp_path / "model.skgenre")

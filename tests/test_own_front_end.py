@@ -30,7 +30,7 @@ def path(tmp_path):
 
 def test_a_table_has_names_and_goes_to_pandas(path):
     table = Levels().set_output(transform="pandas").fit_transform([path])
-    assert table.columns.tolist() == ["levels0", "levels1", "levels2", "levels3"]
+    assert table.columns.tolist() == ["levels1", "levels2", "levels3", "levels4"]
 
 
 @pytest.mark.parametrize("returned", [np.zeros(3), np.zeros((4, 1)), 1.0])

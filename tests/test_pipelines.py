@@ -200,7 +200,7 @@ def test_a_typo_in_a_preset_s_name(function):
 
 
 def rows_of_the_table(table, model):
-    """Input of a model of windows: each track of the table as one window."""
+    """Input of a model of segments: each track of the table as one segment."""
     return segments_to_tracks(table.data[list(model[0].columns)], table.track_ids)[0]
 
 

@@ -235,7 +235,7 @@ def test_a_timeline_of_a_vote_is_the_mean_of_its_members(network, tracks):
     first, second = (genre_timeline(m, tracks.data[0]).proba for m in vote.estimators_)
     assert_allclose(timeline.proba, (first + 2 * second) / 3)
     vote.estimators_[1][0].set_params(segment_duration=2)
-    with pytest.raises(ValueError, match="use the same window length"):
+    with pytest.raises(ValueError, match="use the same segment_duration"):
         genre_timeline(vote, tracks.data[0])
 
 
@@ -253,7 +253,7 @@ def test_what_has_no_timeline(tracks):
             return np.ones(1)
 
     pipe = make_pipeline(Own(), DummyClassifier()).fit(tracks.data, tracks.target)
-    with pytest.raises(TypeError, match="Own has no parameters window and n_windows"):
+    with pytest.raises(TypeError, match="Own has no parameters segment_duration and n_segments"):
         genre_timeline(pipe, tracks.data[0])
 
 

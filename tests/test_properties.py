@@ -22,9 +22,9 @@ from skgenre import (
 from skgenre.audio import AudioFile
 from skgenre.datasets import filtered_split, track_groups
 from skgenre.datasets._groups import gtzan_table
-from skgenre.features import GTZAN_FEATURES
+from skgenre.features import GTZAN_FEATURES, mfcc
+from skgenre.features.segments import n_segment_frames, segment_starts
 from skgenre.layers import Architecture, Dense
-from skgenre.mfcc import mfcc, n_segment_frames, segment_starts
 from skgenre.networks.training import Segments
 from skgenre.tensor import aggregate, segment_mask
 

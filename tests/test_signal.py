@@ -42,9 +42,8 @@ from skgenre.cli import main
 from skgenre.cli.writers import merge
 from skgenre.datasets import find_duplicates
 from skgenre.evaluation.out_of_fold import compute_features
-from skgenre.features import musicnn
+from skgenre.features import mfcc, musicnn, segment_mfcc
 from skgenre.features.musicnn_network import Musicnn
-from skgenre.mfcc import mfcc, segment_mfcc
 from skgenre.plotting import GenreTimelineDisplay, MFCCDisplay
 from skgenre.report import pictures
 from skgenre.timeline import parts
@@ -75,9 +74,9 @@ class Levels(FrontEnd):
 SPLITTING = {
     "mfcc": MFCCSegmenter(n_segments=None),
     "spread": MFCCSegmenter(placement="spread", n_segments=4),
-    "mel": MelSegmenter(window=3),
-    "descriptors": TrackDescriptors(window=3),
-    "windows": GTZANFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], window=3),
+    "mel": MelSegmenter(segment_duration=3),
+    "descriptors": TrackDescriptors(segment_duration=3),
+    "windows": GTZANFeatures(columns=["rms_mean", "mfcc1_mean", "rolloff_var"], segment_duration=3),
     "musicnn": MusicnnEmbedder(),
 }
 FRONTS = {

@@ -8,14 +8,14 @@ import pytest
 from .conftest import run_python
 
 ROOT = Path(__file__).parent.parent
-LEFT_OUT = {"librosa", "numba", "scikeras", "tensorflow"}
+LEFT_OUT = {"librosa", "scikeras", "tensorflow"}
 
 WITHOUT = """
 import sys
-for name in ("keras", "librosa", "numba", "scikeras", "tensorflow"):
+for name in ("keras", "librosa", "scikeras", "tensorflow"):
     sys.modules[name] = None
 import numpy as np
-from skgenre import ANNClassifier, GTZANFeatures
+from skgenre import ANNClassifier
 """
 
 
@@ -39,7 +39,6 @@ def test_the_small_install_is_the_whole_without_the_large_packages():
             "ANNClassifier().fit(np.zeros((4, 8)), [0, 1, 0, 1])",
             "pip install scikeras tensorflow'. Prediction does not require them.",
         ),
-        ("GTZANFeatures().transform(sys.argv[1:])", "pip install numba, or exclude"),
     ],
 )
 def test_what_is_missing_is_named(code, message, tracks):

@@ -42,7 +42,7 @@ def right() -> None:
     SegmentSummary().fit_transform(tensor)
     GenreTimelineDisplay.from_estimator(model, "song.mp3").figure_.savefig("timeline.png")
     skgenre.layers.Dense(3)
-    skgenre.mfcc.mfcc(skgenre.load_audio("song.mp3")).mean()
+    skgenre.features.mfcc(skgenre.load_audio("song.mp3")).mean()
 
 
 def wrong() -> None:

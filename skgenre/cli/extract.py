@@ -44,21 +44,20 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int | Non
     default="mfcc",
     show_default=True,
     help="Features to compute: MFCCs of 3-second segments, log-mel spectrograms or descriptors of "
-    "30-second windows, or musicnn embeddings of 3-second patches.",
+    "30-second segments, or musicnn embeddings of 3-second segments.",
 )
 @click.option(
     "--segments",
     type=int,
     callback=_check_segments,
-    help="Maximum number of segments, windows or patches per track.  [default: 10 segments or "
-    "patches of 3 seconds, 1 window of 30 seconds]",
+    help="Maximum number of segments per track.  [default: 10 segments of 3 seconds, 1 segment of "
+    "30 seconds]",
 )
 @click.option(
     "--placement",
     type=click.Choice(["start", "spread"]),
-    default="start",
-    show_default=True,
-    help="Whether segments are at the start of the track or spread evenly over it (mfcc only).",
+    help="Whether segments are at the start of the track or spread evenly over it.  [default: "
+    "start; spread for musicnn]",
 )
 @click.option(
     "--strict", is_flag=True, help="Raise an error instead of a warning if a file cannot be used."
@@ -75,21 +74,20 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
     from .. import features as front_ends
     from .inputs import audio_files
 
-    segments = segments or (1 if features in ("mel", "descriptors") else 10)
-    make = {
-        "mfcc": lambda: front_ends.MFCCSegmenter(n_segments=segments, placement=placement),
-        "mel": lambda: front_ends.MelSegmenter(n_windows=segments),
-        "descriptors": lambda: front_ends.TrackDescriptors(n_windows=segments),
-        "musicnn": lambda: front_ends.MusicnnEmbedder(patches=segments),
-    }
-    if placement != "start" and features != "mfcc":
-        raise ValueError(
-            f"--placement={placement} is available for mfcc only; {features} uses whole tracks"
-        )
-    extractor = make[features]().set_params(
-        on_error="raise" if strict else "warn", n_jobs=jobs, verbose=int(on_a_terminal())
+    front = {
+        "mfcc": front_ends.MFCCSegmenter,
+        "mel": front_ends.MelSegmenter,
+        "descriptors": front_ends.TrackDescriptors,
+        "musicnn": front_ends.MusicnnEmbedder,
+    }[features]()
+    front.set_params(
+        n_segments=segments or (1 if features in ("mel", "descriptors") else 10),
+        placement=placement or front.placement,
+        on_error="raise" if strict else "warn",
+        n_jobs=jobs,
+        verbose=int(on_a_terminal()),
     )
-    store = front_ends.extract_store(extractor, audio_files(sources), output)
+    store = front_ends.extract_store(front, audio_files(sources), output)
     n = len(store.data)
     # All segments of unusable tracks are NaN.
     n_used = n - int(np.isnan(store.data[:, :, 0, 0]).all(axis=1).sum())

@@ -8,7 +8,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from ..datasets import list_audio, load_folder, load_table
-from ..features.front import front_ends
+from ..features.model_front_ends import front_ends
 from ..persistence import load
 from ..pipelines import genre_pipeline, starter_model
 from .options import on_a_terminal

@@ -16,9 +16,9 @@ from .._checks import POSITIVE, check_number
 from .._sklearn import Interval
 from .._warnings import warn
 from ..audio import AudioError, has_signal, load_audio, name_of
-from ..features.report import listing
-from ..features.segments import SHORTEST
-from ..features.spectra import band_powers, mel_bands, to_decibels
+from ..features.errors import listing
+from ..features.segments import MIN_DURATION
+from ..features.spectra import band_powers, mel_bank, to_decibels
 
 _SAMPLE_RATE, _N_FFT, _HOP = 22050, 2048, 1024
 
@@ -123,7 +123,7 @@ def find_duplicates(
         raise TypeError(f"paths={paths!r} must be a collection of paths, not a single one")
     check_number("threshold", threshold, Interval(Real, 0, 1, closed="right"))
     check_number("min_overlap", min_overlap, POSITIVE)
-    check_number("duration", duration, Interval(Real, SHORTEST, None, closed="left"), None)
+    check_number("duration", duration, Interval(Real, MIN_DURATION, None, closed="left"), None)
     if on_error not in ("raise", "warn"):
         raise ValueError(f"on_error={on_error!r} must be 'raise' or 'warn'")
     paths = list(paths)
@@ -156,11 +156,11 @@ def _read(path, position: int, duration: float | None) -> np.ndarray | AudioErro
     """Return the fingerprint of a file, or the error if it cannot be used."""
     try:
         y = load_audio(path, sample_rate=_SAMPLE_RATE, duration=duration)
-        if len(y) < SHORTEST * _SAMPLE_RATE:
+        if len(y) < MIN_DURATION * _SAMPLE_RATE:
             raise AudioError(
                 name_of(path, position),
                 f"{len(y) / _SAMPLE_RATE:.2f} s of audio is too short; at least "
-                f"{SHORTEST:.3g} s are needed",
+                f"{MIN_DURATION:.3g} s are needed",
             )
         if not has_signal(y, _SAMPLE_RATE):
             raise AudioError(name_of(path, position), "contains no signal in what was read")
@@ -182,8 +182,8 @@ def fingerprint(y: np.ndarray) -> np.ndarray:
     fingerprint : float32 ndarray of shape (n_frames, 15)
         Log-mel spectrogram, differenced over bands and time.
     """
-    bands = mel_bands(_SAMPLE_RATE, _N_FFT, _N_MELS, _FMIN, _FMAX)
-    [[power]] = band_powers([y], [bands], n_fft=_N_FFT, hop_length=_HOP)
+    bank = mel_bank(_SAMPLE_RATE, _N_FFT, _N_MELS, _FMIN, _FMAX)
+    [power] = band_powers(y, bank, n_fft=_N_FFT, hop_length=_HOP)
     level = np.diff(to_decibels(power, _TOP_DB), axis=1)
     return level[2:] - level[:-2]
 

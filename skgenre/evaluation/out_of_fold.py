@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 
 from ..datasets import count_known_artists
 from ..features import FrontEnd, UnreadableTracksError
-from ..features.front import Computed, replace_front_ends
+from ..features.model_front_ends import Computed, replace_front_ends
 from ..folds import check_folds, fit_with_groups
 
 #: How to state the artists, for outputs about files whose artists are unknown.

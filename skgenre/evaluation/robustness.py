@@ -13,8 +13,8 @@ from sklearn.utils import check_random_state
 from .._checks import check_classifier, check_comparable, check_labels
 from ..audio import AudioError, AudioFile, name_of, transforms
 from ..features import UnreadableTracksError
-from ..features.front import copy_with_front_ends, front_ends
 from ..features.front_end import check_paths
+from ..features.model_front_ends import copy_with_front_ends, front_ends
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
 _RATE = 22050
@@ -249,7 +249,7 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
             name: lambda audio, y, rng, change=change: change(y, _RATE)
             for name, change in conditions.items()
         }
-    # Use the shortest segment or window of all models, so that they share the same modified file.
+    # Use the shortest segment of all models, so that they share the same modified file.
     known = _standard_changes(round(min(map(_segment_seconds, models)) / 2 * _RATE))
     if conditions is None:
         return known

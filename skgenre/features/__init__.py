@@ -2,12 +2,12 @@
 
 from .columns import GTZAN_FEATURES, gtzan_features
 from .descriptors import TrackDescriptors
+from .errors import UnreadableTracksError
 from .front_end import FrontEnd
 from .gtzan import GTZANFeatures
 from .mel import MelSegmenter
-from .mfcc import MFCCSegmenter
+from .mfccs import MFCCSegmenter, mfcc, segment_mfcc
 from .musicnn import MusicnnEmbedder
-from .report import UnreadableTracksError
 from .store import extract_store, load_store
 
 __all__ = [
@@ -22,4 +22,6 @@ __all__ = [
     "extract_store",
     "load_store",
     "gtzan_features",
+    "mfcc",
+    "segment_mfcc",
 ]

@@ -1,8 +1,9 @@
 """Caching of the features of files.
 
-The key of an entry consists of the front end (:func:`.code.class_key` and parameters), the versions
-of the code (:func:`versions`), and a hash of the content of the file, but not of its name. An entry
-is a plain array with a checksum. If it cannot be read or written, the features are computed.
+The key of an entry consists of the class of the front end (:func:`.class_key.class_key`), its
+parameters, the versions of the code (:func:`versions`), and a hash of the content of the file, but
+not of its name. An entry is a plain array with a checksum. If it cannot be read or written, the
+features are computed.
 """
 
 from __future__ import annotations
@@ -15,21 +16,17 @@ import time
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
 from importlib import metadata, resources
-from typing import TYPE_CHECKING
+from typing import Any
 
 import joblib
 import numpy as np
 import soundfile
-from sklearn.base import clone
 
 from .._files import expand, replace_file
-from .code import class_key, hash_value
-
-if TYPE_CHECKING:
-    from .front_end import FrontEnd
+from .class_key import class_key, hash_value
 
 #: Libraries whose version may affect features. Some are optional.
-_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "numba", "av", "onnxruntime")
+_LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "av", "onnxruntime")
 
 #: Packages whose code computes features. They also use `onnx_graph`.
 _PACKAGES = ("skgenre.audio", "skgenre.features")
@@ -38,30 +35,34 @@ _PACKAGES = ("skgenre.audio", "skgenre.features")
 _TICK = 2_000_000_000
 
 
-def cached(extractor: FrontEnd) -> Callable:
-    """Wrap the extraction of a file so that results are cached in ``extractor.memory``.
+def cached(extract: Callable, memory: Any, cls: type, parameters: dict[str, Any]) -> Callable:
+    """Wrap the extraction of a file so that results are cached in a folder.
+
+    Parameters
+    ----------
+    extract : callable
+        Function of a path or file object, which returns an array and a list of notes.
+    memory : str, path-like or joblib.Memory
+        Location of the cache.
+    cls : type
+        Class of the front end.
+    parameters : dict of str to object
+        Parameters of the front end that affect the result.
 
     Returns
     -------
     extract : callable
-        Returns the result of ``extractor._extract``, followed by the reason if the cache could not
-        be used.
+        Returns the result of `extract`, followed by the reason if the cache could not be used.
     """
     try:
-        folder = _folder(extractor.memory)
+        folder = _folder(memory)
         if folder is None:
-            return extractor._extract
-        # Reset the parameters that do not affect the result.
-        plain = clone(extractor)
-        how = {"on_error": "raise", "memory": None, "n_jobs": None, "verbose": 0}
-        parameters = plain.get_params()
-        plain.set_params(**{name: how[name] for name in how.keys() & parameters.keys()})
-        cls = type(extractor)
-        parameters = hash_value(cls, f"the parameters of {cls.__qualname__}", plain.get_params())
-        key = joblib.hash((class_key(cls), parameters, versions()))
+            return extract
+        hashed = hash_value(cls, f"the parameters of {cls.__qualname__}", parameters)
+        key = joblib.hash((class_key(cls), hashed, versions()))
     except (OSError, ValueError) as error:
-        return partial(_extract_uncached, extractor, str(error))
-    return partial(_extract_cached, plain, folder, key)
+        return partial(_extract_uncached, extract, str(error))
+    return partial(_extract_cached, extract, folder, key)
 
 
 def _folder(memory: str | os.PathLike | joblib.Memory) -> str | None:
@@ -75,15 +76,15 @@ def _folder(memory: str | os.PathLike | joblib.Memory) -> str | None:
     return os.path.abspath(memory.store_backend.location)
 
 
-def _extract_uncached(extractor: FrontEnd, problem: str, path):
-    return *extractor._extract(path), problem
+def _extract_uncached(extract: Callable, problem: str, path):
+    return *extract(path), problem
 
 
-def _extract_cached(extractor: FrontEnd, folder: str, key: str, path):
+def _extract_cached(extract: Callable, folder: str, key: str, path):
     # File objects are not cached; files that cannot be read raise the appropriate error.
     content = content_hash(path) if isinstance(path, str | os.PathLike) else None
     if content is None:
-        return extractor._extract(path)
+        return extract(path)
     entry = os.path.join(folder, "skgenre", joblib.hash((key, content)), "features")
     problems = []
     try:
@@ -92,7 +93,7 @@ def _extract_cached(extractor: FrontEnd, folder: str, key: str, path):
         pass
     except (OSError, ValueError) as error:
         problems.append(_explain(error, folder))
-    track, notes = extractor._extract(path)
+    track, notes = extract(path)
     try:
         os.makedirs(os.path.dirname(entry), exist_ok=True)
         replace_file(entry, _to_bytes(track, notes))

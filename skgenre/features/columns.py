@@ -13,11 +13,21 @@ from difflib import get_close_matches
 from typing import ClassVar
 
 import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
 
-from .chroma import Chroma
 from .harmonic import Separation
-from .spectra import check_samples, constants, stft_blocks, sum_bands, to_decibels
-from .tempo import tempo
+from .spectra import (
+    check_samples,
+    chromagram,
+    dct_basis,
+    estimate_tuning,
+    find_peaks,
+    mel_bank,
+    stft_blocks,
+    sum_bands,
+    to_decibels,
+)
 
 #: Columns of the published GTZAN feature tables, in the order of the 30-second table.
 GTZAN_FEATURES = (
@@ -48,6 +58,12 @@ N_MELS = 128
 
 #: Number of frames whose samples are processed at a time.
 _BLOCK_FRAMES = 256
+
+#: Length of the autocorrelation window in seconds.
+_TEMPO_SECONDS = 8
+
+#: Center of the prior on the tempo, and maximum tempo, in beats per minute.
+_TEMPO_CENTER, _MAX_TEMPO = 120.0, 320.0
 
 #: Proportion of the magnitude of a frame below its roll-off frequency.
 _ROLLOFF = 0.85
@@ -92,7 +108,7 @@ def gtzan_features(y: np.ndarray, columns: Iterable[str] | None = None) -> np.nd
     array([440.])
     """
     names = check_columns(columns)
-    return compute_columns(check_samples(y, shortest=N_FFT), names)
+    return compute_columns(check_samples(y, min_length=N_FFT), names)
 
 
 def check_columns(columns: Iterable[str] | None) -> list[str]:
@@ -227,13 +243,18 @@ class _Chroma(_Part):
 
     def __init__(self, y, wanted):
         super().__init__(y, wanted)
-        self._chroma = Chroma(self.n_frames, SAMPLE_RATE, N_FFT)
+        # All frames are kept, since the tuning is known only after the last one.
+        self._power = np.empty((self.n_frames, N_FFT // 2 + 1), np.float32)
+        self._peaks: list[tuple[np.ndarray, np.ndarray]] = []
 
     def add(self, rows, spectrum):
-        self._chroma.add(rows, np.square(np.abs(spectrum)))
+        self._power[rows] = np.square(np.abs(spectrum))
+        self._peaks.append(find_peaks(self._power[rows], SAMPLE_RATE, N_FFT))
 
     def values(self):
-        return _statistics("chroma_stft", self._chroma.compute())
+        tuning = estimate_tuning(*map(np.concatenate, zip(*self._peaks, strict=True)))
+        chroma = chromagram(self._power, SAMPLE_RATE, N_FFT, tuning)
+        return _statistics("chroma_stft", chroma)
 
 
 class _Shape(_Part):
@@ -275,25 +296,25 @@ class _Levels(_Part):
 
     def __init__(self, y, wanted):
         super().__init__(y, wanted)
-        _, self._bands, self._dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
+        self._bank = mel_bank(SAMPLE_RATE, N_FFT, N_MELS)
         self._levels = np.empty((self.n_frames, N_MELS), np.float32)
 
     def add(self, rows, spectrum):
         squares = np.square(spectrum.view(np.float32))
-        sum_bands(squares, self._bands, self._levels[rows])
+        sum_bands(squares, self._bank, self._levels[rows])
 
     def values(self):
         values = {}
         levels = to_decibels(self._levels)
         if "mfcc" in self.wanted:
-            coefficients = levels @ self._dct
+            coefficients = levels @ dct_basis(N_MFCC, N_MELS)
             for i, column in enumerate(coefficients.T, start=1):
                 values |= _statistics(f"mfcc{i}", column)
         if "tempo" in self.wanted:
             onset = np.median(np.maximum(np.diff(levels, axis=0), 0), axis=1)
             # Pad the frame lost by np.diff and, like librosa, shift onsets by half a frame.
             onset = np.pad(onset, (1 + N_FFT // (2 * HOP_LENGTH), 0))[: len(levels)]
-            values["tempo"] = tempo(onset, SAMPLE_RATE, HOP_LENGTH)
+            values["tempo"] = estimate_tempo(onset, SAMPLE_RATE, HOP_LENGTH)
         return values
 
 
@@ -316,3 +337,55 @@ class _Separated(_Part):
 
 
 _PARTS: tuple[type[_Part], ...] = (_Chroma, _Shape, _Levels, _Separated)
+
+
+# ---------------------------------------------------------------- tempo
+
+
+def estimate_tempo(onset: np.ndarray, sample_rate: int, hop_length: int) -> float:
+    """Estimate the tempo in beats per minute, like ``librosa.beat.beat_track``.
+
+    The tempo maximizes the autocorrelation of the onset strength, averaged over the track, weighted
+    by a prior centered on 120 beats per minute. Beats are not tracked.
+
+    Parameters
+    ----------
+    onset : ndarray of shape (n_frames,)
+        Onset strength of each frame.
+    sample_rate, hop_length : int
+        Sample rate in Hz and hop in samples.
+
+    Returns
+    -------
+    tempo : float
+        Tempo in beats per minute; 0 if there are no onsets.
+
+    References
+    ----------
+    D. P. W. Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1),
+    2007.
+    """
+    if not onset.any():
+        return 0.0
+    length = _TEMPO_SECONDS * sample_rate // hop_length
+    correlation = np.log1p(1e6 * _autocorrelation(onset, length)[1:])
+    beats = 60.0 * sample_rate / (hop_length * np.arange(1, length))
+    preference = np.where(beats < _MAX_TEMPO, -0.5 * np.log2(beats / _TEMPO_CENTER) ** 2, -np.inf)
+    return float(beats[np.argmax(correlation + preference)])
+
+
+def _autocorrelation(onset: np.ndarray, length: int) -> np.ndarray:
+    """Average the autocorrelations of windows around all frames, each scaled to a maximum of 1."""
+    padded = np.pad(onset.astype(float), length // 2, mode="linear_ramp", end_values=0)
+    window = np.hanning(length + 1)[:-1]
+    n = scipy.fft.next_fast_len(2 * length - 1, real=True)  # pad for a linear autocorrelation
+    total = np.zeros(length)
+    for first in range(0, len(onset), _BLOCK_FRAMES):
+        last = min(len(onset), first + _BLOCK_FRAMES)
+        parts = sliding_window_view(padded[first : last - 1 + length], length) * window
+        power = np.abs(scipy.fft.rfft(parts, n)) ** 2
+        correlation = scipy.fft.irfft(power, n)[:, :length]
+        highest = np.abs(correlation).max(axis=1, keepdims=True)
+        highest[highest < np.finfo(float).tiny] = 1
+        total += (correlation / highest).sum(axis=0)
+    return total / len(onset)

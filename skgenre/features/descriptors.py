@@ -1,20 +1,29 @@
-"""Descriptors of timbre, rhythm and harmony for windows of a track."""
+"""Descriptors of timbre, rhythm and harmony for long segments of a track.
+
+In all arrays, frames are the first axis.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 
-from .._sklearn import Interval, StrOptions
+from .._sklearn import StrOptions
 from ..audio import AudioFile
-from .filters import band_blocks, chroma_filters
 from .front_end import FrontEnd
-from .segments import SHORTEST, compute_rows, read_windows
-from .spectra import band_powers, constants, to_decibels
+from .segments import LONG_DURATION, N_SEGMENTS, PLACEMENT, long_segment_rows
+from .spectra import (
+    FilterBank,
+    band_powers,
+    chroma_filters,
+    dct_basis,
+    filter_bank,
+    mel_bank,
+    to_decibels,
+)
 
 SAMPLE_RATE = 22050
 N_FFT = 2048
@@ -32,7 +41,7 @@ _N_MODULATED, _N_ONSET = 16, 32
 _TEXTURE_FRAMES = 43
 
 #: Lags of the onset autocorrelation in frames (0.1 to 4 s), and how many of them are averaged.
-_LAGS, _LAGS_AVERAGED = slice(4, 172), 6
+_LAGS, _LAGS_PER_VALUE = slice(4, 172), 6
 
 _PERCENTILES = (5, 25, 50, 75, 95)
 
@@ -40,22 +49,31 @@ _PERCENTILES = (5, 25, 50, 75, 95)
 _MODULATION_FLOOR = 1e-2
 
 
-class _Window:
-    """Intermediate results for one window, computed from a single STFT."""
+class _Segment:
+    """Intermediate results for one segment, computed from a single STFT.
+
+    Attributes
+    ----------
+    modulated, onset : float32 ndarray of shape (n_frames, n_bands)
+        Levels of merged mel bands in dB, and their increases between frames.
+    chroma : float32 ndarray of shape (n_frames, 12)
+        Normalized to a maximum of 1 in each frame.
+    mfcc : float64 ndarray of shape (n_frames, 20)
+        MFCCs.
+    """
 
     def __init__(self, y: np.ndarray):
-        _, mel, dct = constants(SAMPLE_RATE, N_MFCC, N_FFT, N_MELS)
-        banks = [mel, _chroma_bank()]
-        [(power, chroma)] = band_powers([y], banks, n_fft=N_FFT, hop_length=HOP_LENGTH)
+        banks = mel_bank(SAMPLE_RATE, N_FFT, N_MELS), _chroma_bank()
+        power, chroma = band_powers(y, *banks, n_fft=N_FFT, hop_length=HOP_LENGTH)
         self.modulated = _merged_decibels(power, _N_MODULATED)
         self.onset = np.maximum(np.diff(_merged_decibels(power, _N_ONSET), axis=0), 0)
         self.chroma = chroma / np.maximum(chroma.max(axis=1, keepdims=True), np.float32(1e-30))
-        self.mfcc = to_decibels(power) @ dct
+        self.mfcc = to_decibels(power) @ dct_basis(N_MFCC, N_MELS)
 
 
 @lru_cache(maxsize=1)
-def _chroma_bank() -> tuple:
-    return band_blocks(chroma_filters(SAMPLE_RATE, N_FFT), size=12)
+def _chroma_bank() -> FilterBank:
+    return filter_bank(chroma_filters(SAMPLE_RATE, N_FFT), block_size=12)
 
 
 def _merged_decibels(power: np.ndarray, n_bands: int) -> np.ndarray:
@@ -63,8 +81,8 @@ def _merged_decibels(power: np.ndarray, n_bands: int) -> np.ndarray:
     return to_decibels(np.einsum("nbk->nb", power.reshape(len(power), n_bands, -1)))
 
 
-def _timbre(window: _Window) -> list[np.ndarray]:
-    x = window.mfcc
+def _timbre(segment: _Segment) -> list[np.ndarray]:
+    x = segment.mfcc
     return [
         x.mean(axis=0),
         x.std(axis=0),
@@ -73,8 +91,8 @@ def _timbre(window: _Window) -> list[np.ndarray]:
     ]
 
 
-def _covariance(window: _Window) -> list[np.ndarray]:
-    covariance = np.cov(window.mfcc.T)
+def _covariance(segment: _Segment) -> list[np.ndarray]:
+    covariance = np.cov(segment.mfcc.T)
     # Shrink the covariance and keep it positive definite for silence, so that the logarithm exists.
     shrinkage = 0.01 * np.trace(covariance) / N_MFCC + 1e-6
     values, vectors = np.linalg.eigh(covariance + shrinkage * np.eye(N_MFCC))
@@ -83,8 +101,8 @@ def _covariance(window: _Window) -> list[np.ndarray]:
     return [logarithm[rows, columns] * np.where(rows == columns, 1, np.sqrt(2))]
 
 
-def _fluctuation(window: _Window) -> list[np.ndarray]:
-    levels = window.modulated
+def _fluctuation(segment: _Segment) -> list[np.ndarray]:
+    levels = segment.modulated
     spectra = []
     for start in range(0, max(1, len(levels) - _MODULATION_FRAMES + 1), _MODULATION_HOP):
         part = levels[start : start + _MODULATION_FRAMES]
@@ -106,17 +124,17 @@ def _modulation_bins() -> list[tuple[int, int]]:
     ]
 
 
-def _rhythm(window: _Window) -> list[np.ndarray]:
-    curve = window.onset.mean(axis=1)
+def _rhythm(segment: _Segment) -> list[np.ndarray]:
+    curve = segment.onset.mean(axis=1)
     curve = (curve - curve.mean()) / (curve.std() + 1e-9)
     n = 1 << (2 * len(curve) - 1).bit_length()  # pad for a linear autocorrelation
     correlation = np.fft.irfft(np.abs(np.fft.rfft(curve, n)) ** 2)
     correlation = np.pad(correlation[: len(curve)], (0, max(0, _LAGS.stop - len(curve))))
     correlation /= correlation[0] + 1e-9
-    quarters = window.onset.reshape(len(window.onset), 4, -1).mean(axis=2)
+    quarters = segment.onset.reshape(len(segment.onset), 4, -1).mean(axis=2)
     return [
-        correlation[_LAGS].reshape(-1, _LAGS_AVERAGED).mean(axis=1),
-        np.array([correlation[8:200].max(), window.onset.mean(), window.onset.std()]),
+        correlation[_LAGS].reshape(-1, _LAGS_PER_VALUE).mean(axis=1),
+        np.array([correlation[8:200].max(), segment.onset.mean(), segment.onset.std()]),
         np.array([np.mean(curve**3)]),
         quarters.mean(axis=0),
         quarters.std(axis=0),
@@ -124,8 +142,8 @@ def _rhythm(window: _Window) -> list[np.ndarray]:
     ]
 
 
-def _harmony(window: _Window) -> list[np.ndarray]:
-    chroma = window.chroma
+def _harmony(segment: _Segment) -> list[np.ndarray]:
+    chroma = segment.chroma
     share = chroma / (chroma.sum(axis=1, keepdims=True) + 1e-9)
     entropy = -(share * np.log(share + 1e-9)).sum(axis=1)
     # Strength of each interval among simultaneous notes, independent of the key.
@@ -140,18 +158,18 @@ def _harmony(window: _Window) -> list[np.ndarray]:
     ]
 
 
-def _texture(window: _Window) -> list[np.ndarray]:
-    n = len(window.mfcc) // _TEXTURE_FRAMES
-    seconds = window.mfcc[: n * _TEXTURE_FRAMES].reshape(n, _TEXTURE_FRAMES, -1)
+def _texture(segment: _Segment) -> list[np.ndarray]:
+    n = len(segment.mfcc) // _TEXTURE_FRAMES
+    seconds = segment.mfcc[: n * _TEXTURE_FRAMES].reshape(n, _TEXTURE_FRAMES, -1)
     mean, deviation = seconds.mean(axis=1), seconds.std(axis=1)
     return [mean.std(axis=0), deviation.mean(axis=0), deviation.std(axis=0)]
 
 
 def _names() -> dict[str, list[str]]:
-    """Return the names of the descriptors of each group, in the order of the values."""
+    """Return the names of the descriptors of each family, in the order of the values."""
     mfccs = [f"mfcc{i}" for i in range(1, N_MFCC + 1)]
     rows, columns = np.triu_indices(N_MFCC)
-    n_lags = (_LAGS.stop - _LAGS.start) // _LAGS_AVERAGED
+    n_lags = (_LAGS.stop - _LAGS.start) // _LAGS_PER_VALUE
     quarters = range(1, 5)
     intervals = ("unison", "minor2", "major2", "minor3", "major3", "fourth", "tritone")
     return {
@@ -186,7 +204,7 @@ def _names() -> dict[str, list[str]]:
     }
 
 
-_GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
+_FAMILIES: dict[str, Callable[[_Segment], list[np.ndarray]]] = {
     "timbre": _timbre,
     "covariance": _covariance,
     "fluctuation": _fluctuation,
@@ -199,16 +217,16 @@ _GROUPS: dict[str, Callable[[_Window], list[np.ndarray]]] = {
 class TrackDescriptors(FrontEnd, auto_wrap_output_keys=None):
     """Extract descriptors of timbre, rhythm and harmony, for classical models.
 
-    Each track is split into windows, and each window yields one row of descriptors. In the track
-    tensor, a window is a segment with a single frame. Use a
-    :class:`skgenre.SegmentVotingClassifier` to classify the tracks.
+    Each track is split into segments, and each segment yields one row of descriptors, a segment
+    with a single frame in the track tensor. Use a :class:`skgenre.SegmentVotingClassifier` to
+    classify the tracks.
 
     Parameters
     ----------
-    groups : str or sequence of str, \
+    families : str or sequence of str, \
 default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
-        Groups of descriptors to compute. The output is in the order of this list, in whatever order
-        they are passed.
+        Families of descriptors to compute. The output is in the order of this list, in whatever
+        order they are passed.
 
         - ``"timbre"``: mean, standard deviation and five percentiles of 20 MFCCs, and standard
           deviation of their differences between consecutive frames;
@@ -222,12 +240,16 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
           each interval;
         - ``"texture"``: variation of the means and standard deviations of the MFCCs over
           one-second windows [4]_.
-    window : float, default=30.0
-        Length of a window in seconds. Shorter tracks are a single window of their own length. The
-        last window is used if it is at least half as long. Tracks shorter than 3 s cannot be used.
-    n_windows : int, default=None
-        Maximum number of windows, taken from the start of the track. If None, all windows are
-        used, and the output is padded to the longest track.
+    segment_duration : float, default=30.0
+        Length of a segment in seconds. Shorter tracks are a single segment of their own length.
+        The last segment is used if it is at least half as long. Tracks shorter than 3 s cannot be
+        used.
+    n_segments : int, default=None
+        Maximum number of segments per track. If None, all segments are used, and the output is
+        padded to the longest track.
+    placement : {"start", "spread"}, default="start"
+        Whether segments are consecutive from the start of the track, or spaced evenly over it:
+        centered in `n_segments` equal parts. With ``"spread"``, only whole segments are used.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.FrontEnd`.
@@ -241,14 +263,14 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
     See Also
     --------
     GTZANFeatures : Columns of the GTZAN feature tables.
-    SegmentVotingClassifier : Classify tracks by their windows.
+    SegmentVotingClassifier : Classify tracks by their segments.
 
     Notes
     -----
     This transformer is stateless. Audio is resampled to 22,050 Hz. All descriptors are computed
     from one STFT with 2,048 samples per frame and a hop of 512; librosa is not needed. Levels are
-    clipped 80 dB below the maximum of the window. Parts of about 3 s without a signal are left out;
-    windows without any signal are NaN.
+    clipped 80 dB below the maximum of the segment. Parts of about 3 s without a signal are left
+    out; segments without any signal are NaN.
 
     References
     ----------
@@ -268,7 +290,7 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     tracks = make_tracks(1, genres=2, duration=7, random_state=0, folder=folder)
-    ...     TrackDescriptors(groups=("timbre", "rhythm")).transform(tracks.data).shape
+    ...     TrackDescriptors(families=("timbre", "rhythm")).transform(tracks.data).shape
     (2, 1, 1, 204)
     """
 
@@ -276,34 +298,37 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
 
     _parameter_constraints: ClassVar[dict] = {
         **FrontEnd._parameter_constraints,
-        "groups": ["array-like", StrOptions(set(_GROUPS))],
-        "window": [Interval(Real, SHORTEST, None, closed="left")],
-        "n_windows": [Interval(Integral, 1, None, closed="left"), None],
+        "families": ["array-like", StrOptions(set(_FAMILIES))],
+        "segment_duration": [LONG_DURATION],
+        "n_segments": N_SEGMENTS,
+        "placement": PLACEMENT,
     }
 
     def __init__(
         self,
         *,
-        groups: str | Sequence[str] = tuple(_GROUPS),
-        window: float = 30.0,
-        n_windows: int | None = None,
+        families: str | Sequence[str] = tuple(_FAMILIES),
+        segment_duration: float = 30.0,
+        n_segments: int | None = None,
+        placement: str = "start",
         on_error: str = "raise",
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
-        self.groups = groups
-        self.window = window
-        self.n_windows = n_windows
+        self.families = families
+        self.segment_duration = segment_duration
+        self.n_segments = n_segments
+        self.placement = placement
         super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of a track's array, ``(n_windows, 1, n_descriptors)``."""
-        return self.n_windows, 1, len(self.get_feature_names_out())
+        """Shape of a track's array, ``(n_segments, 1, n_descriptors)``."""
+        return self.n_segments, 1, len(self.get_feature_names_out())
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the descriptors of one track, one window at a time.
+        """Compute the descriptors of one track, one segment at a time.
 
         Parameters
         ----------
@@ -312,36 +337,33 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
 
         Returns
         -------
-        rows : float32 ndarray of shape (n_windows_found, 1, n_descriptors)
-            Descriptors of each window; NaN for windows without a signal.
+        rows : float32 ndarray of shape (n_segments_found, 1, n_descriptors)
+            Descriptors of each segment; NaN for segments without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        windows = read_windows(audio, self.window, self.n_windows)
-        return compute_rows(
-            windows, lambda signals: map(self._describe, signals), self.track_shape[1:]
-        )
+        return long_segment_rows(self, audio, self._describe)
 
     def _describe(self, y: np.ndarray) -> np.ndarray:
-        window = _Window(y)
-        parts = [part for name in self._groups() for part in _GROUPS[name](window)]
+        segment = _Segment(y)
+        parts = [part for name in self._families() for part in _FAMILIES[name](segment)]
         return np.concatenate(parts, dtype=np.float32)[None]
 
-    def _groups(self) -> list[str]:
+    def _families(self) -> list[str]:
         # A tensor has no column names, so the order must not depend on the order of the parameter.
-        groups = {self.groups} if isinstance(self.groups, str) else set(self.groups)
-        return [name for name in _GROUPS if name in groups]
+        families = {self.families} if isinstance(self.families, str) else set(self.families)
+        return [name for name in _FAMILIES if name in families]
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        groups = [self.groups] if isinstance(self.groups, str) else list(self.groups)
-        unknown = [name for name in groups if name not in _GROUPS]
-        if unknown or not groups:
+        families = [self.families] if isinstance(self.families, str) else list(self.families)
+        unknown = [name for name in families if name not in _FAMILIES]
+        if unknown or not families:
             raise ValueError(
-                f"groups={self.groups!r} must name at least one of {list(_GROUPS)}"
+                f"families={self.families!r} must name at least one of {list(_FAMILIES)}"
                 + (f"; unknown: {unknown}" if unknown else "")
             )
 
@@ -359,4 +381,4 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
             Names of the descriptors.
         """
         names = _names()
-        return np.array([name for group in self._groups() for name in names[group]], dtype=object)
+        return np.array([n for family in self._families() for n in names[family]], dtype=object)

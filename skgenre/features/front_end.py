@@ -20,8 +20,7 @@ from .._checks import check_labels
 from .._sklearn import StrOptions, _fit_context
 from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
-from .code import read_texts
-from .report import NOTES, Report
+from .errors import NOTES, Report
 
 logger = logging.getLogger("skgenre")
 
@@ -76,6 +75,11 @@ def check_paths(X) -> list:
                 f"or pathlib.Path) or a binary file object; {SAMPLES_REMEDY}."
             )
     return X
+
+
+def numbered(name: str, n: int) -> np.ndarray:
+    """Return feature names that are counted from 1, as in the tables of GTZAN."""
+    return np.array([f"{name}{i}" for i in range(1, n + 1)], dtype=object)
 
 
 def _check_not_constant(y: np.ndarray) -> None:
@@ -168,12 +172,8 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         "verbose": ["verbose"],
     }
 
-    #: Hashes of the texts that define a class, by module. They are sent to workers with the class.
-    _texts: ClassVar[dict[str, str]] = {}
-
-    def __init_subclass__(cls, **kwargs) -> None:
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # the arguments of scikit-learn's mixin
         super().__init_subclass__(**kwargs)
-        cls._texts = read_texts(cls)
 
     def __init__(
         self,
@@ -219,24 +219,27 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
         Returns
         -------
-        extractor : FrontEnd
+        front : FrontEnd
             The modified copy.
-        seconds : float
-            Time between the starts of successive segments.
+        segment_duration : float
+            Time in seconds between the starts of successive segments.
 
         Raises
         ------
         TypeError
-            If the front end has no parameters ``window`` and ``n_windows`` and does not override
-            this method.
+            If the front end has no parameter ``n_segments`` and no attribute
+            ``segment_duration``, and does not override this method.
         """
-        window: Any = getattr(self, "window", None)
-        if window is None or not hasattr(self, "n_windows"):
+        parameters = self.get_params()
+        duration: Any = getattr(self, "segment_duration", None)
+        if duration is None or "n_segments" not in parameters:
             raise TypeError(
-                f"{type(self).__name__} has no parameters window and n_windows, which a timeline "
-                "requires"
+                f"{type(self).__name__} has no parameters segment_duration and n_segments, which "
+                "a timeline requires"
             )
-        return clone(self).set_params(n_windows=None), window
+        changes = {"n_segments": None, "placement": "start"}
+        changes = {name: changes[name] for name in changes if name in parameters}
+        return clone(self).set_params(**changes), duration
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:
@@ -343,7 +346,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
     @available_if(lambda self: len(self.track_shape) == 1)
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
-        """Get output feature names: the lowercased class name and a number.
+        """Get output feature names: the lowercased class name and a number, from 1.
 
         Parameters
         ----------
@@ -355,8 +358,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         names : ndarray of str objects
             Names of the columns.
         """
-        prefix = type(self).__name__.lower()
-        return np.array([f"{prefix}{i}" for i in range(self.track_shape[0] or 0)], dtype=object)
+        return numbered(type(self).__name__.lower(), self.track_shape[0] or 0)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Set the output container for tables. Tensors are always arrays.
@@ -375,7 +377,9 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
     def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
         """Yield the array of each track in order; None for tracks added to `report.failures`."""
-        extract = self._extract if self.memory is None else cached(self)
+        extract: Callable = self._extract
+        if self.memory is not None:
+            extract = cached(extract, self.memory, type(self), self._own_parameters())
         start = time.perf_counter()
         # Yield results as they are completed, if the backend supports it; Ray and Spark do not.
         backend, _ = get_active_backend(prefer="threads")
@@ -406,8 +410,13 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
             len(report.failures),
         )
 
+    def _own_parameters(self) -> dict[str, Any]:
+        """Return the parameters that affect the result."""
+        others = {"on_error", "memory", "n_jobs", "verbose"}
+        return {k: v for k, v in self.get_params().items() if k not in others}
+
     def _extract(self, path) -> tuple[np.ndarray, list[str]]:
-        """Return the array of a track, and what to warn about; see :data:`.report.NOTES`."""
+        """Return the array of a track, and what to warn about; see :data:`.errors.NOTES`."""
         with AudioFile(path, self.sample_rate) as audio:
             track = self._extract_open(audio)
             return track, [note for note in NOTES if getattr(audio, note)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from .._sklearn import Interval
 from ..audio import AudioError, AudioFile, at_length
 from .columns import N_FFT, SAMPLE_RATE, check_columns, compute_columns, tensor_order
 from .front_end import FrontEnd
-from .segments import SHORTEST, compute_rows, read_windows, without_silence
+from .segments import LONG_DURATION, N_SEGMENTS, PLACEMENT, long_segment_rows, without_silence
 
 
 class GTZANFeatures(FrontEnd):
@@ -35,23 +35,26 @@ class GTZANFeatures(FrontEnd):
         its columns are always in the order of :data:`skgenre.features.GTZAN_FEATURES`, as in
         :func:`skgenre.datasets.segments_to_tracks`. Only the features needed for
         these columns are computed.
-        ``harmony`` and ``perceptr`` take most of the time and require Numba.
-    window : float, default=None
-        Length of a window in seconds, at least 3. If None, the output is a table with one row per
-        track. Otherwise the output is a track tensor in which each window is a segment with a
-        single frame, for a :class:`skgenre.SegmentVotingClassifier`. Shorter tracks are a single
-        window of their own length, and the last window is used if it is at least half as long.
-        Tracks shorter than 3 s cannot be used with windows.
-    n_windows : int, default=None
-        Maximum number of windows, taken from the start of the track. If None, all windows are
-        used, and the output is padded to the longest track.
+        ``harmony`` and ``perceptr`` take most of the time.
+    segment_duration : float, default=None
+        Length of a segment in seconds, at least 3. If None, the output is a table with one row per
+        track. Otherwise the output is a track tensor in which each segment has a single frame, for
+        a :class:`skgenre.SegmentVotingClassifier`. Shorter tracks are a single segment of their
+        own length, and the last segment is used if it is at least half as long. Tracks shorter
+        than 3 s cannot be split into segments.
+    n_segments : int, default=None
+        Maximum number of segments per track. If None, all segments are used, and the output is
+        padded to the longest track.
+    placement : {"start", "spread"}, default="start"
+        Whether segments are consecutive from the start of the track, or spaced evenly over it:
+        centered in `n_segments` equal parts. With ``"spread"``, only whole segments are used.
     max_duration : float or None, default=120.0
         Only the central `max_duration` seconds of longer tracks are used, which limits the memory
-        to about 0.5 MB per second. If None, whole tracks are used. Ignored if `window` is set,
-        since windows are processed one at a time.
+        to about 0.5 MB per second. If None, whole tracks are used. Ignored if `segment_duration`
+        is set, since segments are processed one at a time.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, contain no signal or are shorter than 0.1 s (3 s
-        with windows).
+        with segments).
         ``"raise"`` processes all tracks, then raises a single :class:`UnreadableTracksError` that
         lists the failures. ``"warn"`` sets their rows to NaN and issues a single warning.
     memory : str, path-like or joblib.Memory, default=None
@@ -71,15 +74,15 @@ class GTZANFeatures(FrontEnd):
     skgenre.datasets.load_gtzan_features : Load a GTZAN feature table.
     skgenre.datasets.segments_to_tracks : Convert a table of segments to a track tensor.
     MFCCSegmenter : MFCCs for the networks.
-    TrackDescriptors : A larger set of descriptors of windows.
+    TrackDescriptors : A larger set of descriptors of segments.
 
     Notes
     -----
     This transformer is stateless: `transform` does not require `fit`. See :func:`gtzan_features`
     for the columns. Their values equal those of librosa 0.11 with its defaults, and librosa is not
     needed. Audio is resampled to 22,050 Hz, the rate of the tables. Tables are float64, tensors
-    float32. Parts of about 3 s without a signal are left out of tracks and windows; windows without
-    any signal are NaN.
+    float32. Parts of about 3 s without a signal are left out of tracks and segments; segments
+    without any signal are NaN.
 
     Examples
     --------
@@ -91,7 +94,7 @@ class GTZANFeatures(FrontEnd):
     ...     tracks = make_tracks(1, genres=2, duration=7, random_state=0, folder=folder)
     ...     features = GTZANFeatures(columns=columns).set_output(transform="pandas")
     ...     table = features.transform(tracks.data)
-    ...     tensor = GTZANFeatures(columns=columns, window=3).transform(tracks.data)
+    ...     tensor = GTZANFeatures(columns=columns, segment_duration=3).transform(tracks.data)
     >>> table.columns.tolist() == columns
     True
     >>> table.shape, tensor.shape
@@ -101,8 +104,9 @@ class GTZANFeatures(FrontEnd):
     _parameter_constraints: ClassVar[dict] = {
         **FrontEnd._parameter_constraints,
         "columns": ["array-like", None],
-        "window": [Interval(Real, SHORTEST, None, closed="left"), None],
-        "n_windows": [Interval(Integral, 1, None, closed="left"), None],
+        "segment_duration": [LONG_DURATION, None],
+        "n_segments": N_SEGMENTS,
+        "placement": PLACEMENT,
         "max_duration": [Interval(Real, 0, None, closed="neither"), None],
     }
 
@@ -112,8 +116,9 @@ class GTZANFeatures(FrontEnd):
         self,
         *,
         columns: Sequence[str] | None = None,
-        window: float | None = None,
-        n_windows: int | None = None,
+        segment_duration: float | None = None,
+        n_segments: int | None = None,
+        placement: str = "start",
         max_duration: float | None = 120.0,
         on_error: str = "raise",
         memory: Any = None,
@@ -121,24 +126,25 @@ class GTZANFeatures(FrontEnd):
         verbose: int = 0,
     ):
         self.columns = columns
-        self.window = window
-        self.n_windows = n_windows
+        self.segment_duration = segment_duration
+        self.n_segments = n_segments
+        self.placement = placement
         self.max_duration = max_duration
         super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def dtype(self) -> type[np.floating]:
         """Data type of the output: float64 for tables, float32 for tensors."""
-        return np.float64 if self.window is None else np.float32
+        return np.float64 if self.segment_duration is None else np.float32
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of the array of a track: ``(n_columns,)`` or ``(n_windows, 1, n_columns)``."""
+        """Shape of the array of a track: ``(n_columns,)`` or ``(n_segments, 1, n_columns)``."""
         n_columns = len(check_columns(self.columns))
-        return (n_columns,) if self.window is None else (self.n_windows, 1, n_columns)
+        return (n_columns,) if self.segment_duration is None else (self.n_segments, 1, n_columns)
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the columns of one track, or of its windows.
+        """Compute the columns of one track, or of its segments.
 
         Parameters
         ----------
@@ -147,23 +153,18 @@ class GTZANFeatures(FrontEnd):
 
         Returns
         -------
-        features : ndarray of shape (n_columns,) or (n_windows_found, 1, n_columns)
-            Features of the track or of its windows; NaN for windows without a signal.
+        features : ndarray of shape (n_columns,) or (n_segments_found, 1, n_columns)
+            Features of the track or of its segments; NaN for segments without a signal.
 
         Raises
         ------
         AudioError
-            If the track is shorter than a frame, or shorter than 3 s if windows are used.
+            If the track is shorter than a frame, or shorter than 3 s if it is split into segments.
         """
         columns = check_columns(self.columns)
-        if self.window is not None:
+        if self.segment_duration is not None:
             columns = tensor_order(columns)
-            windows = read_windows(audio, self.window, self.n_windows)
-            return compute_rows(
-                windows,
-                lambda signals: (compute_columns(y, columns)[None] for y in signals),
-                self.track_shape[1:],
-            )
+            return long_segment_rows(self, audio, lambda y: compute_columns(y, columns)[None])
         y = self._read(audio)
         if len(y) < N_FFT:
             raise AudioError(
@@ -175,17 +176,18 @@ class GTZANFeatures(FrontEnd):
         return compute_columns(y, columns) if len(y) else np.full(len(columns), np.nan)
 
     def consecutive(self) -> tuple[FrontEnd, float]:
-        """Return a copy that uses windows, of 30 seconds if `window` is None, and their length.
+        """Return a copy that extracts all segments in order, of 30 seconds by default.
 
         Returns
         -------
         extractor : FrontEnd
             The modified copy.
         seconds : float
-            Time between the starts of successive windows.
+            Duration of a segment.
         """
-        window = self.window or 30.0
-        return clone(self).set_params(window=window, n_windows=None), window
+        if self.segment_duration is None:
+            return clone(self).set_params(segment_duration=30.0).consecutive()
+        return super().consecutive()
 
     def _read(self, audio: AudioFile) -> np.ndarray:
         if self.max_duration is None:
@@ -201,13 +203,13 @@ class GTZANFeatures(FrontEnd):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_columns(self.columns)
-        if self.n_windows is not None and self.window is None:
+        if self.n_segments is not None and self.segment_duration is None:
             raise ValueError(
-                f"n_windows={self.n_windows} requires window; set the length of the windows, for "
-                "example window=30"
+                f"n_segments={self.n_segments} requires segment_duration, for example "
+                "segment_duration=30"
             )
 
-    @available_if(lambda self: self.window is None)
+    @available_if(lambda self: self.segment_duration is None)
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Get output feature names of a table.
 

@@ -7,26 +7,22 @@ DAFx 2010.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from functools import cache
+from functools import reduce
 
 import numpy as np
 import scipy.fft
 
 from .spectra import hann
 
-#: Length of the median filters in bins or frames.
-_SIZE = 31
-
-#: Number of frames before and after a block that its medians depend on.
-_HALO = _SIZE // 2
+#: Number of frames before and after a frame, or bins around a bin, that its median depends on.
+_HALO = 15
 
 #: Minimum number of frames separated at a time.
 _BLOCK_FRAMES = 256
 
-#: Held during compilation, so that concurrent threads compile the filter only once.
-_COMPILING = threading.Lock()
+#: Number of lines whose medians are computed at a time, so that all intermediate results fit the
+#: CPU cache.
+_BLOCK_LINES = 32
 
 
 class Separation:
@@ -132,10 +128,8 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
     mask : float32 ndarray of shape (n_frames, n_bins)
         Harmonic proportion of each bin, between 0 and 1.
     """
-    with _COMPILING:
-        median = _running_median()
-    harmonic = median(np.ascontiguousarray(magnitude.T), _SIZE).T
-    percussive = median(magnitude, _SIZE)
+    harmonic = running_median(magnitude)
+    percussive = running_median(magnitude.T).T
     # Divide by the larger value, so that squares do not underflow.
     larger = np.maximum(harmonic, percussive)
     silent = larger < np.finfo(np.float32).tiny
@@ -147,58 +141,51 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
     return harmonic / (harmonic + percussive)
 
 
-@cache
-def _running_median() -> Callable:
-    """Compile the median filter on first use."""
-    try:
-        import numba
-    except ImportError as error:
-        raise ImportError(
-            "the columns harmony and perceptr require numba: pip install numba, or exclude these "
-            "columns with the parameter columns"
-        ) from error
+def running_median(x: np.ndarray) -> np.ndarray:
+    """Compute the median of the 31 values around each value along the first axis.
 
-    try:
-        return numba.njit(_median_of_lines, cache=True, nogil=True)
-    except RuntimeError:  # no writable folder for the cache
-        return numba.njit(_median_of_lines, nogil=True)
+    The ends are extended by reflection, as in ``scipy.ndimage.median_filter``, to which the result
+    is equal. Windows of neighboring values share most of their comparisons: sorted runs of 1, 2, 4
+    and 8 values are merged to runs of 16, two of which form a window.
 
+    Parameters
+    ----------
+    x : float32 ndarray of shape (n, n_lines)
+        Values, which must be finite.
 
-def _median_of_lines(lines, size):
-    """Compute the running median of each line.
-
-    Equal to ``scipy.ndimage.median_filter(lines, (1, size), mode="reflect")`` for odd sizes and
-    finite values. The window is kept sorted. Each step replaces one value, using only a minimum
-    and a maximum per position of the window, so that the compiler can vectorize it.
+    Returns
+    -------
+    medians : float32 ndarray of shape (n, n_lines)
+        The medians.
     """
-    n_lines, n = lines.shape
-    half = size // 2
-    out = np.empty_like(lines)
-    padded = np.empty(n + size - 1, lines.dtype)
-    window = np.empty(size + 2, lines.dtype)
-    stepped = np.empty(size + 2, lines.dtype)
-    for k in range(n_lines):
-        for i in range(len(padded)):
-            j = (i - half) % (2 * n)
-            padded[i] = lines[k, j if j < n else 2 * n - 1 - j]
-        window[0] = -np.inf
-        window[1:-1] = np.sort(padded[:size])
-        window[-1] = np.inf
-        out[k, 0] = window[half + 1]
-        for i in range(1, n):
-            old = padded[i - 1]
-            new = padded[i + size - 1]
-            if new >= old:
-                for j in range(1, size + 1):
-                    here = window[j]
-                    stepped[j] = here if here < old else min(max(here, new), window[j + 1])
-            else:
-                for j in range(1, size + 1):
-                    here = window[j]
-                    stepped[j] = here if here > old else max(min(here, new), window[j - 1])
-            window[1:-1] = stepped[1:-1]
-            out[k, i] = window[half + 1]
+    padded = np.pad(x, ((_HALO, _HALO), (0, 0)), mode="symmetric")
+    out = np.empty_like(x)
+    for start in range(0, x.shape[1], _BLOCK_LINES):
+        lines = slice(start, start + _BLOCK_LINES)
+        runs = [padded[:, lines].copy()]  # contiguous, which is faster
+        while (n := len(runs)) <= _HALO:
+            runs = _merge([run[:-n] for run in runs], [run[n:] for run in runs])
+        # The middle value is in both runs: the median is one of the two middle values of the 32.
+        pairs = [
+            (left[: len(x)], right[_HALO:]) for left, right in zip(runs, runs[::-1], strict=True)
+        ]
+        low = reduce(np.maximum, [np.minimum(*pair) for pair in pairs])
+        high = reduce(np.minimum, [np.maximum(*pair) for pair in pairs])
+        out[:, lines] = np.where(x[:, lines] <= low, high, low)
     return out
+
+
+def _merge(a: list[np.ndarray], b: list[np.ndarray]) -> list[np.ndarray]:
+    """Merge sorted runs of 1, 2, 4 or 8 arrays, element by element (K. E. Batcher, 1968)."""
+    if len(a) == 1:
+        return [np.minimum(a[0], b[0]), np.maximum(a[0], b[0])]
+    even, odd = _merge(a[::2], b[::2]), _merge(a[1::2], b[1::2])
+    inner = [
+        choose(*pair)
+        for pair in zip(odd[:-1], even[1:], strict=True)
+        for choose in (np.minimum, np.maximum)
+    ]
+    return [even[0], *inner, odd[-1]]
 
 
 class Moments:

@@ -1,4 +1,4 @@
-"""Extraction of log-mel spectrograms."""
+"""Front ends of mel bands: their base class, and the extraction of log-mel spectrograms."""
 
 from __future__ import annotations
 
@@ -10,16 +10,68 @@ import numpy as np
 
 from .._sklearn import Interval
 from ..audio import AudioFile
-from .bands import MelExtractor
-from .segments import SHORTEST, check_hop, compute_rows, n_segment_frames, read_windows
-from .spectra import band_powers, mel_bands, to_decibels
+from .errors import Report
+from .front_end import FrontEnd, numbered
+from .segments import (
+    LONG_DURATION,
+    MIN_DURATION,
+    N_SEGMENTS,
+    PLACEMENT,
+    check_hop,
+    long_segment_rows,
+    n_segment_frames,
+)
+from .spectra import (
+    band_powers,
+    check_band_limits,
+    mel_bank,
+    to_decibels,
+    warn_of_empty_bands,
+)
 
 
-class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
-    """Extract windows of log-mel spectrograms, for networks on long windows.
+class MelFrontEnd(FrontEnd):
+    """Base class of front ends that use mel bands.
 
-    Each track is split into windows. A mel power spectrogram is computed for each window
-    separately, averaged over groups of frames, and converted to decibels. By default, a window is
+    It validates their parameters, which are those of ``librosa.feature.melspectrogram``. A subclass
+    stores them.
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **FrontEnd._parameter_constraints,
+        "sample_rate": [Interval(Integral, 1, None, closed="left")],
+        "n_fft": [Interval(Integral, 2, None, closed="left")],
+        "hop_length": [Interval(Integral, 1, None, closed="left")],
+        "n_mels": [Interval(Integral, 1, None, closed="left")],
+        "fmin": [Interval(Real, 0, None, closed="left")],
+        "fmax": [Interval(Real, 0, None, closed="neither"), None],
+    }
+
+    n_fft: int
+    hop_length: int
+    n_mels: int
+    fmin: float
+    fmax: float | None
+
+    @property
+    def _bands(self) -> dict[str, Any]:
+        names = ("sample_rate", "n_fft", "n_mels", "fmin", "fmax")
+        return {name: getattr(self, name) for name in names}
+
+    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
+        warn_of_empty_bands(**self._bands)  # once per call instead of once per track
+        return super()._extract_all(paths, report)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_band_limits(self.sample_rate, self.fmin, self.fmax)
+
+
+class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
+    """Extract log-mel spectrograms of long segments, for networks.
+
+    Each track is split into segments. A mel power spectrogram is computed for each segment
+    separately, averaged over groups of frames, and converted to decibels. By default, a segment is
     30 seconds long and has 646 frames of 64 mel bands.
 
     Parameters
@@ -38,15 +90,18 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
     frames_per_step : int, default=2
         Number of consecutive frames of the spectrogram whose powers are averaged into one frame of
-        the output. An incomplete group at the end of a window is dropped.
+        the output. An incomplete group at the end of a segment is dropped.
     top_db : float, default=80.0
-        Levels are clipped `top_db` decibels below the maximum over all windows of the track.
-    window : float, default=30.0
-        Length of a window in seconds. Shorter tracks are a single window, and the last window is
-        used if it is at least half as long. Tracks shorter than 3 s cannot be used.
-    n_windows : int, default=None
-        Maximum number of windows, taken from the start of the track. If None, all windows are
-        used, and the output is padded to the longest track.
+        Levels are clipped `top_db` decibels below the maximum over all segments of the track.
+    segment_duration : float, default=30.0
+        Length of a segment in seconds. Shorter tracks are a single segment, and the last segment
+        is used if it is at least half as long. Tracks shorter than 3 s cannot be used.
+    n_segments : int, default=None
+        Maximum number of segments per track. If None, all segments are used, and the output is
+        padded to the longest track.
+    placement : {"start", "spread"}, default="start"
+        Whether segments are consecutive from the start of the track, or spaced evenly over it:
+        centered in `n_segments` equal parts. With ``"spread"``, only whole segments are used.
     on_error : {"raise", "warn"}, default="raise"
         How to handle tracks that cannot be read, are too short or contain no signal; see
         :class:`skgenre.FrontEnd`.
@@ -60,17 +115,17 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
     See Also
     --------
     MFCCSegmenter : MFCCs of short segments.
-    TrackDescriptors : Descriptors of windows for classical models.
+    TrackDescriptors : Descriptors of long segments for classical models.
 
     Notes
     -----
-    This transformer is stateless. Windows that are not full, such as those of tracks of 29.9 s or
+    This transformer is stateless. Segments that are not full, such as those of tracks of 29.9 s or
     15 s, are filled by repeating their frames from the beginning. The number of frames is thus
     fixed without adding silence, which would change the average over time. For the same reason,
-    parts of about 3 s without a signal are left out; windows without any signal are NaN.
+    parts of about 3 s without a signal are left out; segments without any signal are NaN.
 
     The levels equal ``librosa.power_to_db`` with ``ref=1.0`` of
-    ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one window
+    ``librosa.feature.melspectrogram`` (librosa 0.11) to 1e-3 dB. Only the spectra of one segment
     are in memory at a time.
 
     Examples
@@ -85,11 +140,12 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **MelExtractor._parameter_constraints,
+        **MelFrontEnd._parameter_constraints,
         "frames_per_step": [Interval(Integral, 1, None, closed="left")],
         "top_db": [Interval(Real, 0, None, closed="neither")],
-        "window": [Interval(Real, SHORTEST, None, closed="left")],
-        "n_windows": [Interval(Integral, 1, None, closed="left"), None],
+        "segment_duration": [LONG_DURATION],
+        "n_segments": N_SEGMENTS,
+        "placement": PLACEMENT,
     }
 
     def __init__(
@@ -103,34 +159,31 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         fmax: float | None = None,
         frames_per_step: int = 2,
         top_db: float = 80.0,
-        window: float = 30.0,
-        n_windows: int | None = None,
+        segment_duration: float = 30.0,
+        n_segments: int | None = None,
+        placement: str = "start",
         on_error: str = "raise",
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
+        self.sample_rate = sample_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.fmin = fmin
+        self.fmax = fmax
         self.frames_per_step = frames_per_step
         self.top_db = top_db
-        self.window = window
-        self.n_windows = n_windows
-        super().__init__(
-            sample_rate=sample_rate,
-            n_fft=n_fft,
-            hop_length=hop_length,
-            n_mels=n_mels,
-            fmin=fmin,
-            fmax=fmax,
-            on_error=on_error,
-            memory=memory,
-            n_jobs=n_jobs,
-            verbose=verbose,
-        )
+        self.segment_duration = segment_duration
+        self.n_segments = n_segments
+        self.placement = placement
+        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of the array of a track, ``(n_windows, n_frames, n_mels)``."""
-        return self.n_windows, self._n_frames, self.n_mels
+        """Shape of the array of a track, ``(n_segments, n_frames, n_mels)``."""
+        return self.n_segments, self._n_frames, self.n_mels
 
     def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Get output feature names, along the last axis.
@@ -145,10 +198,10 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
         names : ndarray of str objects
             Names of the mel bands.
         """
-        return np.array([f"mel{i}" for i in range(self.n_mels)], dtype=object)
+        return numbered("mel", self.n_mels)
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the log-mel spectrograms of one track, one window at a time.
+        """Compute the log-mel spectrograms of one track, one segment at a time.
 
         Parameters
         ----------
@@ -157,50 +210,46 @@ class MelSegmenter(MelExtractor, auto_wrap_output_keys=None):
 
         Returns
         -------
-        windows : float32 ndarray of shape (n_windows_found, n_frames, n_mels)
-            Levels in dB; NaN for windows without a signal.
+        segments : float32 ndarray of shape (n_segments_found, n_frames, n_mels)
+            Levels in dB; NaN for segments without a signal.
 
         Raises
         ------
         AudioError
             If the track is shorter than 3 s.
         """
-        windows = read_windows(audio, self.window, self.n_windows)
-        levels = compute_rows(windows, self._powers, self.track_shape[1:])
+        levels = long_segment_rows(self, audio, self._compute_powers)
         exists = ~np.isnan(levels[:, 0, 0])
         if exists.any():
             # Repeated frames do not change the maximum, to which the levels are clipped.
             levels[exists] = to_decibels(levels[exists], self.top_db)
         return levels
 
-    def _powers(self, signals: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        bands = mel_bands(**self._bands)
-        powers = band_powers(signals, [bands], n_fft=self.n_fft, hop_length=self.hop_length)
-        return (self._fill(power) for [power] in powers)
-
-    def _fill(self, power: np.ndarray) -> np.ndarray:
-        """Average groups of frames, and repeat them until the window is full."""
+    def _compute_powers(self, y: np.ndarray) -> np.ndarray:
+        """Average the powers of groups of frames, and repeat them until the segment is full."""
+        bank = mel_bank(**self._bands)
+        [power] = band_powers(y, bank, n_fft=self.n_fft, hop_length=self.hop_length)
         n = len(power) // self.frames_per_step
         means = power[: n * self.frames_per_step].reshape(n, -1, self.n_mels).mean(axis=1)
         return np.resize(means, (self._n_frames, self.n_mels))
 
     @property
     def _n_frames(self) -> int:
-        return n_segment_frames(self._window_length, self.hop_length) // self.frames_per_step
+        return n_segment_frames(self._segment_length, self.hop_length) // self.frames_per_step
 
     @property
-    def _window_length(self) -> int:
-        return round(self.window * self.sample_rate)
+    def _segment_length(self) -> int:
+        return round(self.segment_duration * self.sample_rate)
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_hop(self._window_length, self.hop_length)
-        # The shortest window is that of a 3 s track, or half of a last window.
-        shortest = min(round(SHORTEST * self.sample_rate), self._window_length // 2)
+        check_hop(self._segment_length, self.hop_length)
+        # The shortest segment is that of a 3 s track, or half of a last segment.
+        shortest = min(round(MIN_DURATION * self.sample_rate), self._segment_length // 2)
         n = n_segment_frames(shortest, self.hop_length)
         if self.frames_per_step > n:
             raise ValueError(
                 f"frames_per_step={self.frames_per_step} is more than the {n} frames of the "
-                f"shortest window ({shortest / self.sample_rate:.3g} s) with "
+                f"shortest segment ({shortest / self.sample_rate:.3g} s) with "
                 f"hop_length={self.hop_length}; use a smaller value or a shorter hop"
             )

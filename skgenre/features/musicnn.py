@@ -6,20 +6,17 @@ import itertools
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
-from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 
-from .._sklearn import Interval, StrOptions
+from .._sklearn import StrOptions
 from ..audio import AudioError, AudioFile, at_length, has_signal
 from .checkpoints import read_checkpoint
-from .filters import band_blocks, mel_filters
-from .front_end import FrontEnd
+from .front_end import FrontEnd, numbered
 from .musicnn_network import N_EMBEDDING, N_FRAMES, N_MELS, Musicnn
-from .segments import n_segment_frames
-from .spectra import band_powers
+from .segments import N_SEGMENTS, PLACEMENT, n_segment_frames
+from .spectra import band_powers, mel_bank
 
 SAMPLE_RATE = 16000
 N_FFT = 512
@@ -35,10 +32,10 @@ _BLOCK_PATCHES = 10
 class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     """Extract embeddings of tracks with the pretrained network musicnn.
 
-    Each track is split into patches of 3 seconds. Each patch is embedded in 200 dimensions by the
-    penultimate layer of musicnn [1]_ [2]_, a network for music tagging trained on far more music
-    than GTZAN contains. A linear model on the mean embedding of a track performs well even with
-    few tracks per genre.
+    Each track is split into segments of 3 seconds. Each segment is embedded in 200 dimensions by
+    the penultimate layer of musicnn [1]_ [2]_, a network for music tagging trained on far more
+    music than GTZAN contains. A linear model on the mean embedding of a track performs well even
+    with few tracks per genre.
 
     The weights are not part of skgenre. They are those of the distribution musicnn 0.1.0 by Jordi
     Pons, copyright Music Technology Group, Universitat Pompeu Fabra, under the ISC license::
@@ -52,18 +49,27 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     weights : {"MTT", "MSD"}, default="MTT"
         Training data of the network: MagnaTagATune or the Million Song Dataset. See the Notes
         before reporting scores with ``"MSD"``.
-    patches : int, default=None
-        Number of patches per track, spread evenly over it; 1 selects the central patch. If None,
-        all consecutive patches are used, and the output is padded to the longest track.
+    n_segments : int, default=None
+        Maximum number of segments per track. If None, all segments are used, and the output is
+        padded to the longest track.
+    placement : {"start", "spread"}, default="spread"
+        Whether segments are consecutive from the start of the track, or spaced evenly over it:
+        those of all segments at the centers of `n_segments` equal parts. With
+        ``n_segments=1``, this is the segment in the middle.
     on_error : {"raise", "warn"}, default="raise"
-        How to handle tracks that cannot be read, are shorter than a patch or contain no signal; see
-        :class:`skgenre.FrontEnd`. Patches without a signal are NaN.
+        How to handle tracks that cannot be read, are shorter than a segment or contain no signal;
+        see :class:`skgenre.FrontEnd`. Segments without a signal are NaN.
     memory : str, path-like or joblib.Memory, default=None
         Used to cache the embeddings; see :class:`skgenre.FrontEnd`.
     n_jobs : int, default=None
         Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
+
+    Attributes
+    ----------
+    segment_duration : float
+        Length of a segment in seconds, 2.992, which the network requires.
 
     Raises
     ------
@@ -73,15 +79,15 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     See Also
     --------
     SegmentSummary : Average embeddings with ``SegmentSummary(statistics="mean")``.
-    SegmentVotingClassifier : Classify patches and aggregate the predictions.
+    SegmentVotingClassifier : Classify segments and aggregate the predictions.
 
     Notes
     -----
-    This transformer is stateless. Audio is resampled to 16,000 Hz. A patch has 187 frames (n_fft
-    512, hop 256) of 96 mel bands, whose power x is compressed by ``log10(1 + 10000 x)``. As in
-    musicnn, the remainder at the end of a track is dropped. The network is run by ONNX Runtime;
-    its output equals that of TensorFlow to 1e-4. musicnn rounds mel bands to half precision, in
-    which high powers overflow to infinity; here they are float32.
+    This transformer is stateless. Audio is resampled to 16,000 Hz. A segment, which musicnn calls
+    a patch, has 187 frames (n_fft 512, hop 256) of 96 mel bands, whose power x is compressed by
+    ``log10(1 + 10000 x)``. As in musicnn, the remainder at the end of a track is dropped. The
+    network is run by ONNX Runtime; its output equals that of TensorFlow to 1e-4. musicnn rounds
+    mel bands to half precision, in which high powers overflow to infinity; here they are float32.
 
     The Million Song Dataset very probably contains songs by artists of GTZAN. Grouping folds by
     artist does not prevent this leakage, so that scores of ``"MSD"`` on GTZAN are likely
@@ -111,31 +117,35 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     """
 
     sample_rate = SAMPLE_RATE
+    segment_duration = N_FRAMES * HOP_LENGTH / SAMPLE_RATE
 
     _parameter_constraints: ClassVar[dict] = {
         **FrontEnd._parameter_constraints,
         "weights": [StrOptions({"MTT", "MSD"})],
-        "patches": [Interval(Integral, 1, None, closed="left"), None],
+        "n_segments": N_SEGMENTS,
+        "placement": PLACEMENT,
     }
 
     def __init__(
         self,
         *,
         weights: str = "MTT",
-        patches: int | None = None,
+        n_segments: int | None = None,
+        placement: str = "spread",
         on_error: str = "raise",
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ):
         self.weights = weights
-        self.patches = patches
+        self.n_segments = n_segments
+        self.placement = placement
         super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of the array of a track, ``(patches, 1, 200)``."""
-        return self.patches, 1, N_EMBEDDING
+        """Shape of the array of a track, ``(n_segments, 1, 200)``."""
+        return self.n_segments, 1, N_EMBEDDING
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
         """Compute the embeddings of one track, half a minute at a time.
@@ -147,13 +157,13 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
         Returns
         -------
-        embeddings : float32 ndarray of shape (n_patches_found, 1, 200)
-            Embedding of each patch; NaN for patches without a signal.
+        embeddings : float32 ndarray of shape (n_segments_found, 1, 200)
+            Embedding of each segment; NaN for segments without a signal.
 
         Raises
         ------
         AudioError
-            If the track is shorter than a patch.
+            If the track is shorter than a segment.
         """
         network = _published(self.weights)
         blocks = [_embed(network, patches) for patches in self._read(audio) if len(patches)]
@@ -162,36 +172,25 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
             needed = (N_FRAMES - 1) * HOP_LENGTH / SAMPLE_RATE
             raise AudioError(
                 audio.name,
-                f"{duration:.2f} s of audio is too short for a patch of musicnn; it needs "
+                f"{duration:.2f} s of audio is too short for a segment of musicnn; it needs "
                 f"{needed:.2f} s",
             )
         return np.concatenate(blocks)[:, None]
 
-    def consecutive(self) -> tuple[FrontEnd, float]:
-        """Return a copy that uses all patches in order, and their length in seconds.
-
-        Returns
-        -------
-        extractor : FrontEnd
-            The modified copy.
-        seconds : float
-            Time between the starts of successive patches.
-        """
-        return clone(self).set_params(patches=None), N_FRAMES * HOP_LENGTH / SAMPLE_RATE
-
     def _read(self, audio: AudioFile) -> Iterator[np.ndarray]:
         """Yield the patches of a track in blocks."""
-        most = self.patches
-        if most is None:
-            for first in itertools.count(0, _BLOCK_PATCHES):
-                patches = _read_patches(audio, first, first + _BLOCK_PATCHES)
-                yield patches
-                if len(patches) < _BLOCK_PATCHES:
-                    return
-        else:
+        if self.n_segments is not None and self.placement == "spread":
+            most = self.n_segments
             yield from at_length(
-                audio, lambda n: [_read_patches(audio, i, i + 1) for i in _chosen(n, most)]
+                audio, lambda n: [_read_patches(audio, i, i + 1) for i in _spread(n, most)]
             )
+            return
+        for first in itertools.count(0, _BLOCK_PATCHES):
+            last = min(first + _BLOCK_PATCHES, self.n_segments or first + _BLOCK_PATCHES)
+            patches = _read_patches(audio, first, last)
+            yield patches
+            if len(patches) < last - first or last == self.n_segments:
+                return
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -210,8 +209,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         names : ndarray of str objects
             Names of the dimensions of the embedding.
         """
-        prefix = f"musicnn_{self.weights.lower()}"
-        return np.array([f"{prefix}{i}" for i in range(1, N_EMBEDDING + 1)], dtype=object)
+        return numbered(f"musicnn_{self.weights.lower()}", N_EMBEDDING)
 
 
 @lru_cache(maxsize=2)
@@ -246,15 +244,10 @@ def _not_installed(reason: str) -> ImportError:
     )
 
 
-@lru_cache(maxsize=1)
-def _mel_bank() -> tuple:
-    return band_blocks(mel_filters(SAMPLE_RATE, N_FFT, N_MELS))
-
-
-def _chosen(n_samples: int, most: int) -> list[int]:
-    """Return the patch at the center of each of at most `most` equal parts of a track."""
+def _spread(n_samples: int, n_segments: int) -> list[int]:
+    """Return the patch at the center of each of at most `n_segments` equal parts of a track."""
     n_patches = n_segment_frames(n_samples, HOP_LENGTH) // N_FRAMES
-    n = min(most, n_patches)
+    n = min(n_segments, n_patches)
     return [(2 * i + 1) * n_patches // (2 * n) for i in range(n)]
 
 
@@ -272,7 +265,8 @@ def _read_patches(audio: AudioFile, first: int, last: int) -> np.ndarray:
     before = min(first, 1)  # frames
     start, stop = first * N_FRAMES - before, last * N_FRAMES
     y = audio.read(start * HOP_LENGTH, stop * HOP_LENGTH)
-    [[power]] = band_powers([y], [_mel_bank()], n_fft=N_FFT, hop_length=HOP_LENGTH)
+    bank = mel_bank(SAMPLE_RATE, N_FFT, N_MELS)
+    [power] = band_powers(y, bank, n_fft=N_FFT, hop_length=HOP_LENGTH)
     n = min((len(power) - before) // N_FRAMES, last - first)
     x = power[before : before + n * N_FRAMES]
     x *= np.float32(10000)

@@ -1,31 +1,31 @@
-"""Computation of spectra, mel bands and MFCCs from samples.
+"""Spectra of samples in memory: STFT, decibels, filter banks of mel bands and chroma, pitch.
 
-The MFCCs equal those of ``librosa.feature.mfcc`` (librosa 0.11) on each segment separately,
-regardless of the installed version of librosa: a periodic Hann window, frames centered on
-multiples of the hop with zero padding, a power spectrum, Slaney's mel filter bank, levels in
-decibels clipped 80 dB below the maximum of the segment, and an orthonormal DCT-II.
+Frames are centered on multiples of the hop with zero padding, and the window is a periodic Hann
+window, as in ``librosa.stft``. In all arrays, frames are the first axis. Samples are float32, where
+full scale is 1; frequencies are in Hz. The twelve pitch classes of chroma start with C. The values
+equal those of librosa 0.11, whichever version is installed; librosa is not needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
+from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 
-from .._checks import AT_LEAST_1, check_number
 from .._warnings import warn
 from ..audio import why_too_large
-from .filters import band_blocks, check_band_limits, mel_filters
 from .segments import n_segment_frames
 
-#: Level below the maximum of a segment at which levels are clipped, in dB.
+#: Level below the maximum at which levels are clipped, in dB.
 TOP_DB = 80.0
 
 #: Minimum power, as in ``librosa.power_to_db``.
-AMIN = 1e-10
+MIN_POWER = 1e-10
 
 #: Number of frames processed at a time: those of a 3-second segment, which take 2 MB. Smaller
 #: blocks are as fast in a single thread, but threads then contend for the interpreter lock.
@@ -34,161 +34,32 @@ _BLOCK_FRAMES = 132
 #: Number of frames per block of the STFT of a whole signal, in float64; they fit the CPU cache.
 _STFT_FRAMES = 32
 
+#: Number of mel bands summed at a time.
+_BLOCK_BANDS = 8
 
-def mfcc(
-    y: np.ndarray,
-    *,
-    sample_rate: int = 22050,
-    n_mfcc: int = 13,
-    n_fft: int = 2048,
-    hop_length: int = 512,
-    n_mels: int = 128,
-    fmin: float = 0.0,
-    fmax: float | None = None,
-) -> np.ndarray:
-    """Compute the mel-frequency cepstral coefficients (MFCCs) of one segment.
+#: Range in Hz of the peaks used to estimate the tuning.
+_MIN_PITCH, _MAX_PITCH = 150.0, 4000.0
 
-    Parameters
-    ----------
-    y : float ndarray of shape (n_samples,)
-        Mono samples, where full scale is 1.
-    sample_rate : int, default=22050
-        Sample rate in Hz.
-    n_mfcc : int, default=13
-        Number of coefficients. The first is proportional to the mean level.
-    n_fft : int, default=2048
-        Length of a frame in samples.
-    hop_length : int, default=512
-        Number of samples between successive frames.
-    n_mels : int, default=128
-        Number of mel bands.
-    fmin : float, default=0.0
-        Lowest frequency of the mel bands in Hz.
-    fmax : float, default=None
-        Highest frequency of the mel bands in Hz. If None, half of `sample_rate`.
+#: Minimum height of a peak, relative to the maximum of its frame.
+_MIN_HEIGHT = 0.1
 
-    Returns
-    -------
-    coefficients : float32 ndarray of shape (1 + n_samples // hop_length, n_mfcc)
-        MFCCs of each frame. They equal ``librosa.feature.mfcc(...).T`` to 1e-3.
+#: Number of histogram bins per semitone in the estimation of the tuning.
+_BINS_PER_SEMITONE = 100
 
-    Raises
-    ------
-    TypeError
-        If `y` is an array of integers.
-    ValueError
-        If `y` is not one-dimensional, is empty, or contains values that are not finite or larger
-        than 16, where full scale is 1; if a size is below 1; or if the limits of the mel bands are
-        invalid.
-
-    Warns
-    -----
-    UserWarning
-        If mel bands are narrower than a frequency bin.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skgenre.mfcc import mfcc
-    >>> y = np.sin(2 * np.pi * 440 * np.arange(66150) / 22050)
-    >>> mfcc(y).shape
-    (130, 13)
-    """
-    return segment_mfcc(
-        [check_samples(y)],
-        sample_rate=sample_rate,
-        n_mfcc=n_mfcc,
-        n_fft=n_fft,
-        hop_length=hop_length,
-        n_mels=n_mels,
-        fmin=fmin,
-        fmax=fmax,
-    )[0]
+#: Slaney's mel scale: mels at 1 kHz, and the logarithmic step per mel above it.
+_LINEAR_MELS, _MEL_STEP = 15.0, np.log(6.4) / 27
 
 
-def segment_mfcc(
-    segments,
-    *,
-    sample_rate: int = 22050,
-    n_mfcc: int = 13,
-    n_fft: int = 2048,
-    hop_length: int = 512,
-    n_mels: int = 128,
-    fmin: float = 0.0,
-    fmax: float | None = None,
-) -> np.ndarray:
-    """Compute the MFCCs of several segments, each separately.
-
-    Parameters
-    ----------
-    segments : sequence of float ndarray of shape (n_samples,)
-        Mono samples, where full scale is 1. All segments must have the same number of frames.
-    sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
-        See :func:`mfcc`.
-
-    Returns
-    -------
-    coefficients : float32 ndarray of shape (n_segments, n_frames, n_mfcc)
-        MFCCs of each segment.
-
-    Raises
-    ------
-    TypeError
-        If a segment is an array of integers.
-    ValueError
-        If `n_mfcc` is larger than `n_mels`, segments have different numbers of frames, or an
-        argument is invalid as in :func:`mfcc`.
-
-    Warns
-    -----
-    UserWarning
-        If mel bands are narrower than a frequency bin.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skgenre.mfcc import segment_mfcc
-    >>> y = np.sin(2 * np.pi * 440 * np.arange(132300) / 22050)
-    >>> segment_mfcc([y[:66150], y[66150:]]).shape
-    (2, 130, 13)
-    """
-    sizes = {
-        "sample_rate": sample_rate,
-        "n_mfcc": n_mfcc,
-        "n_fft": n_fft,
-        "hop_length": hop_length,
-        "n_mels": n_mels,
-    }
-    for name, size in sizes.items():
-        check_number(name, size, AT_LEAST_1)
-    if n_mfcc > n_mels:
-        raise ValueError(
-            f"n_mfcc={n_mfcc} must be at most n_mels={n_mels}, the number of mel bands"
-        )
-    check_band_limits(sample_rate, fmin, fmax)
-    segments = [check_samples(y, f"segment {i}") for i, y in enumerate(segments)]
-    frames = sorted({n_segment_frames(len(y), hop_length) for y in segments})
-    if len(frames) > 1:
-        raise ValueError(f"The segments have different numbers of frames: {frames}")
-    warn_of_silent_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    return compute_mfccs(segments, **sizes, fmin=fmin, fmax=fmax)
-
-
-def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
-    """Validate mono samples passed by the user.
-
-    Returns
-    -------
-    y : float32 ndarray of shape (n_samples,)
-        The validated samples.
+def check_samples(y, name: str = "y", min_length: int = 1) -> np.ndarray:
+    """Validate mono samples passed by the user, and return them as float32.
 
     Raises
     ------
     TypeError
         If the samples are not floats.
     ValueError
-        If `y` is not one-dimensional, is shorter than `shortest`, or contains values that are not
-        finite or larger than 16, where full scale is 1.
+        If `y` is not one-dimensional, is shorter than `min_length`, or contains values that are
+        not finite or larger than 16, where full scale is 1.
     """
     y = np.asarray(y)
     if y.dtype.kind != "f":
@@ -196,8 +67,8 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
             f"{name} has dtype {y.dtype}: samples must be floats, where full scale is 1; for "
             "int16, use y / 32768"
         )
-    if y.ndim != 1 or len(y) < shortest:
-        least = "not empty" if shortest == 1 else f"at least {shortest}"
+    if y.ndim != 1 or len(y) < min_length:
+        least = "not empty" if min_length == 1 else f"at least {min_length}"
         raise ValueError(
             f"{name} must be mono samples of shape (n_samples,), {least}; got shape {y.shape}"
         )
@@ -208,63 +79,22 @@ def check_samples(y, name: str = "y", shortest: int = 1) -> np.ndarray:
     return np.ascontiguousarray(y, dtype=np.float32)
 
 
-def compute_mfccs(
-    segments, *, sample_rate, n_mfcc, n_fft, hop_length, n_mels, fmin, fmax
-) -> np.ndarray:
-    """Compute the MFCCs of validated segments with the same number of frames."""
-    n_frames = n_segment_frames(len(segments[0]), hop_length) if len(segments) else 0
-    out = np.empty((len(segments), n_frames, n_mfcc), np.float32)
-    _, bands, dct = constants(sample_rate, n_mfcc, n_fft, n_mels, fmin, fmax)
-    powers = band_powers(segments, [bands], n_fft=n_fft, hop_length=hop_length)
-    for target, [power] in zip(out, powers, strict=True):
-        target[:] = to_decibels(power) @ dct
-    return out
+# ---------------------------------------------------------------- transforms
 
 
-def band_powers(
-    signals: Iterable[np.ndarray], banks: Sequence[tuple], *, n_fft: int, hop_length: int
-) -> Iterator[list[np.ndarray]]:
-    """Sum the power spectra of signals over the bands of filter banks, using one STFT for all.
+@lru_cache(maxsize=16)
+def hann(n_fft: int) -> np.ndarray:
+    """Return a periodic Hann window in float32, which is read-only."""
+    return _read_only(_hann(n_fft).astype(np.float32))
 
-    As in ``librosa.stft``, frames are centered on multiples of the hop with zero padding, and the
-    window is a periodic Hann window.
 
-    Parameters
-    ----------
-    signals : iterable of float32 ndarray of shape (n_samples,)
-        Samples.
-    banks : sequence of tuple
-        Filter banks, as returned by :func:`band_blocks`.
-    n_fft, hop_length : int
-        Frame length and hop in samples.
+def _hann(n_fft: int) -> np.ndarray:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
 
-    Yields
-    ------
-    powers : list of float32 ndarray of shape (n_frames, n_bands)
-        Powers for each filter bank. The arrays are reused for the next signal with the same number
-        of frames.
-    """
-    window = hann(n_fft)
-    widths = [bank[-1][1].stop for bank in banks]
-    windowed = np.empty((_BLOCK_FRAMES, n_fft), np.float32)
-    padded, powers = np.empty(0, np.float32), [np.empty((0, 0), np.float32)]
-    for y in signals:
-        n_frames = n_segment_frames(len(y), hop_length)
-        if len(powers[0]) != n_frames:
-            # Long enough for the last frame, which may be centered on the last sample.
-            padded = np.zeros(n_frames * hop_length + 2 * n_fft, np.float32)
-            powers = [np.empty((n_frames, width), np.float32) for width in widths]
-        padded[n_fft // 2 : n_fft // 2 + len(y)] = y
-        padded[n_fft // 2 + len(y) :] = 0
-        frames = sliding_window_view(padded, n_fft)[::hop_length]
-        for start in range(0, n_frames, _BLOCK_FRAMES):
-            n = min(_BLOCK_FRAMES, n_frames - start)
-            np.multiply(frames[start : start + n], window, out=windowed[:n])
-            squares = scipy.fft.rfft(windowed[:n], overwrite_x=True).view(np.float32)
-            np.square(squares, out=squares)
-            for bank, power in zip(banks, powers, strict=True):
-                sum_bands(squares, bank, power[start : start + n])
-        yield powers
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.flags.writeable = False
+    return array
 
 
 def stft_blocks(
@@ -272,9 +102,8 @@ def stft_blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Compute the short-time Fourier transform of a signal in blocks, like ``librosa.stft``.
 
-    Frames are centered on multiples of the hop with zero padding, and the window is a periodic
-    Hann window. The transform is computed in float64, so that bins far below the maximum of a
-    frame are accurate.
+    The transform is computed in float64, so that bins far below the maximum of a frame are
+    accurate.
 
     Parameters
     ----------
@@ -298,32 +127,44 @@ def stft_blocks(
         yield rows, scipy.fft.rfft(frames[rows] * window).astype(np.complex64)
 
 
-def sum_bands(squares: np.ndarray, bands, out: np.ndarray) -> np.ndarray:
-    """Sum the power of a spectrum over the bands of a filter bank.
+def band_powers(y: np.ndarray, *banks: FilterBank, n_fft: int, hop_length: int) -> list[np.ndarray]:
+    """Sum the power spectra of a signal over the bands of filter banks, using one STFT for all.
 
     Parameters
     ----------
-    squares : float32 ndarray of shape (n_frames, n_fft + 2)
-        Squares of the interleaved real and imaginary parts. Since both have the same weight, they
-        need not be added first.
-    bands : tuple
-        Filter bank, from :func:`band_blocks`.
-    out : float32 ndarray of shape (n_frames, n_bands)
-        Array for the result.
+    y : float32 ndarray of shape (n_samples,)
+        Samples.
+    *banks : FilterBank
+        Filter banks.
+    n_fft, hop_length : int
+        Frame length and hop in samples.
 
     Returns
     -------
-    out : ndarray
-        The array `out`.
+    powers : list of float32 ndarray of shape (n_frames, n_bands)
+        Powers for each filter bank.
     """
-    for parts, columns, weights in bands:
-        np.matmul(squares[:, parts], weights, out=out[:, columns])
-    return out
+    window = hann(n_fft)
+    n_frames = n_segment_frames(len(y), hop_length)
+    # Long enough for the last frame, which may be centered on the last sample.
+    padded = np.zeros(n_frames * hop_length + 2 * n_fft, np.float32)
+    padded[n_fft // 2 : n_fft // 2 + len(y)] = y
+    frames = sliding_window_view(padded, n_fft)[::hop_length]
+    windowed = np.empty((min(n_frames, _BLOCK_FRAMES), n_fft), np.float32)
+    powers = [np.empty((n_frames, bank.n_bands), np.float32) for bank in banks]
+    for start in range(0, n_frames, _BLOCK_FRAMES):
+        n = min(_BLOCK_FRAMES, n_frames - start)
+        np.multiply(frames[start : start + n], window, out=windowed[:n])
+        squares = scipy.fft.rfft(windowed[:n], overwrite_x=True).view(np.float32)
+        np.square(squares, out=squares)
+        for bank, power in zip(banks, powers, strict=True):
+            sum_bands(squares, bank, power[start : start + n])
+    return powers
 
 
 def to_decibels(level: np.ndarray, top_db: float = TOP_DB) -> np.ndarray:
     """Convert powers to dB in place, clipped `top_db` below the maximum."""
-    np.maximum(level, AMIN, out=level)
+    np.maximum(level, MIN_POWER, out=level)
     # np.log uses SIMD instructions, np.log10 does not.
     np.log(level, out=level)
     level *= np.float32(10 / np.log(10))
@@ -331,53 +172,238 @@ def to_decibels(level: np.ndarray, top_db: float = TOP_DB) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def constants(
-    sample_rate: int,
-    n_mfcc: int,
-    n_fft: int,
-    n_mels: int,
-    fmin: float = 0.0,
-    fmax: float | None = None,
-):
-    """Return the window, mel bands and DCT-II basis, which are read-only.
+def dct_basis(n_mfcc: int, n_mels: int) -> np.ndarray:
+    """Return the basis of the orthonormal DCT-II, of shape (n_mels, n_mfcc), which is read-only.
 
-    The basis is float64, since float32 sums of 128 levels near -100 dB have errors of 1e-3.
+    It is float64, since float32 sums of 128 levels near -100 dB have errors of 1e-3.
     """
-    window = hann(n_fft)
-    bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    # The orthonormal DCT-II, as used by librosa.
-    dct = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
-    dct = np.ascontiguousarray(dct.T)
-    dct.flags.writeable = False
-    return window, bands, dct
+    basis = scipy.fft.dct(np.eye(n_mels), axis=0, norm="ortho")[:n_mfcc]
+    return _read_only(np.ascontiguousarray(basis.T))
+
+
+# ---------------------------------------------------------------- filter banks
+
+
+class FilterBank(NamedTuple):
+    """A filter bank without most of its zeros, split into blocks of bands.
+
+    The power of a spectrum is the sum of the squares of its interleaved real and imaginary parts.
+    Since both have the same weight, they need not be added first.
+
+    Attributes
+    ----------
+    n_bands : int
+        Number of bands.
+    blocks : list of (parts, bands, weights)
+        ``parts`` is a slice of the real and imaginary parts that the bands span, ``bands`` a slice
+        of the bands, and ``weights`` a read-only array of shape (n_parts, n_bands).
+    """
+
+    n_bands: int
+    blocks: list[tuple[slice, slice, np.ndarray]]
+
+
+def filter_bank(weights: np.ndarray, block_size: int = _BLOCK_BANDS) -> FilterBank:
+    """Create a filter bank from an array of shape (n_bands, n_fft // 2 + 1).
+
+    Use the number of bands as `block_size` for weights without zeros.
+    """
+    blocks = []
+    for start in range(0, len(weights), block_size):
+        block = weights[start : start + block_size]
+        [used] = np.nonzero(block.any(axis=0))
+        first, last = (used[0], used[-1] + 1) if len(used) else (0, 0)
+        of_parts = np.repeat(block[:, first:last], 2, axis=1).T
+        of_parts = _read_only(np.ascontiguousarray(of_parts, np.float32))
+        blocks.append((slice(2 * first, 2 * last), slice(start, start + len(block)), of_parts))
+    return FilterBank(len(weights), blocks)
+
+
+def sum_bands(squares: np.ndarray, bank: FilterBank, out: np.ndarray) -> None:
+    """Sum the power of spectra over the bands of a filter bank.
+
+    Parameters
+    ----------
+    squares : float32 ndarray of shape (n_frames, n_fft + 2)
+        Squares of the interleaved real and imaginary parts.
+    bank : FilterBank
+        Filter bank.
+    out : float32 ndarray of shape (n_frames, n_bands)
+        Array for the result.
+    """
+    for parts, bands, weights in bank.blocks:
+        np.matmul(squares[:, parts], weights, out=out[:, bands])
 
 
 @lru_cache(maxsize=16)
-def mel_bands(sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None) -> tuple:
-    """Return the mel filter bank as blocks for :func:`band_powers`, without most of its zeros."""
-    return band_blocks(mel_filters(sample_rate, n_fft, n_mels, fmin, fmax))
+def mel_bank(
+    sample_rate: int, n_fft: int, n_mels: int, fmin: float = 0.0, fmax: float | None = None
+) -> FilterBank:
+    """Return the filter bank of :func:`mel_filters`."""
+    return filter_bank(mel_filters(sample_rate, n_fft, n_mels, fmin, fmax))
 
 
-@lru_cache(maxsize=16)
-def hann(n_fft: int) -> np.ndarray:
-    """Return a periodic Hann window, which is read-only."""
-    window = _hann(n_fft).astype(np.float32)
-    window.flags.writeable = False
-    return window
+def mel_filters(
+    sample_rate: int, n_fft: int, n_mels: int, fmin: float = 0.0, fmax: float | None = None
+) -> np.ndarray:
+    """Compute triangular mel filters with equal areas, like ``librosa.filters.mel``.
+
+    The mel scale is that of Slaney's Auditory Toolbox (1998): linear below 1 kHz, with 200/3 Hz
+    per mel, and logarithmic above, with 27 mels per factor of 6.4.
+
+    Returns
+    -------
+    weights : float32 ndarray of shape (n_mels, n_fft // 2 + 1)
+        Weight of each bin of the spectrum in each mel band.
+    """
+    mels = np.linspace(_mels(fmin), _mels(sample_rate / 2 if fmax is None else fmax), n_mels + 2)
+    edges = np.where(
+        mels < _LINEAR_MELS, mels * 200 / 3, 1000 * np.exp(_MEL_STEP * (mels - _LINEAR_MELS))
+    )
+    bins = np.arange(1 + n_fft // 2) * (sample_rate / n_fft)
+    rising = (bins - edges[:-2, None]) / np.diff(edges)[:-1, None]
+    falling = (edges[2:, None] - bins) / np.diff(edges)[1:, None]
+    height = 2 / (edges[2:] - edges[:-2])
+    return (np.maximum(0, np.minimum(rising, falling)) * height[:, None]).astype(np.float32)
 
 
-def _hann(n_fft: int) -> np.ndarray:
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+def _mels(frequency: float) -> float:
+    if frequency < 1000:
+        return frequency * 3 / 200
+    return _LINEAR_MELS + np.log(frequency / 1000) / _MEL_STEP
 
 
-def warn_of_silent_bands(
+def chroma_filters(sample_rate: int, n_fft: int, tuning: float = 0.0) -> np.ndarray:
+    """Compute a chroma filter bank for the twelve pitch classes, starting with C.
+
+    The weight of a bin in a pitch class is a Gaussian of their distance on the octave circle, with
+    the width of the bin. All weights are multiplied by a Gaussian of two octaves around 880 Hz
+    (D. P. W. Ellis, "Chroma feature analysis and synthesis", 2007). The result equals that of
+    ``librosa.filters.chroma``.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Sample rate in Hz.
+    n_fft : int
+        Length of a frame in samples.
+    tuning : float, default=0.0
+        Deviation of the tuning from A = 440 Hz in semitones.
+
+    Returns
+    -------
+    weights : float32 ndarray of shape (12, n_fft // 2 + 1)
+        Weight of each bin of the spectrum in each pitch class.
+    """
+    frequencies = np.arange(1, n_fft) * (sample_rate / n_fft)
+    # Semitones above A0 of each bin. The bin of 0 Hz is set 1.5 octaves below the next one.
+    semitones = 12 * np.log2(frequencies / 27.5) - tuning
+    semitones = np.concatenate([[semitones[0] - 18], semitones])
+    width = np.concatenate([np.maximum(np.diff(semitones), 1), [1]])
+    distance = (semitones - np.arange(12)[:, None] + 6) % 12 - 6
+    weights = np.exp(-0.5 * (2 * distance / width) ** 2)
+    weights /= np.linalg.norm(weights, axis=0)
+    weights *= np.exp(-0.5 * ((semitones / 12 - 5) / 2) ** 2)
+    return np.roll(weights, -3, axis=0)[:, : 1 + n_fft // 2].astype(np.float32)
+
+
+def check_band_limits(sample_rate: int, fmin: float, fmax: float | None) -> None:
+    """Raise ValueError if the mel bands are empty or exceed half the sample rate."""
+    highest = sample_rate / 2
+    top = highest if fmax is None else fmax
+    if not (isinstance(fmin, Real) and isinstance(top, Real) and 0 <= fmin < top <= highest):
+        raise ValueError(
+            f"mel bands must satisfy 0 <= fmin < fmax <= {highest:g} Hz, half of "
+            f"sample_rate={sample_rate}; got fmin={fmin!r} and fmax={fmax!r}. Higher bands require "
+            "a higher sample_rate"
+        )
+
+
+def warn_of_empty_bands(
     sample_rate: int, n_fft: int, n_mels: int, fmin: float, fmax: float | None
 ) -> None:
-    """Warn about mel bands without a frequency bin. Not cached, unlike :func:`mel_bands`."""
-    bands = mel_bands(sample_rate, n_fft, n_mels, fmin, fmax)
-    silent = sum(int((~weights.any(axis=0)).sum()) for _, _, weights in bands)
-    if silent:
+    """Warn about mel bands that contain no frequency bin."""
+    bank = mel_bank(sample_rate, n_fft, n_mels, fmin, fmax)
+    empty = sum(int((~weights.any(axis=0)).sum()) for _, _, weights in bank.blocks)
+    if empty:
         warn(
-            f"{silent} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
+            f"{empty} of n_mels={n_mels} bands are narrower than a bin of n_fft={n_fft} samples "
             f"at {sample_rate} Hz and produce empty responses; use fewer bands or longer frames"
         )
+
+
+# ---------------------------------------------------------------- pitch
+
+
+def chromagram(power: np.ndarray, sample_rate: int, n_fft: int, tuning: float) -> np.ndarray:
+    """Compute the chromagram of a track, like ``librosa.feature.chroma_stft``.
+
+    Parameters
+    ----------
+    power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
+        Power spectra.
+    sample_rate, n_fft : int
+        Sample rate in Hz and frame length in samples.
+    tuning : float
+        Deviation from A = 440 Hz in semitones; see :func:`estimate_tuning`.
+
+    Returns
+    -------
+    chroma : float32 ndarray of shape (n_frames, 12)
+        Normalized to a maximum of 1 in each frame; 0 in silent frames.
+    """
+    chroma = power @ chroma_filters(sample_rate, n_fft, tuning).T
+    highest = chroma.max(axis=1, keepdims=True)
+    highest[highest < np.finfo(np.float32).tiny] = 1
+    return chroma / highest
+
+
+def find_peaks(power: np.ndarray, sample_rate: int, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
+    """Find spectral peaks with parabolic interpolation, as ``librosa.piptrack`` does.
+
+    Parameters
+    ----------
+    power : float32 ndarray of shape (n_frames, n_fft // 2 + 1)
+        Power spectra.
+    sample_rate, n_fft : int
+        Sample rate in Hz and frame length in samples.
+
+    Returns
+    -------
+    pitch : float32 ndarray of shape (n_peaks,)
+        Frequencies of the peaks in Hz.
+    height : float32 ndarray of shape (n_peaks,)
+        Heights of the peaks, in the unit of `power`.
+    """
+    frequency = np.arange(power.shape[1]) * (sample_rate / n_fft)
+    first, last = np.searchsorted(frequency, [_MIN_PITCH, _MAX_PITCH])
+    left, here, right = (power[:, first + i : last + i] for i in (-1, 0, 1))
+    floor = np.float32(_MIN_HEIGHT) * power.max(axis=1, keepdims=True)
+    found = np.nonzero((here > floor) & (here > left) & (here >= right))
+    left, here, right = (x[found].astype(float) for x in (left, here, right))
+    slope = (right - left) / 2
+    shift = slope / (2 * here - left - right)
+    pitch = (first + found[1] + shift) * (sample_rate / n_fft)
+    return pitch.astype(np.float32), (here + slope * shift / 2).astype(np.float32)
+
+
+def estimate_tuning(pitch: np.ndarray, height: np.ndarray) -> float:
+    """Estimate the tuning from the higher half of the peaks, like ``librosa.estimate_tuning``.
+
+    Parameters
+    ----------
+    pitch, height : ndarray of shape (n_peaks,)
+        Frequencies and heights of the peaks; see :func:`find_peaks`.
+
+    Returns
+    -------
+    tuning : float
+        Deviation from A = 440 Hz in semitones, from -0.5 to 0.5; 0 if there are no peaks.
+    """
+    if not len(pitch):
+        return 0.0
+    high = pitch[height >= np.median(height)]
+    off = 12 * np.log2(high / 27.5) % 1
+    off[off >= 0.5] -= 1
+    counts, edges = np.histogram(off, np.linspace(-0.5, 0.5, _BINS_PER_SEMITONE + 1))
+    return float(edges[counts.argmax()])

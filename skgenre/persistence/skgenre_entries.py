@@ -16,7 +16,7 @@ from ..features import (
     MusicnnEmbedder,
     TrackDescriptors,
 )
-from ..features.bands import MelExtractor
+from ..features.mel import MelFrontEnd
 from ..networks import (
     ANNClassifier,
     CNNClassifier,
@@ -48,7 +48,7 @@ _MOST_COLUMNS = 1 << 16
 
 def _check_cost(extractor: FrontEnd) -> None:
     """Check the computational cost of a track, which depends on several parameters."""
-    if isinstance(extractor, MelExtractor):
+    if isinstance(extractor, MelFrontEnd):
         frames = extractor.sample_rate / extractor.hop_length
         if frames > _MOST_FRAMES:
             raise Refused(
@@ -65,9 +65,9 @@ def _check_cost(extractor: FrontEnd) -> None:
                 f"has n_fft={extractor.n_fft} and n_mels={extractor.n_mels}, which require a "
                 f"matrix of more than {_MOST_OF_BANDS} values"
             )
-    groups = getattr(extractor, "groups", "")
-    if not isinstance(groups, str) and len(set(groups)) < len(groups):
-        raise Refused("has duplicate names in groups")
+    families = getattr(extractor, "families", "")
+    if not isinstance(families, str) and len(set(families)) < len(families):
+        raise Refused("has duplicate names in families")
     sizes = [1 if size is None else size for size in extractor.track_shape]
     for name, shape, most in (
         ("segment", sizes[1:], _MOST_A_SEGMENT),

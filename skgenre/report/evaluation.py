@@ -38,8 +38,8 @@ from ..evaluation.out_of_fold import (
 )
 from ..evaluation.robustness import changed_predictions, summarize
 from ..features import UnreadableTracksError
-from ..features.front import copy_with_front_ends, front_ends
 from ..features.front_end import check_paths
+from ..features.model_front_ends import copy_with_front_ends, front_ends
 from ..folds import count_groups
 from ..timeline import parts
 from .result import EvaluationReport

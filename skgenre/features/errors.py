@@ -6,7 +6,7 @@ from .._warnings import warn
 from ..audio import AudioError
 
 #: Maximum number of tracks listed in a message.
-_MOST_LISTED = 20
+MAX_LISTED = 20
 
 #: Attributes of an :class:`AudioFile` that a user is warned about, and the warnings.
 NOTES = {
@@ -46,11 +46,11 @@ class UnreadableTracksError(ValueError):
         )
 
 
-def listing(items, most: int = _MOST_LISTED) -> str:
-    """Format items as lines, showing at most the first `most`."""
-    lines = [f"  {item}" for item in items[:most]]
-    if len(items) > most:
-        lines.append(f"  ... and {len(items) - most} more")
+def listing(items, max_listed: int = MAX_LISTED) -> str:
+    """Format items as lines, showing at most the first `max_listed`."""
+    lines = [f"  {item}" for item in items[:max_listed]]
+    if len(items) > max_listed:
+        lines.append(f"  ... and {len(items) - max_listed} more")
     return "\n".join(lines)
 
 
