@@ -21,6 +21,7 @@ from .tensor import (
     AGGREGATIONS,
     aggregate_or_prior,
     as_tensor,
+    check_proba,
     check_tensor,
     list_tracks,
     segment_mask,
@@ -222,6 +223,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             else:
                 labels = self.estimator_.predict(rows)
                 proba[mask] = labels[:, None] == self.classes_
+            check_proba(self, proba[mask])
         return proba, mask
 
     def predict_proba(self, X) -> np.ndarray:
@@ -236,6 +238,11 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         -------
         proba : ndarray of shape (n_tracks, n_classes)
             Columns are in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If a predicted probability is not finite.
 
         Warns
         -----

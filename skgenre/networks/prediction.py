@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn import _VisualBlock
-from ..tensor import aggregate_or_prior, as_tensor, check_tensor, segment_mask
+from ..tensor import aggregate_or_prior, as_tensor, check_proba, check_tensor, segment_mask
 from . import inference
 from .layers import Architecture
 from .process import configure_tensorflow
@@ -64,6 +64,7 @@ class Prediction:
             proba[where] = inference.predict_proba(
                 architecture, self.weights_, X[where].astype(np.float32, copy=False)
             )
+        check_proba(self, proba[mask])
         return proba, mask
 
     def predict_proba(self, X) -> np.ndarray:
@@ -83,7 +84,8 @@ class Prediction:
         Raises
         ------
         ValueError
-            If the shape of `X` does not match that in `fit`, or `aggregation` is unknown.
+            If the shape of `X` does not match that in `fit`, `aggregation` is unknown, or a
+            predicted probability is not finite.
 
         Warns
         -----
