@@ -1,5 +1,7 @@
 """Model files: what goes in comes out, and hostile ones are refused by name."""
 
+import json
+import warnings
 from pathlib import Path
 
 import numpy as np
