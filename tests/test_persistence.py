@@ -370,7 +370,7 @@ def with_categories():
         (StackingClassifier([]), "sklearn.ensemble.StackingClassifier is not a supported class"),
         (
             GroupCalibratedClassifier(cv=GroupKFold(3)),
-            r"GroupCalibratedClassifier.cv is GroupKFold\(.*; to save the model, set .* cv=3",
+            r"GroupCalibratedClassifier.cv is GroupKFold\(.* and cannot be saved; set an .* cv=3",
         ),
         (GroupCalibratedClassifier(cv=LeaveOneGroupOut()), "set an integer such as cv=5"),
         (GroupCalibratedClassifier(cv=[([0], [1])]), "set an integer such as cv=5"),

@@ -270,7 +270,7 @@ class _Saver:
         allowed = ALLOWED.get(public_name(cls))
         if allowed is None or allowed.cls is not cls:
             if hasattr(estimator, "best_estimator_"):
-                raise Refused(f"is a {cls.__name__}, which cannot be saved; save best_estimator_")
+                raise Refused(f"a {cls.__name__} cannot be saved; save its best_estimator_")
             allowed = allow_custom(cls)
             _check_custom(allowed, estimator)
             self.custom[public_name(cls)] = cls
@@ -315,7 +315,7 @@ class _Saver:
 def _save_parameter(name: str, value: Any) -> Any:
     if name == "cv" and value is not None and not isinstance(value, Integral):
         n_folds = value.n_splits if hasattr(value, "n_splits") else 5
-        raise Refused(f"is {value!r:.100}; to save the model, set an integer such as cv={n_folds}")
+        raise Refused(f"is {value!r:.100} and cannot be saved; set an integer such as cv={n_folds}")
     return to_json(value)
 
 
