@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
@@ -282,6 +283,15 @@ def test_tables_with_named_columns_from_files(tracks, path):
     assert load(path).predict(tracks.data[:3]).tolist() == pipe.predict(tracks.data[:3]).tolist()
 
 
+@pytest.mark.parametrize("model", [KNeighborsClassifier(), HistGradientBoostingClassifier()])
+def test_names_of_columns(model, path):
+    table = pd.DataFrame(TABLE[:, :3], columns=["a", "b", "c"])
+    save(model.fit(table, Y), path)
+    assert_array_equal(load(path).predict(table), model.predict(table))
+    with pytest.raises(ValueError, match="feature names"):
+        load(path).predict(table[["b", "a", "c"]])
+
+
 def test_describe(network, path):
     save(network, path, description="Of no use.")
     manifest = describe(path)
@@ -339,9 +349,7 @@ def test_a_disk_that_is_full_leaves_the_old_file_and_no_other(network, path, mon
 
 def test_the_best_estimator_of_a_search_is_saved_and_the_search_refused(path):
     search = GridSearchCV(LogisticRegression(), {"C": [1, 2]}, cv=2).fit(TABLE, Y)
-    with pytest.raises(
-        ModelFileError, match="is a GridSearchCV, which cannot be saved; save best_est"
-    ):
+    with pytest.raises(ModelFileError, match="a GridSearchCV cannot be saved; save its best_est"):
         save(search, path)
     save(search.best_estimator_, path)
     assert_array_equal(load(path).predict(TABLE), search.predict(TABLE))
@@ -378,12 +386,16 @@ def with_categories():
         (with_nan(), "ANNClassifier has weights that are not finite"),
         (LogisticRegression().fit([[0], [1]], ["a", "b\x1b[2J"]), "control character"),
         (LogisticRegression().fit([[0], [1]], ["a", "b" * 201]), "at most 200 are allowed"),
+        (
+            SVC().fit(csr_array(TABLE), Y),
+            "SVC.support_vectors_ is sparse; fit the model to a dense",
+        ),
         (with_categories(), "HistGradientBoostingClassifier.is_categorical_ must be None"),
     ],
     ids=[
         *("kernel", "metric", "class", "stack"),
         *("cv", "groups", "pairs"),
-        *("range", "values", "text", "length", "categories"),
+        *("range", "values", "text", "length", "sparse", "categories"),
     ],
 )
 def test_what_would_be_refused_later_is_refused_now(model, reason, path):

@@ -164,10 +164,6 @@ class BoostingAttribute(_TreesAttribute):
 
 def complete_boosting(model) -> None:
     """Set the other attributes of a gradient boosting model."""
-    if len(model._predictors) > model.max_iter:
-        raise Refused(
-            f"has {len(model._predictors)} iterations, more than max_iter={model.max_iter}"
-        )
     n_features, k = model.n_features_in_, len(model.classes_)
     model.is_categorical_ = model._preprocessor = None
     model.do_early_stopping_ = bool(model.do_early_stopping_)
