@@ -396,8 +396,7 @@ class _Loader:
         if has_list != (allowed.nested in ("steps", "estimators")):
             raise Refused(f"must have a list of names and estimators as {allowed.nested}")
         estimator = allowed.cls(**values)
-        if hasattr(allowed.cls, "_parameter_constraints"):
-            estimator._validate_params()
+        estimator._validate_params()
         return estimator
 
     def _load_nested(self, stored: Any, *, in_turn: bool = False) -> Any:
