@@ -1,6 +1,6 @@
 """Private names of scikit-learn used by skgenre, and the reason for each.
 
-The private classes that fitted models contain are listed in ``persistence/privates.py``.
+The private classes of trees are imported in ``persistence/trees.py``.
 """
 
 # Clone networks with an error that explains callbacks; validate parameters before `fit`.
@@ -15,9 +15,8 @@ try:
 except ImportError:  # scikit-learn 1.6
     from sklearn.utils._estimator_html_repr import _VisualBlock
 
-# Index arrays, lists and DataFrames by row; route metadata such as sample_weight and groups.
+# Index arrays, lists and DataFrames by row.
 from sklearn.utils import _safe_indexing
-from sklearn.utils._metadata_requests import SIMPLE_METHODS
 
 # Apply `set_output` in transformers that return a table only for some inputs.
 from sklearn.utils._set_output import _wrap_data_with_container
@@ -44,7 +43,6 @@ class Interval(_Interval):
 
 
 __all__ = [
-    "SIMPLE_METHODS",
     "HasMethods",
     "Interval",
     "StrOptions",

@@ -29,7 +29,7 @@ from ._sklearn import (
 )
 from ._warnings import warn
 from .folds import GROUP, check_folds, count_groups
-from .tensor import as_tensor, segment_mask
+from .tensor import as_tensor, check_proba, segment_mask
 from .voting import SegmentVotingClassifier
 
 #: Minimum number of groups per class, and of tracks, for estimating a threshold.
@@ -288,9 +288,16 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         -------
         proba : ndarray of shape (n_tracks, n_classes)
             Columns are in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If a predicted probability is not finite.
         """
         check_is_fitted(self)
-        return self._calibrate(self.estimator_.predict_proba(X))
+        proba = self.estimator_.predict_proba(X)
+        check_proba(self, proba)
+        return self._calibrate(proba)
 
     @available_if(lambda self: hasattr(self.estimator_, "predict_segments_proba"))
     def predict_segments_proba(self, X) -> np.ndarray:

@@ -7,6 +7,7 @@ missing segment is all NaN, and NaN occurs nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
@@ -236,6 +237,25 @@ def spread(
     shared = weight[track] / mask.sum(axis=1)[track]
     shared *= len(shared) / shared.sum()
     return track, segment, shared
+
+
+def check_proba(estimator: Any, proba: np.ndarray) -> None:
+    """Raise ValueError for probabilities that are not finite, which have no most probable class.
+
+    Parameters
+    ----------
+    estimator : classifier
+        The estimator that predicted them.
+    proba : ndarray of shape (n_samples, n_classes)
+        Probabilities of tracks or of existing segments.
+    """
+    total = proba.sum(axis=-1)
+    if not (np.isfinite(total) & (total > 0)).all():
+        raise ValueError(
+            f"{type(estimator).__name__} predicts probabilities that are not finite or all zero. "
+            "The values of X may be too large, or the model may be damaged: scale X as in fit, or "
+            "fit the model again."
+        )
 
 
 def aggregate(proba: np.ndarray, mask: np.ndarray, aggregation: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from .tensor import (
     AGGREGATIONS,
     aggregate_or_prior,
     as_tensor,
+    check_proba,
     check_tensor,
     segment_mask,
     spread,
@@ -217,6 +218,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             else:
                 labels = self.estimator_.predict(rows)
                 proba[mask] = labels[:, None] == self.classes_
+            check_proba(self, proba[mask])
         return proba, mask
 
     def predict_proba(self, X) -> np.ndarray:
@@ -231,6 +233,11 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         -------
         proba : ndarray of shape (n_tracks, n_classes)
             Columns are in the order of ``classes_``.
+
+        Raises
+        ------
+        ValueError
+            If a predicted probability is not finite.
 
         Warns
         -----

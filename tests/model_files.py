@@ -1,6 +1,5 @@
 """Model files taken apart and put together again, for files that `save` would not write."""
 
-import hashlib
 import io
 import json
 import zipfile
@@ -8,12 +7,19 @@ import zipfile
 import numpy as np
 
 
-def unpack(path):
-    """The manifest of a model file, and its arrays by name."""
-    with zipfile.ZipFile(path) as archive:
-        manifest = json.loads(archive.read("manifest.json"))
-        arrays = {name: np.load(archive.open(name)) for name in manifest["arrays"]}
-    return manifest, arrays
+def read_members(content):
+    """The members of a model file by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_members(members, method=zipfile.ZIP_DEFLATED):
+    """The content of a zip archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()
 
 
 def npy(array):
@@ -22,21 +28,16 @@ def npy(array):
     return file.getvalue()
 
 
-def repack(path, manifest, arrays, *, listed=True, more=()):
-    """Write a model file; `listed` describes its arrays rightly, `more` are further members."""
+def unpack(path):
+    """The manifest of a model file, and its arrays by name."""
+    members = read_members(path.read_bytes())
+    manifest = json.loads(members.pop("manifest.json"))
+    return manifest, {name: np.load(io.BytesIO(content)) for name, content in members.items()}
+
+
+def pack(manifest, arrays):
+    """The content of a model file, with arrays or the bytes of ``.npy`` files."""
     contents = {
         name: array if isinstance(array, bytes) else npy(array) for name, array in arrays.items()
     }
-    if listed:
-        manifest["arrays"] = {
-            name: {
-                "dtype": array.dtype.str.lstrip("<|"),
-                "shape": list(array.shape),
-                "sha256": hashlib.sha256(contents[name]).hexdigest(),
-            }
-            for name, array in arrays.items()
-        }
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("manifest.json", json.dumps(manifest))
-        for name, content in [*contents.items(), *more]:
-            archive.writestr(name, content)
+    return write_members({"manifest.json": json.dumps(manifest).encode(), **contents})

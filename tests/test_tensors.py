@@ -2,14 +2,22 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skgenre import SegmentScaler, SegmentSummary
+from skgenre import (
+    GroupCalibratedClassifier,
+    SegmentScaler,
+    SegmentSummary,
+    SegmentVotingClassifier,
+)
 from skgenre.networks.training import Segments
 from skgenre.tensor import aggregate, segment_mask
 
 from .conftest import make_tensor
+from .model_zoo import untrained
+from .registry import NETWORKS
 
 
 @pytest.fixture
@@ -111,6 +119,41 @@ def test_geometric_fold_of_contradictions_is_finite():
 
 
 # ---------------------------------------------------------------- SegmentScaler
+
+
+class NotFinite(LogisticRegression):
+    def predict_proba(self, X):
+        return np.full((len(X), 3), self.C)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_segments_proba"])
+def test_probabilities_that_are_not_finite_are_an_error_of_voting(value, method):
+    X, y = make_tensor()
+    model = SegmentVotingClassifier(NotFinite(), aggregation="vote").fit(X, y)
+    model.estimator_.C = value
+    with pytest.raises(ValueError, match="SegmentVotingClassifier predicts probabilities that are"):
+        getattr(model, method)(X)
+
+
+def test_probabilities_that_are_not_finite_are_an_error_of_calibration():
+    X, y = make_tensor()
+    table = X.mean(axis=(1, 2))
+    model = GroupCalibratedClassifier(LogisticRegression(), cv=2).fit(table, y)
+    model.estimator_ = NotFinite(C=np.nan)
+    with pytest.raises(ValueError, match="GroupCalibratedClassifier predicts probabilities that"):
+        model.predict_proba(table)
+
+
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning", "ignore:invalid:RuntimeWarning")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_probabilities_that_are_not_finite_are_an_error_of_networks(name):
+    X, _ = make_tensor(4)
+    model = untrained(NETWORKS[name], X.shape[2:])
+    # The same sign everywhere, so that sums overflow.
+    model.weights_ = [np.full_like(weight, 3e38) for weight in model.weights_]
+    with pytest.raises(ValueError, match=f"{type(model).__name__} predicts probabilities that are"):
+        model.predict(abs(X))
 
 
 def test_scaler_equals_standard_scaler_over_existing_frames(X, monkeypatch):

@@ -183,7 +183,8 @@ class Prediction:
         Raises
         ------
         ValueError
-            If the shape of `X` does not match that in `fit`, or `aggregation` is unknown.
+            If the shape of `X` does not match that in `fit`, `aggregation` is unknown, or a
+            predicted probability is not finite.
 
         Warns
         -----

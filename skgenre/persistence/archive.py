@@ -1,49 +1,46 @@
-"""Reading and writing of model files: zip archives of a JSON manifest and plain arrays."""
+"""The container of model files: a zip archive of a JSON manifest and plain arrays.
+
+The sizes that the archive declares are checked before anything is unpacked, and no more than them
+is unpacked. All sizes are in bytes.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import json
-import math
 import os
 import re
 import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import numpy as np
 
 #: Version of the format, which is increased by every change that earlier versions cannot read.
-FORMAT = 2
+FORMAT = 3
 
 MANIFEST = "manifest.json"
+MAX_MANIFEST = 2 << 20
 
-#: Maximum size of the manifest in bytes.
-_MOST_MANIFEST = 2 << 20
+#: Maximum nesting depth of lists and objects in the manifest.
+MAX_DEPTH = 60
 
-#: Limits of the total unpacked size in bytes: for all files, for small files, and as a multiple of
-#: the size of the file.
-_MOST_BYTES, _MOST_SMALL, _MOST_TIMES = 1 << 30, 64 << 20, 20
+#: Maximum unpacked size: of any file, as a multiple of the size of the file, and the size up to
+#: which the multiple does not matter.
+MAX_UNPACKED, MAX_RATIO, MAX_UNPACKED_SMALL = 1 << 30, 20, 64 << 20
 
-#: Maximum size of the central directory of the zip archive in bytes, about 10,000 members.
-_MOST_DIRECTORY = 1 << 20
+#: Maximum size of the central directory of the zip archive, about 10,000 members.
+MAX_DIRECTORY = 1 << 20
 
-#: Sizes of the end record of a zip archive, and of the locator before it in a ZIP64 archive.
-_END, _LOCATOR = 22, 20
+#: Sizes of the end record of a zip archive, of the locator before it in a ZIP64 archive, and of
+#: the header before each member without its name.
+_END, _LOCATOR, _MEMBER_HEADER = 22, 20, 30
 
-#: Number of bytes that are unpacked at once.
-_PIECE = 1 << 20
-
-#: Maximum nesting depth of the manifest.
-_MOST_DEPTH = 60
-
-_DTYPES = {name: np.dtype(f"<{name}") for name in ("f4", "f8", "i4", "i8", "u1")}
-
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+#: Maximum size of the header of an array. Those that are written have 128 bytes.
+_MAX_HEADER = 512
 
 #: Control characters except for line breaks and tabs, surrogates, and bidirectional controls.
 _CONTROL = re.compile(
@@ -84,7 +81,7 @@ class Refused(ValueError):
     Parameters
     ----------
     reason : str
-        Reason for the error, which follows the name of the part in the message.
+        Reason for the error, which follows the names of the part in the message.
     """
 
     def __init__(self, reason: str):
@@ -97,39 +94,51 @@ class Refused(ValueError):
         return f"{'.'.join(self.where)} {self.reason}".strip()
 
 
-_ORDERS: tuple[Literal["C", "F"], ...] = ("C", "F")
-
-
 class ArrayWriter:
     """Collects the arrays of a model file."""
 
     def __init__(self) -> None:
         self.members: dict[str, bytes] = {}
-        self.listed: dict[str, dict] = {}
 
     def add(self, array: np.ndarray) -> str:
         """Add an array and return the name of its member in the zip archive."""
-        array = np.asarray(array, array.dtype.newbyteorder("<"))
+        file = io.BytesIO()
+        # Keeps the memory order, since rounding errors of matrix products depend on it.
+        np.lib.format.write_array(file, array, version=(1, 0), allow_pickle=False)
         name = f"arrays/{len(self.members)}.npy"
-        # Keep the memory order, since rounding errors of matrix products depend on it.
-        order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
-        header = _header(array.dtype, array.shape, order)
-        self.members[name] = header + array.tobytes(order)
-        self.listed[name] = {
-            "dtype": array.dtype.str.lstrip("<|"),
-            "shape": list(array.shape),
-            "sha256": _checksum(self.members[name]),
-        }
+        self.members[name] = file.getvalue()
         return name
 
 
 class ArrayReader:
-    """Reads the arrays of an open model file. Each array can be read only once."""
+    """Reads the arrays of an open model file. Each array can be read only once.
 
-    def __init__(self, archive: zipfile.ZipFile, listed: dict):
+    Parameters
+    ----------
+    archive : ZipFile
+        Open archive.
+    size : int
+        Size of the file.
+    """
+
+    def __init__(self, archive: zipfile.ZipFile, size: int):
         self._archive = archive
-        self._listed = listed
-        self._left = set(listed)
+        self._remaining = set(archive.namelist()) - {MANIFEST}
+        self._max_unpacked = _max_unpacked(size)
+        self._n_unpacked = 0
+        self.count(sum(member.file_size for member in archive.infolist()))
+
+    def count(self, n_bytes: int) -> None:
+        """Add to the unpacked size, also what takes more memory than in the file, such as labels.
+
+        Raises
+        ------
+        Refused
+            If the file is too large when unpacked.
+        """
+        self._n_unpacked += n_bytes
+        if self._n_unpacked > self._max_unpacked:
+            raise Refused(f"unpacks to {self._n_unpacked} bytes, more than {self._max_unpacked}")
 
     def take(self, name: Any, dtypes: Sequence[str]) -> np.ndarray:
         """Read an array of one of the given dtypes.
@@ -137,53 +146,40 @@ class ArrayReader:
         Raises
         ------
         Refused
-            If the array does not exist, has another dtype or a wrong checksum, or was read before.
+            If the array does not exist, is damaged, has another dtype, or was read before.
         """
-        if not isinstance(name, str) or name not in self._left:
+        if not isinstance(name, str) or name not in self._remaining:
             raise Refused(f"{name!r:.100} is not an array of the file, or is used twice")
-        self._left.discard(name)
-        entry = self._listed[name]
-        dtype = entry["dtype"]
-        if dtype not in dtypes:
+        self._remaining.discard(name)
+        content = _read(self._archive, self._archive.getinfo(name))
+        header = io.BytesIO(content[:_MAX_HEADER])
+        np.lib.format.read_magic(header)
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(header)
+        if dtype not in map(np.dtype, dtypes):
             raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
-        shape = tuple(entry["shape"])
-        headers = {order: _header(_DTYPES[dtype], shape, order) for order in _ORDERS}
-        info = self._archive.getinfo(name)
-        content = _read(self._archive, info)
-        if _checksum(content) != entry["sha256"]:
-            raise Refused(f"contains {name} with a wrong checksum")
-        order = next((order for order in _ORDERS if content.startswith(headers[order])), None)
-        if order is None:
-            raise Refused(f"{name} is not an array of dtype {dtype} and shape {entry['shape']}")
         # `content` is a bytearray, so the array is writable, as scikit-learn requires.
-        values = np.frombuffer(content, _DTYPES[dtype], offset=len(headers[order]))
-        return values.reshape(shape, order=order)
+        values = np.frombuffer(content, dtype, offset=header.tell())
+        return values.reshape(shape, order="F" if is_fortran else "C")
 
     def check_all_taken(self) -> None:
-        """Raise Refused if the file contains arrays that were not read."""
-        if self._left:
-            raise Refused(f"contains arrays that are not used: {sorted(self._left)[:5]}")
+        """Raise Refused if the file contains members that were not read."""
+        if self._remaining:
+            raise Refused(f"contains members that are not used: {sorted(self._remaining)[:5]}")
 
 
 def to_bytes(manifest: dict, arrays: ArrayWriter) -> memoryview:
     """Return the content of a model file."""
-    text = json.dumps({**manifest, "arrays": arrays.listed}, indent=1, allow_nan=False)
-    members = {MANIFEST: text.encode(), **arrays.members}
-    unpacked = sum(map(len, members.values()))
-    # Loading rejects very high compression ratios. If necessary, do not compress.
-    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED):
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w", method) as archive:
-            for name, content in members.items():
-                archive.writestr(name, content)
-        if unpacked <= _most_unpacked(file.tell()):
-            break
+    text = json.dumps(manifest, indent=1, allow_nan=False)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {MANIFEST: text.encode(), **arrays.members}.items():
+            archive.writestr(name, content)
     return file.getbuffer()
 
 
-def _most_unpacked(size: int) -> int:
-    """Return the maximum unpacked size of a file of the given size, in bytes."""
-    return min(_MOST_BYTES, max(_MOST_SMALL, _MOST_TIMES * size))
+def _max_unpacked(size: int) -> int:
+    """Return the maximum unpacked size of a file of the given size."""
+    return min(MAX_UNPACKED, max(MAX_UNPACKED_SMALL, MAX_RATIO * size))
 
 
 @contextlib.contextmanager
@@ -197,7 +193,7 @@ def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
     archive : ZipFile
         Open archive.
     size : int
-        Size of the file in bytes.
+        Size of the file.
 
     Raises
     ------
@@ -213,17 +209,16 @@ def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise ModelFileError(path, "cannot be loaded: it is not a regular file")
-    size = status.st_size
     with os.fdopen(descriptor, "rb") as file:
         try:
-            _check_directory(file, size)
+            _check_directory(file, status.st_size)
             with zipfile.ZipFile(file) as archive:
-                yield archive, size
+                yield archive, status.st_size
         except Refused as error:
             raise ModelFileError(path, f"cannot be loaded: {error}") from error
         except Exception as error:  # zipfile and others may raise anything for malicious files
             raise ModelFileError(
-                path, f"is not a model file, or damaged: {one_line(error)}"
+                path, f"is not a model file, or damaged: {message_of(error)}"
             ) from error
 
 
@@ -234,64 +229,30 @@ def _check_directory(file: BinaryIO, size: int) -> None:
     if len(end) < _END or not end.startswith(b"PK\5\6"):
         raise Refused("is not a model file, or damaged: it has no end record of a zip archive")
     # zipfile creates an object for each entry of the directory, so limit the size of the directory.
-    if struct.unpack_from("<I", end, 12)[0] > _MOST_DIRECTORY or tail.startswith(b"PK\6\7"):
+    if struct.unpack_from("<I", end, 12)[0] > MAX_DIRECTORY or tail.startswith(b"PK\6\7"):
         raise Refused("has too many members")
 
 
-def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
+def read_manifest(archive: zipfile.ZipFile) -> dict:
     """Read and validate the manifest without reading any arrays.
-
-    Parameters
-    ----------
-    archive : ZipFile
-        Open archive.
-    size : int
-        Size of the file in bytes.
-
-    Returns
-    -------
-    manifest : dict
 
     Raises
     ------
     Refused
-        If the file is damaged, was written by a later version, is too large when unpacked, or
-        contains members that are not in the manifest.
+        If the file is damaged or was written by another version.
     """
-    members = archive.infolist()
-    sizes = {member.filename: member.file_size for member in members}
-    if len(sizes) < len(members):
-        raise Refused("has two members with the same name")
-    if any(member.compress_type not in _METHODS for member in members):
-        raise Refused("has members with another compression method than deflate")
-    if MANIFEST not in sizes:
-        raise Refused(f"is not a model file: it has no {MANIFEST}")
-    unpacked = sum(sizes.values())
-    if unpacked > _most_unpacked(size):
-        raise Refused(f"unpacks from {size} to {unpacked} bytes, which is too large")
-    if sizes[MANIFEST] > _MOST_MANIFEST:
-        raise Refused(
-            f"has a manifest of {sizes[MANIFEST]} bytes, more than the maximum {_MOST_MANIFEST}"
-        )
-    manifest = json.loads(
-        _read(archive, archive.getinfo(MANIFEST)),
-        object_pairs_hook=_unique,
-        parse_constant=_no_constant,
-        parse_float=_finite,
-    )
+    _check_members(archive)
+    manifest = json.loads(_read(archive, archive.getinfo(MANIFEST)))
     if not isinstance(manifest, dict):
         raise Refused("has a manifest that is not a JSON object")
     found = manifest.get("format")
-    if type(found) is not int or found < 1:
-        raise Refused(f"has an invalid format {found!r:.100}")
-    if found > FORMAT:
+    if type(found) is not int or found != FORMAT:
         raise Refused(
-            f"has format {found}, from a later version of skgenre; this version reads {FORMAT}"
+            f"has format {found!r:.100}, but this version of skgenre reads format {FORMAT}; save "
+            "the model again, or load it with the version that wrote it"
         )
-    if found < FORMAT:
-        raise Refused(f"has format {found}, which is no longer supported; save the model again")
-    _check_text(manifest)
-    expected = {"format", "description", "versions", "model", "arrays"}
+    _check_texts(manifest)
+    expected = {"format", "description", "versions", "model"}
     if manifest.keys() != expected:
         differing = sorted(manifest.keys() ^ expected)[:5]
         raise Refused(f"has a manifest with missing or unknown keys: {differing}")
@@ -300,97 +261,62 @@ def read_manifest(archive: zipfile.ZipFile, size: int) -> dict:
         raise Refused("has a manifest with a description or versions of the wrong type")
     if not all(isinstance(version, str) for version in versions.values()):
         raise Refused("has versions that are not strings")
-    _check_arrays(manifest["arrays"], sizes)
     return manifest
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    members = archive.infolist()
+    if len({member.filename for member in members}) < len(members):
+        raise Refused("has two members with the same name")
+    stop = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Refused("has members with another compression method than deflate")
+        if member.header_offset < stop:
+            raise Refused(f"has a member {member.filename!r:.100} that overlaps with another")
+        stop = member.header_offset + _MEMBER_HEADER + member.compress_size
+    if MANIFEST not in archive.namelist():
+        raise Refused(f"is not a model file: it has no {MANIFEST}")
+    if (size := archive.getinfo(MANIFEST).file_size) > MAX_MANIFEST:
+        raise Refused(f"has a manifest of {size} bytes, more than {MAX_MANIFEST}")
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
     """Read a member up to its declared size. ``ZipFile.read`` would unpack all of it first."""
     content = bytearray(info.file_size)
     view = memoryview(content)
-    done = 0
+    n_read = 0
     with archive.open(info) as member:
-        while n := member.readinto(view[done : done + _PIECE]):  # type: ignore[attr-defined]
-            done += n
-    if done < len(content):
+        while n := member.readinto(view[n_read : n_read + (1 << 20)]):  # type: ignore[attr-defined]
+            n_read += n
+    if n_read < len(content):
         raise Refused(f"contains {info.filename}, which ends early")
     return content
 
 
-def _check_arrays(listed: Any, sizes: dict[str, int]) -> None:
-    if not isinstance(listed, dict) or listed.keys() != sizes.keys() - {MANIFEST}:
-        names = listed if isinstance(listed, dict) else ()
-        differing = sorted(set(names) ^ (sizes.keys() - {MANIFEST}))
-        raise Refused(f"has a manifest that differs from the members in {differing[:5]}")
-    for name, entry in listed.items():
-        if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "sha256"}:
-            raise Refused(f"describes {name} with other keys than dtype, shape and sha256")
-        shape = entry["shape"]
-        plain = isinstance(shape, list) and len(shape) <= 6
-        if not plain or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
-            raise Refused(f"describes {name} with an invalid shape {shape!r:.100}")
-        if not isinstance(entry["dtype"], str) or entry["dtype"] not in _DTYPES:
-            raise Refused(f"describes {name} with an invalid dtype {entry['dtype']!r:.100}")
-        dtype = _DTYPES[entry["dtype"]]
-        n_bytes = math.prod(shape) * dtype.itemsize + len(_header(dtype, tuple(shape)))
-        if n_bytes != sizes[name]:
-            raise Refused(f"describes {name} with {n_bytes} bytes, but it has {sizes[name]} bytes")
-
-
-def _header(dtype: np.dtype, shape: tuple[int, ...], order: str = "C") -> bytes:
-    """Return the expected header of an ``.npy`` file, so that headers need not be parsed."""
-    file = io.BytesIO()
-    described = {"descr": dtype.str, "fortran_order": order == "F", "shape": shape}
-    np.lib.format.write_array_header_1_0(file, described)
-    return file.getvalue()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise Refused("has a manifest with a duplicate key")
-    return found
-
-
-def _no_constant(name: str):
-    raise Refused(f"has a manifest with {name}, which is not valid JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise Refused(f"has a manifest with the number {text:.50}, which is too large")
-    return number
-
-
-def _check_text(manifest: dict) -> None:
+def _check_texts(manifest: dict) -> None:
     """Check all strings and the nesting depth of the manifest."""
     level: list = [manifest]
-    for _ in range(_MOST_DEPTH):
+    for _ in range(MAX_DEPTH):
         below: list = []
         for item in level:
             for value in (*item, *item.values()) if isinstance(item, dict) else item:
                 if isinstance(value, str):
-                    check_text(value, several_lines=value is manifest.get("description"))
+                    check_text(value, allow_lines=value is manifest.get("description"))
                 elif isinstance(value, dict | list):
                     below.append(value)
         level = below
     if level:
-        raise Refused(f"has a manifest with more than {_MOST_DEPTH} nested levels")
+        raise Refused(f"has a manifest with more than {MAX_DEPTH} nested levels")
 
 
-def check_text(text: str, *, several_lines: bool = False) -> None:
+def check_text(text: str, *, allow_lines: bool = False) -> None:
     """Raise Refused for control characters, which could manipulate the output on a terminal."""
-    found = _CONTROL.search(text) or (None if several_lines else re.search("[\n\t]", text))
+    found = _CONTROL.search(text) or (None if allow_lines else re.search("[\n\t]", text))
     if found:
         raise Refused(f"contains the control character {found[0]!r} in the text {text[:50]!r}")
 
 
-def _checksum(content: bytes | bytearray) -> str:
-    """Return the SHA-256 checksum of a member."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def one_line(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """Return the message of an error in one line, or its type if the message is empty."""
     return " ".join(str(error).split()) or type(error).__name__

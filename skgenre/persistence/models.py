@@ -2,7 +2,7 @@
 
 A model file is a zip archive with ``manifest.json`` and plain arrays. The manifest is a tree of
 estimators with their classes, parameters and fitted attributes. Loading creates only instances of
-the classes listed in ``entries.py``, with the parameters and attributes that their entries allow.
+the classes listed in ``allowed.py``, with the parameters and attributes that the list allows.
 No code from the file is executed.
 """
 
@@ -14,8 +14,8 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator, Sequence
-from functools import partial
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._files import expand, replace_file
-from .._sklearn import SIMPLE_METHODS
 from .._warnings import warn
 from ..features import FrontEnd
+from .allowed import ALLOWED, RANGES, AllowedClass, allow_custom, public_name
 from .archive import (
     FORMAT,
     ArrayReader,
@@ -33,15 +33,15 @@ from .archive import (
     ModelFileError,
     Refused,
     check_text,
-    one_line,
+    message_of,
     open_archive,
     read_manifest,
     to_bytes,
 )
-from .entries import BOUNDS, ENTRIES, find_entry, own_entry
-from .entry import attributes, type_name
-from .sklearn_entries import OPTIONS
-from .values import Loading, Saving, check_range, from_plain, to_plain
+from .attributes import check_range, from_json, to_json
+
+#: Limits of the estimators in a file: their number, and how deep they are nested.
+MAX_ESTIMATORS, MAX_NESTING = 100, 8
 
 #: Parameters that depend on the machine or session and are not saved.
 _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
@@ -49,12 +49,7 @@ _OF_A_MACHINE = frozenset({"memory", "n_jobs", "verbose", "callbacks"})
 #: Default values of deprecated parameters in scikit-learn, which may be missing in other versions.
 _PLACEHOLDERS = ("deprecated", "warn")
 
-#: Maximum number of estimators in a file.
-_MOST_ESTIMATORS = 1000
-
-_VERSIONS = ("skgenre", "scikit-learn", "numpy", "keras")
-
-# ---------------------------------------------------------------- the public functions
+_VERSIONS = ("skgenre", "scikit-learn", "numpy")
 
 
 def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = "") -> None:
@@ -88,9 +83,9 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
     Notes
     -----
     The file contains all data required for prediction. The parameters ``memory``, ``n_jobs``,
-    ``verbose`` and ``callbacks``, RandomState instances passed as ``random_state``, and the state
-    of the optimizer of networks are not saved. If the training of a loaded network is continued,
-    it starts from the saved weights with a new optimizer.
+    ``verbose`` and ``callbacks``, RandomState instances passed as ``random_state``, metadata
+    requests, and the state of the optimizer of networks are not saved. If the training of a loaded
+    network is continued, it starts from the saved weights with a new optimizer.
 
     Examples
     --------
@@ -109,21 +104,21 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
     path = Path(expand(path))
     if not isinstance(model, BaseEstimator):
         raise TypeError(f"model must be an estimator; got {model!r}.")
-    saving = _Saving(ArrayWriter())
+    saver = _Saver()
     try:
-        check_text(description, several_lines=True)
+        check_text(description, allow_lines=True)
         manifest = {
             "format": FORMAT,
             "description": description,
-            "versions": {name: _version(name) for name in _VERSIONS},
-            "model": saving.pack(model),
+            "versions": {name: version(name) for name in _VERSIONS},
+            "model": saver.save_estimator(model),
         }
         # Load the file, so that models which cannot be loaded are rejected now.
-        content = to_bytes(manifest, saving.arrays)
+        content = to_bytes(manifest, saver.arrays)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            _load(archive, len(content), saving.own)
+            _load(archive, len(content), saver.custom)
     except Exception as error:  # parts of the model may raise anything
-        raise ModelFileError(str(path), f"cannot be written: {one_line(error)}") from error
+        raise ModelFileError(str(path), f"cannot be written: {message_of(error)}") from error
     replace_file(path, content)
 
 
@@ -167,9 +162,9 @@ def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
     describe : Read the description of a model file.
     """
     path = expand(path)
-    own = _names(trusted)
+    custom = _by_name(trusted)
     with open_archive(path) as (archive, size):
-        manifest, model = _load(archive, size, own)
+        manifest, model = _load(archive, size, custom)
     _warn_of_versions(path, manifest["versions"])
     return model
 
@@ -185,9 +180,9 @@ def describe(path: str | os.PathLike) -> dict:
     Returns
     -------
     manifest : dict
-        Dictionary with the keys ``format``, ``description``, ``versions``, ``model`` (classes,
-        parameters and fitted attributes of all estimators, and layers of networks) and ``arrays``
-        (types, shapes and checksums).
+        Dictionary with the keys ``format``, ``description``, ``versions`` (of the packages that
+        wrote the file) and ``model`` (classes, parameters and fitted attributes of all estimators,
+        and layers of networks; arrays are given by the names of their ``.npy`` files).
 
     Raises
     ------
@@ -212,29 +207,25 @@ def describe(path: str | os.PathLike) -> dict:
     ...     skgenre.describe(path)["description"]
     'Linear discriminant analysis of iris'
     """
-    with open_archive(expand(path)) as (archive, size):
-        return read_manifest(archive, size)
+    with open_archive(expand(path)) as (archive, _):
+        return read_manifest(archive)
 
 
-def _names(trusted: Sequence[type]) -> dict[str, type]:
+def _by_name(trusted: Sequence[type]) -> dict[str, type]:
     """Return the trusted classes by name."""
     if isinstance(trusted, str) or not all(isinstance(cls, type) for cls in trusted):
         raise TypeError(f"trusted must be a sequence of classes; got {trusted!r}.")
     try:
-        return {type_name(own_entry(cls).cls): cls for cls in trusted}
+        return {public_name(allow_custom(cls).cls): cls for cls in trusted}
     except Refused as error:
         raise TypeError(f"trusted={trusted!r}: {error}") from error
 
 
-def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[dict, Any]:
-    manifest = read_manifest(archive, size)
-    loading = _Loading(ArrayReader(archive, manifest["arrays"]), own)
-    model = loading.unpack(manifest["model"])
-    if not isinstance(model, BaseEstimator):
-        raise Refused("does not contain an estimator")
-    loading.arrays.check_all_taken()
-    for finish in loading.later:
-        finish()
+def _load(archive: zipfile.ZipFile, size: int, custom: dict[str, type]) -> tuple[dict, Any]:
+    manifest = read_manifest(archive)
+    loader = _Loader(ArrayReader(archive, size), custom)
+    model = loader.load_estimator(manifest["model"])
+    loader.arrays.check_all_taken()
     return manifest, model
 
 
@@ -242,7 +233,7 @@ def _load(archive: zipfile.ZipFile, size: int, own: dict[str, type]) -> tuple[di
 
 
 @contextlib.contextmanager
-def _at(name: str) -> Iterator[None]:
+def _inside(name: str) -> Iterator[None]:
     """Add the name of a part of the model to errors that are raised in a ``with`` block.
 
     Other errors than `Refused` are converted to it.
@@ -250,243 +241,201 @@ def _at(name: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        refused = error if isinstance(error, Refused) else Refused(f"{one_line(error):.500}")
+        refused = error if isinstance(error, Refused) else Refused(f"{message_of(error):.500}")
         refused.where.insert(0, name)
         if refused is error:
             raise
         raise refused from error
 
 
-def _parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters of an estimator, or of a splitter, which has no `get_params`.
-
-    Parameters that depend on the machine or session are left out, and so are parameters of classes
-    of scikit-learn with a placeholder as the default and as the value.
-    """
-    names = inspect.signature(type(estimator).__init__).parameters
-    placeholders = _PLACEHOLDERS if type(estimator).__module__.startswith("sklearn.") else ()
+def _parameters_of(cls: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a class that are saved."""
     return {
-        name: getattr(estimator, name)
-        for name, parameter in names.items()
-        if name not in _OF_A_MACHINE | {"self"}
-        and parameter.kind is not parameter.VAR_KEYWORD
-        and hasattr(estimator, name)
-        and not (
-            parameter.default in placeholders and str(getattr(estimator, name)) == parameter.default
-        )
+        name: parameter
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if name not in _OF_A_MACHINE and parameter.kind is not parameter.VAR_KEYWORD
     }
 
 
-class _Saving(Saving):
-    """Convert estimators to JSON. The attribute `own` collects custom classes."""
+class _Saver:
+    """Converts estimators to JSON and arrays. The attribute `custom` collects custom classes."""
 
-    def __init__(self, arrays: ArrayWriter):
-        super().__init__(arrays)
-        self.own: dict[str, type] = {}
+    def __init__(self) -> None:
+        self.arrays = ArrayWriter()
+        self.custom: dict[str, type] = {}
 
-    def pack(self, estimator: Any) -> dict:
+    def save_estimator(self, estimator: Any) -> dict:
         cls = type(estimator)
-        entry = ENTRIES.get(type_name(cls))
-        if entry is None or entry.cls is not cls:
-            entry = own_entry(cls)
-            self.own[type_name(cls)] = cls
-        node: dict[str, Any] = {"class": type_name(cls), "parameters": {}}
-        with _at(cls.__name__):
-            for name, value in _parameters(estimator).items():
-                if isinstance(value, np.random.RandomState):
+        allowed = ALLOWED.get(public_name(cls))
+        if allowed is None or allowed.cls is not cls:
+            if hasattr(estimator, "best_estimator_"):
+                raise Refused(f"a {cls.__name__} cannot be saved; save its best_estimator_")
+            allowed = allow_custom(cls)
+            _check_custom(allowed, estimator)
+            self.custom[public_name(cls)] = cls
+        node: dict[str, Any] = {"class": public_name(cls), "parameters": {}}
+        with _inside(cls.__name__):
+            for name, parameter in _parameters_of(cls).items():
+                value = getattr(estimator, name)
+                if isinstance(value, np.random.RandomState) or (
+                    cls.__module__.startswith("sklearn.")
+                    and parameter.default in _PLACEHOLDERS
+                    and str(value) == parameter.default
+                ):
                     continue
-                with _at(name):
+                with _inside(name):
+                    is_nested = name == allowed.nested
                     node["parameters"][name] = (
-                        self._pack_nested(value) if name in entry.nested else to_plain(value)
+                        self._save_nested(value) if is_nested else _save_parameter(name, value)
                     )
-            if cls in self.own.values():
-                _check_own(entry, estimator)
-            fitted = self._pack_fitted(entry, estimator)
-            if fitted is not None:
-                node["fitted"] = fitted
-            node.update(_extras(estimator))
+            if allowed.fitted and hasattr(estimator, next(iter(allowed.fitted))):
+                node["fitted"] = {}
+                for name, attribute in allowed.fitted.items():
+                    value = getattr(estimator, name, None)
+                    with _inside(name):
+                        if value is not None:
+                            node["fitted"][name] = attribute.save(value, self)
+                        elif hasattr(estimator, name):
+                            node["fitted"][name] = None
+            if "_sklearn_output_config" in vars(estimator):
+                node["output"] = estimator._sklearn_output_config.get("transform", "default")
         return node
 
-    def _pack_nested(self, value: Any) -> Any:
-        splitter = hasattr(value, "split") and not isinstance(value, str)
-        if isinstance(value, BaseEstimator) or splitter:
-            return self.pack(value)
+    def _save_nested(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
-            if len(value) == 2 and isinstance(value[0], str):
-                with _at(value[0]):
-                    return [value[0], self._pack_nested(value[1])]
-            return [self._pack_nested(item) for item in value]
-        return to_plain(value)
-
-    def _pack_fitted(self, entry, estimator) -> dict | None:
-        needed = [name for name, kind in entry.fitted.items() if not kind.optional]
-        first = next((name for name in needed if name.endswith("_")), None)
-        if first is None or not hasattr(estimator, first):
-            return None
-        collect = entry.collect or (lambda estimator: attributes(estimator, entry.fitted))
-        found = collect(estimator)
-        fitted = {}
-        for name, kind in entry.fitted.items():
-            if name not in found:
-                continue  # if it is required, loading raises an error
-            with _at(name):
-                value = found[name]
-                fitted[name] = None if value is None else kind.pack(value, self)
-        return fitted
+            pairs = []
+            for name, each in value:
+                with _inside(name):
+                    pairs.append([name, self._save_nested(each)])
+            return pairs
+        return value if value is None or isinstance(value, str) else self.save_estimator(value)
 
 
-def _check_own(entry, estimator: Any) -> None:
+def _save_parameter(name: str, value: Any) -> Any:
+    if name == "cv" and value is not None and not isinstance(value, Integral):
+        n_folds = value.n_splits if hasattr(value, "n_splits") else 5
+        raise Refused(f"is {value!r:.100} and cannot be saved; set an integer such as cv={n_folds}")
+    return to_json(value)
+
+
+def _check_custom(allowed: AllowedClass, estimator: Any) -> None:
     """Raise Refused if a custom class has fitted attributes that would not be saved."""
-    kept = {*entry.fitted, "callbacks_"}
-    made = {"architecture_", "weights_", "n_iter_"} if entry.fitted else set()
-    lost = [
-        name
-        for name in vars(estimator)
-        if name.endswith("_") and not name.startswith("_") and name not in kept | made
-    ]
-    if lost:
-        raise Refused(f"has fitted attributes that cannot be saved: {lost}")
-
-
-class _Loading(Loading):
-    """Create estimators from JSON. `own` contains trusted custom classes."""
-
-    def __init__(self, arrays: ArrayReader, own: dict[str, type]):
-        super().__init__(arrays)
-        self._own = own
-        self._left = _MOST_ESTIMATORS
-
-    def unpack(self, node: Any) -> Any:
-        self._left -= 1
-        keys = {"class", "parameters", "fitted", "requests", "output"}
-        if self._left < 0 or not isinstance(node, dict) or not node.keys() <= keys:
-            raise Refused(f"{str(node)[:100]} is not an estimator, or there are too many of them")
-        entry = find_entry(node.get("class"), self._own)
-        with _at(entry.cls.__name__):
-            if self.inside and issubclass(entry.cls, FrontEnd):
-                raise Refused("must be the first step, since other steps could pass paths to it")
-            estimator = self._make(entry, node.get("parameters"))
-            if "fitted" in node:
-                self._restore(entry, estimator, node["fitted"])
-            _restore_extras(estimator, node)
-            if entry.work is not None:
-                self.spend(entry.work(estimator))
-        return estimator
-
-    def _make(self, entry, parameters: Any) -> Any:
-        known = inspect.signature(entry.cls.__init__).parameters.keys() - {"self"} - _OF_A_MACHINE
-        if not isinstance(parameters, dict) or not parameters.keys() <= known:
-            unknown = (
-                sorted(set(parameters) - known) if isinstance(parameters, dict) else parameters
-            )
-            raise Refused(f"has unknown parameters (other version?): {unknown!r:.100}")
-        options = OPTIONS.get(entry.cls, {})
-        made = {}
-        for name, value in parameters.items():
-            with _at(name):
-                if name in entry.nested:
-                    made[name] = self._unpack_nested(value, consecutive=name == "steps")
-                    continue
-                made[name] = from_plain(value)
-                check_range(made[name], BOUNDS.get(name))
-                if name in options and made[name] not in options[name]:
-                    raise Refused(f"must be one of {list(options[name])}; got {made[name]!r:.50}")
-        estimator = entry.cls(**made)
-        if hasattr(type(estimator), "_parameter_constraints"):
-            estimator._validate_params()
-        if entry.check is not None:
-            entry.check(estimator)
-        return estimator
-
-    def _unpack_nested(self, value: Any, *, consecutive: bool = False) -> Any:
-        if isinstance(value, dict) and "class" in value:
-            return self.unpack(value)
-        if isinstance(value, list):
-            items = []
-            for i, item in enumerate(value):
-                with self.behind(consecutive and i > 0):
-                    # scikit-learn expects (name, estimator) tuples.
-                    pair = isinstance(item, list)
-                    items.append(tuple(map(self._unpack_nested, item)) if pair else item)
-            return items
-        plain = from_plain(value)
-        check_range(plain, BOUNDS["cv"])
-        return plain
-
-    def _restore(self, entry, estimator, fitted: Any) -> None:
-        if not isinstance(fitted, dict) or not fitted.keys() <= entry.fitted.keys():
-            unknown = (
-                sorted(fitted.keys() - entry.fitted.keys()) if isinstance(fitted, dict) else ""
-            )
-            raise Refused(f"has unknown fitted attributes {unknown}")
-        sizes: dict[str, int] = {}
-        state = {}
-        for name, kind in entry.fitted.items():
-            with _at(name):
-                if fitted.get(name) is not None:
-                    state[name] = kind.unpack(fitted[name], self, sizes)
-                elif not kind.optional:
-                    raise Refused("is missing")
-                elif name in fitted:
-                    state[name] = None
-        if entry.restore is None:
-            vars(estimator).update(state)
-        else:
-            entry.restore(estimator, state)
-        if entry.finish is not None:
-            self.later.append(partial(_finish, entry, estimator))
-
-
-def _finish(entry, estimator) -> None:
-    with _at(entry.cls.__name__):
-        entry.finish(estimator)
-
-
-def _extras(estimator: Any) -> dict[str, Any]:
-    """Return the settings of `set_fit_request` and similar methods, and of `set_output`."""
-    extras: dict[str, Any] = {}
-    if "_metadata_request" in vars(estimator):
-        requests = estimator._metadata_request
-        asked = {method: dict(getattr(requests, method).requests) for method in SIMPLE_METHODS}
-        extras["requests"] = {method: each for method, each in asked.items() if each}
-    if "_sklearn_output_config" in vars(estimator):
-        extras["output"] = estimator._sklearn_output_config.get("transform", "default")
-    return extras
-
-
-def _restore_extras(estimator: Any, node: dict) -> None:
-    if "output" in node:
-        if node["output"] not in ("default", "pandas", "polars"):
-            raise Refused(f"has an invalid output setting {node['output']!r:.50}")
-        # `set_output` would also apply to the parts of a union, which have their own setting.
-        estimator._sklearn_output_config = {"transform": node["output"]}
-    if "requests" in node:
-        requests = estimator._get_metadata_request()
-        for method, each in node["requests"].items():
-            if method not in SIMPLE_METHODS or not isinstance(each, dict):
-                raise Refused(f"requests metadata for an unknown method {method!r:.50}")
-            for name, alias in each.items():
-                if alias is not None and not isinstance(alias, bool | str):
-                    raise Refused(f"requests {name!r:.50} with an invalid alias {alias!r:.50}")
-                getattr(requests, method).add_request(param=name, alias=alias)
-        estimator._metadata_request = requests
-
-
-# ---------------------------------------------------------------- versions
-
-
-def _warn_of_versions(path: str, made: dict[str, str]) -> None:
-    here = version("scikit-learn")
-    found = made.get("scikit-learn", "an unknown version")
-    if found.split(".")[:2] != here.split(".")[:2]:
-        warn(
-            f"{path} was written with scikit-learn {found:.50}, but version {here} is installed. "
-            "Predictions may differ. Train and save the model again with this version."
+    known = {*allowed.fitted, "callbacks_", "n_iter_"}
+    names = [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]
+    if lost := [name for name in names if name not in known]:
+        raise Refused(
+            f"{type(estimator).__name__} has fitted attributes that cannot be saved: {lost}"
         )
 
 
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # Keras is not required for prediction
-        return "not installed"
+class _Loader:
+    """Creates estimators from JSON and arrays. `custom` contains trusted custom classes."""
+
+    def __init__(self, arrays: ArrayReader, custom: dict[str, type]):
+        self.arrays = arrays
+        self._custom = custom
+        self._n_estimators = 0
+        #: Number of estimators that contain the one that is being loaded.
+        self._nesting = 0
+        #: Number of pipelines of which a later step than the first is being loaded.
+        self._n_behind = 0
+
+    def load_estimator(self, stored: Any) -> Any:
+        keys = {"class", "parameters", "fitted", "output"}
+        if not isinstance(stored, dict) or not stored.keys() <= keys:
+            raise Refused(f"{str(stored)[:100]} is not an estimator")
+        allowed = self._find(stored.get("class"))
+        self._n_estimators += 1
+        if self._n_estimators > MAX_ESTIMATORS or self._nesting >= MAX_NESTING:
+            raise Refused(
+                f"has more than {MAX_ESTIMATORS} estimators, or more than {MAX_NESTING} nested ones"
+            )
+        self._nesting += 1
+        with _inside(allowed.cls.__name__):
+            if self._n_behind and issubclass(allowed.cls, FrontEnd):
+                raise Refused("must be the first step, since other steps could pass paths to it")
+            estimator = self._create(allowed, stored.get("parameters"))
+            if "fitted" in stored:
+                self._set_fitted(allowed, estimator, stored["fitted"])
+            if "output" in stored:
+                if stored["output"] not in ("default", "pandas", "polars"):
+                    raise Refused(f"has an invalid output setting {stored['output']!r:.50}")
+                # `set_output` would also apply to nested estimators, which have their own setting.
+                estimator._sklearn_output_config = {"transform": stored["output"]}
+        self._nesting -= 1
+        return estimator
+
+    def _find(self, name: Any) -> AllowedClass:
+        if isinstance(name, str) and name in ALLOWED:
+            return ALLOWED[name]
+        if isinstance(name, str) and name in self._custom:
+            return allow_custom(self._custom[name])
+        raise Refused(
+            f"{name!r:.100} is not a supported class of a model file. Pass custom networks and "
+            "front ends to load(trusted=[...])"
+        )
+
+    def _create(self, allowed: AllowedClass, parameters: Any) -> Any:
+        known = _parameters_of(allowed.cls).keys()
+        if not isinstance(parameters, dict) or not parameters.keys() <= known:
+            unknown = sorted(set(parameters) - known) if isinstance(parameters, dict) else ""
+            raise Refused(f"has unknown parameters (other version?): {unknown!r:.100}")
+        values = {}
+        for name, stored in parameters.items():
+            with _inside(name):
+                if name == allowed.nested:
+                    values[name] = self._load_nested(stored, in_turn=name == "steps")
+                    continue
+                value = values[name] = from_json(stored)
+                check_range(value, RANGES.get(name))
+                if name in allowed.options and value not in allowed.options[name]:
+                    options = list(allowed.options[name])
+                    raise Refused(f"must be one of {options}; got {value!r:.50}")
+        has_list = isinstance(values.get(allowed.nested), list)
+        if has_list != (allowed.nested in ("steps", "estimators")):
+            raise Refused(f"must have a list of names and estimators as {allowed.nested}")
+        estimator = allowed.cls(**values)
+        estimator._validate_params()
+        return estimator
+
+    def _load_nested(self, stored: Any, *, in_turn: bool = False) -> Any:
+        """Load an estimator, or a list of names and estimators that may be applied in turn."""
+        if stored in (None, "drop", "passthrough"):
+            return stored
+        if not isinstance(stored, list):
+            return self.load_estimator(stored)
+        pairs = []
+        for i, pair in enumerate(stored):
+            if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str):
+                raise Refused(f"{str(pair)[:100]} is not a name and an estimator")
+            self._n_behind += in_turn and i > 0
+            with _inside(pair[0]):
+                pairs.append((pair[0], self._load_nested(pair[1])))
+            self._n_behind -= in_turn and i > 0
+        return pairs
+
+    def _set_fitted(self, allowed: AllowedClass, estimator: Any, stored: Any) -> None:
+        if not isinstance(stored, dict) or not stored.keys() <= allowed.fitted.keys():
+            unknown = set(stored) - allowed.fitted.keys() if isinstance(stored, dict) else ""
+            raise Refused(f"has unknown fitted attributes {sorted(unknown)!r:.100}")
+        sizes: dict[str, int] = {}
+        for name, attribute in allowed.fitted.items():
+            with _inside(name):
+                if stored.get(name) is not None:
+                    setattr(estimator, name, attribute.load(stored[name], self, sizes))
+                elif not attribute.optional:
+                    raise Refused("is missing")
+                elif name in stored:
+                    setattr(estimator, name, None)
+        if allowed.complete is not None:
+            allowed.complete(estimator)
+
+
+def _warn_of_versions(path: str, versions: dict[str, str]) -> None:
+    installed = version("scikit-learn")
+    found = versions.get("scikit-learn", "an unknown version")
+    if found.split(".")[:2] != installed.split(".")[:2]:
+        warn(
+            f"{path} was written with scikit-learn {found:.50}, but version {installed} is "
+            "installed. Predictions may differ. Train and save the model again with this version."
+        )

@@ -1,161 +1,175 @@
 """Random forests and gradient boosting in model files.
 
-The nodes of all trees are concatenated to plain arrays.
+The nodes of all trees are concatenated to plain arrays, one for each field of a node.
 
 The compiled code of scikit-learn does not check the indices of children and features. Invalid
 indices may cause reads outside of arrays or infinite loops. In valid trees, children always follow
 their parents; other files are rejected, so that each path ends at a leaf.
+
+The private classes of scikit-learn that are needed to create trees are imported here and not in
+``skgenre/_sklearn.py``, since importing them takes longer than importing a front end.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn._loss.loss import HalfBinomialLoss, HalfMultinomialLoss
+from sklearn.ensemble._hist_gradient_boosting.binning import _BinMapper
+from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from .archive import Refused
-from .privates import (
-    NODE_DTYPE,
-    PREDICTOR_RECORD_DTYPE,
-    BinMapper,
-    HalfBinomialLoss,
-    HalfMultinomialLoss,
-    Tree,
-    TreePredictor,
-)
-from .values import Array, Kind, Number
+from .attributes import ArrayAttribute, Attribute, Loader, Saver, Sizes
+
+#: Memory that a tree takes beside its nodes, in bytes.
+_TREE_BYTES = 5000
 
 _NODES = ("nodes",)
 
-#: Maximum number of trees of gradient boosting, for all iterations and classes.
-_MOST_TREES = 20_000
 
-#: Fields of the nodes of a random forest, by their names in scikit-learn.
-_FOREST_NODES: dict[str, Kind] = {
-    "left_child": Array(_NODES, "i4"),
-    "right_child": Array(_NODES, "i4"),
-    "feature": Array(_NODES, "i4"),
-    "threshold": Array(_NODES, "f8", finite=False),  # infinite if only missing values split
-    "missing_go_to_left": Array(_NODES, "u1", high=1),
-    "impurity": Array(_NODES, "f8"),
-    "n_node_samples": Array(_NODES, "i8", low=0),
-    "weighted_n_node_samples": Array(_NODES, "f8", low=0),
-}
+@dataclass(frozen=True)
+class _TreesAttribute(Attribute):
+    """The trees of an ensemble."""
 
-FOREST: dict[str, Kind] = {
-    "n_nodes": Array(("trees",), "i8", low=1),
-    **_FOREST_NODES,
-    "values": Array(("nodes", "k"), "f8"),
-}
+    #: Arrays with the number of nodes of each tree and the fields of the nodes.
+    arrays: ClassVar[Mapping[str, ArrayAttribute]]
+
+    @abstractmethod
+    def collect(self, trees: Any) -> dict[str, Any]:
+        """Return the arrays of the trees of an estimator."""
+
+    @abstractmethod
+    def create(self, arrays: dict[str, np.ndarray], sizes: Sizes) -> Any:
+        """Create the trees, or raise Refused if they are not valid."""
+
+    def save(self, value: Any, saver: Saver) -> Any:
+        found = self.collect(value)
+        return {name: array.save(found[name], saver) for name, array in self.arrays.items()}
+
+    def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Any:
+        if not isinstance(stored, dict) or stored.keys() != self.arrays.keys():
+            raise Refused(f"must consist of {sorted(self.arrays)}")
+        arrays = {
+            name: array.load(stored[name], loader, sizes) for name, array in self.arrays.items()
+        }
+        loader.arrays.count(arrays["n_nodes"].size * _TREE_BYTES)
+        return self.create(arrays, sizes)
 
 
-def collect_forest(forest) -> dict[str, Any]:
-    """Return the nodes of all trees of a fitted random forest."""
-    if forest.n_outputs_ != 1:
-        raise Refused("has several outputs")
-    trees = [tree.tree_.__getstate__() for tree in forest.estimators_]
-    nodes = np.concatenate([tree["nodes"] for tree in trees])
-    return {
-        "n_nodes": [len(tree["nodes"]) for tree in trees],
-        **{name: nodes[name] for name in _FOREST_NODES},
-        "values": np.concatenate([tree["values"][:, 0] for tree in trees]),
+@dataclass(frozen=True)
+class ForestAttribute(_TreesAttribute):
+    """The trees of a random forest. Nodes have the names of scikit-learn."""
+
+    arrays = {
+        "n_nodes": ArrayAttribute(("trees",), "i8", low=1),
+        "left_child": ArrayAttribute(_NODES, "i4"),
+        "right_child": ArrayAttribute(_NODES, "i4"),
+        "feature": ArrayAttribute(_NODES, "i4"),
+        # Infinite if only missing values split.
+        "threshold": ArrayAttribute(_NODES, "f8", finite=False),
+        "missing_go_to_left": ArrayAttribute(_NODES, "u1", high=1),
+        "impurity": ArrayAttribute(_NODES, "f8"),
+        "n_node_samples": ArrayAttribute(_NODES, "i8", low=0),
+        "weighted_n_node_samples": ArrayAttribute(_NODES, "f8", low=0),
+        "values": ArrayAttribute(("nodes", "k"), "f8", low=0),
     }
 
+    def collect(self, trees):
+        states = [tree.tree_.__getstate__() for tree in trees]
+        nodes = np.concatenate([state["nodes"] for state in states])
+        return {
+            **{name: nodes[name] for name in NODE_DTYPE.names},
+            "n_nodes": [len(state["nodes"]) for state in states],
+            "values": np.concatenate([state["values"][:, 0] for state in states]),
+        }
 
-def restore_forest(forest, state: dict[str, Any]) -> None:
-    """Create the trees of a random forest."""
-    k = len(state["classes_"])
-    nodes = np.zeros(len(state["feature"]), NODE_DTYPE)
-    for name in _FOREST_NODES:
-        nodes[name] = state.pop(name)
-    values, n_nodes = state.pop("values"), state.pop("n_nodes")
-    if len(n_nodes) != forest.n_estimators:
-        raise Refused(f"has {len(n_nodes)} trees, expected n_estimators={forest.n_estimators}")
-    trees = []
-    for part in _parts(n_nodes, len(nodes)):
-        node = nodes[part]
-        leaf = node["left_child"] == -1
-        depth = _check_nodes(
-            node["left_child"], node["right_child"], node["feature"], leaf, state["n_features_in_"]
+    def create(self, arrays, sizes):
+        n_features, k = sizes["n"], sizes["k"]
+        nodes = np.zeros(sizes["nodes"], NODE_DTYPE)
+        for name in arrays.keys() & set(NODE_DTYPE.names):
+            nodes[name] = arrays[name]
+        trees = []
+        for part in _parts(arrays["n_nodes"], len(nodes)):
+            node = nodes[part]
+            left = node["left_child"]
+            depth = _check_nodes(left, node["right_child"], node["feature"], left == -1, n_features)
+            tree = DecisionTreeClassifier()
+            tree.n_features_in_, tree.n_outputs_, tree.n_classes_ = n_features, 1, k
+            tree.classes_ = np.arange(k, dtype=np.float64)
+            tree.tree_ = Tree(n_features, np.array([k], np.intp), 1)
+            values = np.ascontiguousarray(arrays["values"][part, None])
+            tree.tree_.__setstate__(
+                {"max_depth": depth, "node_count": len(node), "nodes": node, "values": values}
+            )
+            trees.append(tree)
+        return trees
+
+
+def complete_forest(forest) -> None:
+    """Set the other attributes of a random forest."""
+    if forest.n_estimators != len(forest.estimators_):
+        raise Refused(
+            f"has {len(forest.estimators_)} trees, expected n_estimators={forest.n_estimators}"
         )
-        tree = DecisionTreeClassifier(**{p: getattr(forest, p) for p in forest.estimator_params})
-        tree.n_features_in_, tree.n_outputs_, tree.n_classes_ = state["n_features_in_"], 1, k
-        tree.classes_ = np.arange(k, dtype=np.float64)
-        tree.tree_ = Tree(state["n_features_in_"], np.array([k], np.intp), 1)
-        tree.tree_.__setstate__(
-            {
-                "max_depth": depth,
-                "node_count": len(node),
-                "nodes": node,
-                "values": np.ascontiguousarray(values[part, None]),
-            }
-        )
-        trees.append(tree)
-    vars(forest).update(state, estimators_=trees, estimator_=DecisionTreeClassifier())
-    forest.n_outputs_, forest.n_classes_ = 1, k
+    for tree in forest.estimators_:
+        tree.set_params(**{name: getattr(forest, name) for name in forest.estimator_params})
+    forest.estimator_ = DecisionTreeClassifier()
+    forest.n_outputs_, forest.n_classes_ = 1, len(forest.classes_)
 
 
-#: Fields of the nodes of gradient boosting, by their names in scikit-learn.
-_BOOSTING_NODES: dict[str, Kind] = {
-    "left": Array(_NODES, "i8", low=0),
-    "right": Array(_NODES, "i8", low=0),
-    "feature_idx": Array(_NODES, "i8", low=0),
-    "num_threshold": Array(_NODES, "f8", finite=False),  # infinite if only missing values split
-    "missing_go_to_left": Array(_NODES, "u1", high=1),
-    "is_leaf": Array(_NODES, "u1", high=1),
-    "value": Array(_NODES, "f8"),
-    "count": Array(_NODES, "i8", low=0, high=2**32 - 1),
-}
+@dataclass(frozen=True)
+class BoostingAttribute(_TreesAttribute):
+    """The trees of gradient boosting, by iteration and class."""
 
-BOOSTING: dict[str, Kind] = {
-    "n_nodes": Array(("iterations", "rows"), "i8", low=1),
-    **_BOOSTING_NODES,
-    "_baseline_prediction": Array((1, "rows"), "f8"),
-    "do_early_stopping_": Number(0, 1, integer=True),
-}
-
-
-def collect_boosting(model) -> dict[str, Any]:
-    """Return the nodes of all trees of a fitted gradient boosting model."""
-    if model.is_categorical_ is not None:
-        raise Refused("has categorical features")
-    trees = [[predictor.nodes for predictor in each] for each in model._predictors]
-    nodes = np.concatenate([tree for each in trees for tree in each])
-    return {
-        "n_nodes": [[len(tree) for tree in each] for each in trees],
-        **{name: nodes[name] for name in _BOOSTING_NODES},
-        "_baseline_prediction": model._baseline_prediction,
-        "do_early_stopping_": model.do_early_stopping_,
+    arrays = {
+        "n_nodes": ArrayAttribute(("iterations", "rows"), "i8", low=1),
+        "left": ArrayAttribute(_NODES, "i8", low=0),
+        "right": ArrayAttribute(_NODES, "i8", low=0),
+        "feature_idx": ArrayAttribute(_NODES, "i8", low=0),
+        # Infinite if only missing values split.
+        "num_threshold": ArrayAttribute(_NODES, "f8", finite=False),
+        "missing_go_to_left": ArrayAttribute(_NODES, "u1", high=1),
+        "is_leaf": ArrayAttribute(_NODES, "u1", high=1),
+        "value": ArrayAttribute(_NODES, "f8"),
+        "count": ArrayAttribute(_NODES, "i8", low=0, high=2**32 - 1),
     }
 
+    def collect(self, trees):
+        nodes = np.concatenate([tree.nodes for iteration in trees for tree in iteration])
+        return {
+            **{name: nodes[name] for name in self.arrays.keys() & set(nodes.dtype.names)},
+            "n_nodes": [[len(tree.nodes) for tree in iteration] for iteration in trees],
+        }
 
-def restore_boosting(model, state: dict[str, Any]) -> None:
-    """Create the trees of a gradient boosting model."""
-    n_features, k = state["n_features_in_"], len(state["classes_"])
-    nodes = np.zeros(len(state["feature_idx"]), PREDICTOR_RECORD_DTYPE)
-    fields = {name: state.pop(name) for name in _BOOSTING_NODES}
-    n_nodes = state.pop("n_nodes")
-    if n_nodes.size > _MOST_TREES or len(n_nodes) > model.max_iter:
-        raise Refused(f"has {n_nodes.shape} trees, expected at most max_iter={model.max_iter}")
-    for part in (parts := _parts(n_nodes.ravel(), len(nodes))):
-        _check_nodes(
-            fields["left"][part],
-            fields["right"][part],
-            fields["feature_idx"][part],
-            fields["is_leaf"][part] == 1,
-            n_features,
-        )
-    for name, values in fields.items():
-        nodes[name] = values
-    none = np.zeros((0, 8), np.uint32)
-    predictors = iter([TreePredictor(nodes[part], none, none) for part in parts])
-    vars(model).update(state, is_categorical_=None, _preprocessor=None)
+    def create(self, arrays, sizes):
+        nodes = np.zeros(sizes["nodes"], PREDICTOR_RECORD_DTYPE)
+        children, leaf = (arrays["left"], arrays["right"]), arrays["is_leaf"] == 1
+        parts = _parts(arrays["n_nodes"].ravel(), len(nodes))
+        for part in parts:
+            left, right = (child[part] for child in children)
+            _check_nodes(left, right, arrays["feature_idx"][part], leaf[part], sizes["n"])
+        for name in arrays.keys() - {"n_nodes"}:
+            nodes[name] = arrays[name]
+        no_categories = np.zeros((0, 8), np.uint32)
+        trees = iter([TreePredictor(nodes[part], no_categories, no_categories) for part in parts])
+        return [[next(trees) for _ in iteration] for iteration in arrays["n_nodes"]]
+
+
+def complete_boosting(model) -> None:
+    """Set the other attributes of a gradient boosting model."""
+    n_features, k = model.n_features_in_, len(model.classes_)
+    model.is_categorical_ = model._preprocessor = None
     model.do_early_stopping_ = bool(model.do_early_stopping_)
-    model.n_trees_per_iteration_ = n_nodes.shape[1]
-    model._predictors = [[next(predictors) for _ in row] for row in n_nodes]
+    model.n_trees_per_iteration_ = 1 if k == 2 else k
     model._loss = HalfBinomialLoss() if k == 2 else HalfMultinomialLoss(n_classes=k)
-    model._bin_mapper = BinMapper()
+    model._bin_mapper = _BinMapper()
     model._bin_mapper.is_categorical_ = np.zeros(n_features, np.uint8)
     model._bin_mapper.bin_thresholds_ = [np.zeros(0)] * n_features
 
@@ -163,7 +177,7 @@ def restore_boosting(model, state: dict[str, Any]) -> None:
 def _parts(n_nodes: np.ndarray, n_all: int) -> list[slice]:
     """Return the slices of the nodes of each tree."""
     stops = np.cumsum(n_nodes)
-    if (n_nodes > n_all).any() or stops[-1] != n_all:
+    if not stops.size or (n_nodes > n_all).any() or stops[-1] != n_all:
         raise Refused(f"has an n_nodes that does not sum up to the number of nodes, {n_all}")
     return [slice(int(stop - n), int(stop)) for n, stop in zip(n_nodes, stops, strict=True)]
 
