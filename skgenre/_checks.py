@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,8 +17,14 @@ AT_LEAST_1 = Interval(Integral, 1, None, closed="left")
 AT_LEAST_2 = Interval(Integral, 2, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
 
-#: Maximum number of tracks that are listed in a message.
-_MOST_LISTED = 5
+#: Maximum number of tracks, classes or groups that are listed in a message.
+MAX_LISTED = 5
+
+
+def list_names(names: Iterable, limit: int = MAX_LISTED) -> str:
+    """Join the first names for a message."""
+    named = list(map(str, names))
+    return ", ".join(named[:limit]) + (", ..." if len(named) > limit else "")
 
 
 def check_number(name: str, value: Any, *allowed: Interval | None) -> None:
@@ -118,10 +124,9 @@ def _check_values(
         absent |= np.ma.getmaskarray(values)
     missing = np.flatnonzero(absent.reshape(n, as_given[:1].size).any(axis=1))
     if len(missing):
-        more = ", ..." if len(missing) > _MOST_LISTED else ""
         raise ValueError(
             f"{name} contains NaN or None: {len(missing)} of {n} tracks have no {what}, tracks "
-            f"{', '.join(map(str, missing[:_MOST_LISTED]))}{more}. {remedy}"
+            f"{list_names(missing)}. {remedy}"
         )
     if as_given.dtype.kind in "OS":
         flat = as_given.ravel().tolist()

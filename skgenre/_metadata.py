@@ -14,9 +14,38 @@ from sklearn.utils.validation import has_fit_parameter
 _WEIGHT = "skgenre_sample_weight"
 
 
-def is_routing_enabled() -> bool:
-    """Return whether metadata routing is enabled, so that the user has set the requests."""
-    return sklearn.get_config()["enable_metadata_routing"]
+def route_requested(owner, metadata: dict[str, Any], others: dict[str, Any]) -> dict | None:
+    """Return what the estimator of a meta-estimator requests in ``fit``, if the user has set that.
+
+    Parameters
+    ----------
+    owner : meta-estimator
+        Its default estimator, for ``estimator=None``, has no requests.
+    metadata : dict
+        ``sample_weight`` and ``groups``. None is not passed.
+    others : dict
+        Metadata for which a request is required.
+
+    Returns
+    -------
+    params : dict or None
+        Keyword arguments of ``owner.estimator.fit``. None if metadata routing is disabled or
+        nothing is given.
+
+    Raises
+    ------
+    TypeError
+        If there are `others` and metadata routing is disabled.
+    """
+    given = {name: v for name, v in {**metadata, **others}.items() if v is not None}
+    if sklearn.get_config()["enable_metadata_routing"] and owner.estimator is not None and given:
+        return dict(process_routing(owner, "fit", **given).estimator.fit)
+    if others:
+        raise TypeError(
+            f"fit got the arguments {sorted(others)}, which require metadata routing: "
+            "sklearn.set_config(enable_metadata_routing=True)"
+        )
+    return None
 
 
 def route(model, *, routed: bool = False, **metadata: Any) -> tuple[dict[str, Any], bool]:

@@ -11,13 +11,13 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_classifier, check_groups, check_labels, check_two_classes
-from ._metadata import find_weights, is_routing_enabled, make_router, route, weight_names
+from ._metadata import find_weights, make_router, route, route_requested, weight_names
 from ._sklearn import (
     HasMethods,
     Interval,
@@ -28,12 +28,12 @@ from ._sklearn import (
     _safe_indexing,
 )
 from ._warnings import warn
-from .folds import GROUP, check_folds, count_groups
+from .folds import check_folds, count_groups, describe_rare
 from .tensor import as_tensor, check_proba, segment_mask
 from .voting import SegmentVotingClassifier
 
 #: Minimum number of groups per class, and of tracks, for estimating a threshold.
-_FEWEST_GROUPS, _FEWEST_TRACKS = 5, 20
+MIN_GROUPS, MIN_TRACKS = 5, 20
 
 #: Bounds of the log temperature in the search.
 _LOG_TEMPERATURE = (-3.0, 6.0)
@@ -171,18 +171,12 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         check_two_classes("y", np.unique(y))
         groups = None if groups is None else check_groups(groups, n_tracks)
         estimator = clone(self._estimator())
-        given = {"sample_weight": sample_weight, "groups": groups, **fit_params}
-        given = {name: value for name, value in given.items() if value is not None}
-        routed = is_routing_enabled() and self.estimator is not None and bool(given)
-        if routed:
-            params = dict(process_routing(self, "fit", **given).estimator.fit)
+        given = {"sample_weight": sample_weight, "groups": groups}
+        params = route_requested(self, given, fit_params)
+        routed = params is not None
+        if params is not None:
             if sample_weight is None:  # the estimator may request it under another name
                 sample_weight = find_weights(estimator, params)
-        elif fit_params:
-            raise TypeError(
-                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
-                "sklearn.set_config(enable_metadata_routing=True)"
-            )
         else:
             params, routed = route(estimator, **given)
             if sample_weight is not None and not params.keys() & weight_names(estimator):
@@ -212,12 +206,10 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         counts = count_groups(y[used], None if groups is None else groups[used])
         n_groups = min(counts.values())
         if n_groups < 2:
-            alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
-            one, several = ("track", "tracks") if groups is None else GROUP
+            several, lack = describe_rare(counts, groups)
             warn(
-                f"Probabilities are not calibrated: there is only one {one} of {alone}, and "
-                f"calibration requires at least two {several} per class. Add tracks"
-                f"{'' if groups is None else ' of other artists'}."
+                f"Probabilities are not calibrated, which requires at least two {several} per "
+                f"class: {lack}."
             )
             return self
         # The indices of a splitter or of pairs refer to all tracks.
@@ -234,7 +226,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             return self
         log_proba, labels, fold, tracks = found
         self.temperature_ = _temperature(log_proba, labels, fold, weight[tracks])
-        if groups is not None and n_groups >= _FEWEST_GROUPS:
+        if groups is not None and n_groups >= MIN_GROUPS:
             proba = softmax(log_proba / self.temperature_, axis=1)
             self.threshold_ = _threshold(proba, labels, weight[tracks], self.target_accuracy)
         return self
@@ -383,7 +375,7 @@ def _temperature(log_proba, labels, fold, weight) -> float:
 def _threshold(proba, labels, weight, target: float) -> float | None:
     """Find the lowest probability at or above which the accuracy is at least `target`.
 
-    Return None if there is no such probability for at least ``_FEWEST_TRACKS`` tracks.
+    Return None if there is no such probability for at least ``MIN_TRACKS`` tracks.
     """
     highest = proba.max(axis=1)
     order = np.argsort(-highest, kind="stable")
@@ -392,7 +384,5 @@ def _threshold(proba, labels, weight, target: float) -> float | None:
     accuracy = (right * weight).cumsum() / weight.cumsum()
     # A threshold can only lie after the last of several equal probabilities.
     last = np.append(np.diff(highest[order]) != 0, True)
-    [enough] = np.nonzero(
-        last & (accuracy >= target) & (np.arange(len(right)) >= _FEWEST_TRACKS - 1)
-    )
+    [enough] = np.nonzero(last & (accuracy >= target) & (np.arange(len(right)) >= MIN_TRACKS - 1))
     return float(highest[order][enough[-1]]) if len(enough) else None

@@ -22,9 +22,6 @@ from sklearn.model_selection import (
 from ._checks import AT_LEAST_2, check_number
 from ._metadata import route
 
-#: How messages call groups, which are usually artists.
-GROUP = "group (artist)", "groups (artists)"
-
 #: Number of folds if ``cv`` is None, as in scikit-learn.
 _DEFAULT_FOLDS = 5
 
@@ -66,12 +63,10 @@ def check_folds(cv: Any, y=None, groups=None) -> Any:
     counts = count_groups(y, groups)
     fewest = min(counts.values())
     if fewest < 2:
-        alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
-        one, several = ("sample", "samples") if groups is None else GROUP
+        several, lack = describe_rare(counts, groups)
         raise ValueError(
             f"each class must have at least two {several}, so that one can be used for testing; "
-            f"there is only one {one} of {alone}. Add tracks"
-            f"{'' if groups is None else ' of other artists'}, or leave out these classes."
+            f"{lack}, or leave out these classes."
         )
     if groups is None:
         return StratifiedKFold(min(n_folds, fewest))
@@ -84,6 +79,17 @@ def count_groups(y, groups=None) -> dict[Any, int]:
     y = np.asarray(y)
     group = np.arange(len(y)) if groups is None else np.asarray(groups)
     return {label: len(np.unique(group[y == label])) for label in np.unique(y).tolist()}
+
+
+def describe_rare(counts: dict[Any, int], groups=None) -> tuple[str, str]:
+    """Return what is counted, in the plural, and a sentence on classes with only one of it."""
+    one, several, of_others = (
+        ("track", "tracks", "")
+        if groups is None
+        else ("group (artist)", "groups (artists)", " of other artists")
+    )
+    alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
+    return several, f"there is only one {one} of {alone}. Add tracks{of_others}"
 
 
 def fit_with_groups(model, X, y, groups) -> Any:

@@ -13,13 +13,16 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ._checks import check_labels
+from ._checks import check_labels, list_names
 from ._sklearn import _check_y, _get_feature_names
 from ._warnings import warn
 from .features.columns import GTZAN_FEATURES, tensor_order
 
 #: Ways of aggregating the probabilities of the segments of a track.
 AGGREGATIONS = ("mean", "vote", "max", "geometric")
+
+#: Maximum number of tracks without segments that are listed in a warning.
+MAX_TRACKS_LISTED = 20
 
 #: Number of values checked at a time, so that a memory-mapped tensor is never loaded whole.
 BLOCK_VALUES = 1 << 22
@@ -325,21 +328,13 @@ def aggregate_or_prior(
     out = np.tile(prior, (len(mask), 1))
     if exists.any():
         out[exists] = aggregate(proba[exists], mask[exists], aggregation)
-    warn_of_missing(mask, "get the class prior")
+    warn_of_missing(mask, "tracks have no segment and get the class prior")
     return out
 
 
-def warn_of_missing(mask: np.ndarray, consequence: str) -> None:
-    """Warn if tracks have no segment, and say what follows from it."""
+def warn_of_missing(mask: np.ndarray, what: str) -> None:
+    """Warn of tracks without segments; `what` says what becomes of them."""
     missing = np.flatnonzero(~mask.any(axis=1))
     if len(missing):
-        warn(
-            f"{len(missing)} of {len(mask)} tracks have no segment and {consequence}: "
-            f"{list_tracks(missing)}"
-        )
-
-
-def list_tracks(indices: np.ndarray, most: int = 20) -> str:
-    """Format track indices for a message, showing at most the first `most`."""
-    shown = ", ".join(map(str, indices[:most]))
-    return f"tracks {shown}" + (", ..." if len(indices) > most else "")
+        listed = list_names(missing, MAX_TRACKS_LISTED)
+        warn(f"{len(missing)} of {len(mask)} {what}: tracks {listed}")

@@ -9,12 +9,12 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.metadata_routing import MetadataRouter, process_routing
+from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_classifier, check_two_classes
-from ._metadata import find_weights, is_routing_enabled, make_router, route, weight_names
+from ._metadata import find_weights, make_router, route, route_requested, weight_names
 from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
 from .tensor import (
@@ -129,23 +129,19 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
         estimator = clone(self._estimator())
-        given = {"sample_weight": sample_weight, **fit_params}
-        given = {name: values for name, values in given.items() if values is not None}
-        params: dict[str, Any] = {}
-        if is_routing_enabled() and self.estimator is not None and given:
-            params = dict(process_routing(self, "fit", **given).estimator.fit)
-        elif fit_params:
-            raise TypeError(
-                f"fit got the arguments {sorted(fit_params)}, which require metadata routing: "
-                "sklearn.set_config(enable_metadata_routing=True)"
-            )
+        params = route_requested(self, {"sample_weight": sample_weight}, fit_params) or {}
         routed_weight = find_weights(estimator, params)
         if sample_weight is None:
             sample_weight = routed_weight
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         X = as_tensor(X)
         mask = segment_mask(X)
-        tracks = self._usable_tracks(mask, weight)
+        tracks = np.flatnonzero(mask.any(axis=1) & (weight > 0))
+        if not len(tracks):
+            raise ValueError(
+                "There is nothing to train on: no track has a segment and a positive weight."
+            )
+        warn_of_missing(mask, "tracks have no segment and are ignored in fit")
         classes = np.unique(y[tracks])
         check_two_classes("y", classes)
         track, segment, shared = _share(mask, tracks, weight)
@@ -179,16 +175,6 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         counts = np.bincount(np.searchsorted(classes, y[track]), shared)
         self.class_prior_ = counts / counts.sum()
         return self
-
-    def _usable_tracks(self, mask: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        """Find the tracks that have a segment and a positive weight."""
-        tracks = np.flatnonzero(mask.any(axis=1) & (weight > 0))
-        if not len(tracks):
-            raise ValueError(
-                "There is nothing to train on: no track has a segment and a positive weight."
-            )
-        warn_of_missing(mask, "are ignored in fit")
-        return tracks
 
     def predict_segments_proba(self, X) -> np.ndarray:
         """Predict the class probabilities of each segment.

@@ -250,7 +250,7 @@ def test_early_stopping_that_cannot_be_had(data):
     clf = clone(NETWORKS["ann"]).set_params(early_stopping=True)
     with pytest.raises(ValueError, match=r"Cannot hold out validation_fraction=0\.1 of 4 tracks"):
         clf.fit(X[:4], y[:4])
-    with pytest.raises(ValueError, match="whole groups: all tracks are of the group"):
+    with pytest.raises(ValueError, match="whole groups: each group"):
         clf.fit(X, y, groups=np.zeros(30))
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         clf.fit(X, y, groups=np.zeros(29))

@@ -144,7 +144,7 @@ def test_folds_without_labels_keep_groups_together(table):
     ("groups", "message"),
     [
         (np.array([0, 1, 0, 1, 2, 2]), r"only one group \(artist\) of rock\. Add tracks of other"),
-        (None, "only one sample of rock. Add tracks, or leave out"),
+        (None, "only one track of rock. Add tracks, or leave out"),
     ],
 )
 def test_a_class_that_cannot_be_split_is_named(groups, message):

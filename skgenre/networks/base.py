@@ -469,7 +469,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 "There are no tracks to train on: all tracks with segments have zero weight due to "
                 "sample_weight or class_weight."
             )
-        warn_of_missing(mask, "are ignored in fit")
+        warn_of_missing(mask, "tracks have no segment and are ignored in fit")
         return weight
 
     def _make_architecture(self, input_shape: tuple[int, int]) -> Architecture:

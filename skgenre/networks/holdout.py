@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-#: Maximum number of classes and groups that are named in a message.
-_MOST_LISTED = 5
+from .._checks import list_names
 
 
 def hold_out(
@@ -46,13 +43,13 @@ def hold_out(
     try:
         classes, counts = np.unique(labels, return_counts=True)
         if (counts < 2).any():
-            raise ValueError(f"There is only one track of {_listing(classes[counts < 2])}.")
+            raise ValueError(f"There is only one track of {list_names(classes[counts < 2])}.")
         training, validation = train_test_split(
             np.arange(len(tracks)), test_size=fraction, stratify=labels, random_state=seed
         )
         lost = np.setdiff1d(classes, labels[training])
         if len(lost):
-            raise ValueError(f"No track of {_listing(lost)} would remain in the training set.")
+            raise ValueError(f"No track of {list_names(lost)} would remain in the training set.")
     except ValueError as error:
         raise ValueError(
             f"Cannot hold out validation_fraction={fraction} of {len(tracks)} tracks with "
@@ -73,43 +70,31 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
     classes, label = np.unique(labels, return_inverse=True)
     counts = np.zeros((group.max() + 1, label.max() + 1), int)  # of each group in each class
     np.add.at(counts, (group, label), 1)
-    if len(counts) < 2:
-        raise ValueError(
-            f"Cannot hold out whole groups: all tracks are of the group (artist) {names[0]}. Add "
-            "tracks of other groups, use early_stopping=False and validation_fraction=None, or do "
-            "not pass groups."
-        )
     class_sizes, sizes = counts.sum(axis=0), counts.sum(axis=1)
     target = fraction * len(labels)
-    held = np.zeros(len(counts), bool)
-    left = class_sizes.copy()
+    held_out = np.zeros(len(counts), bool)
+    n_held_out, left = 0, class_sizes.copy()
     # A group with all tracks of a class stays in the training set.
     order = [i for i in _stratified_order(counts, rng) if (counts[i] < class_sizes).all()]
     if not order:
-        whole = _listing(
-            f"{name} (all of {_listing(classes[count == class_sizes])})"
+        whole = list_names(
+            f"{name} (all of {list_names(classes[count == class_sizes])})"
             for name, count in zip(names, counts, strict=True)
         )
         raise ValueError(
-            f"Cannot hold out whole groups: each of the {len(counts)} groups (artists) contains "
-            f"all tracks of a class: {whole}. Add tracks of other groups, use early_stopping=False "
-            "and validation_fraction=None, or do not pass groups."
+            "Cannot hold out whole groups: each group (artist) contains all tracks of a class: "
+            f"{whole}. Add tracks of other groups, use early_stopping=False and "
+            "validation_fraction=None, or do not pass groups."
         )
     for i in order:
-        n_held = len(labels) - left.sum()
-        nearer = abs(n_held + sizes[i] - target) < abs(n_held - target)
+        nearer = abs(n_held_out + sizes[i] - target) < abs(n_held_out - target)
         if nearer and (counts[i] < left).all():
-            held[i] = True
+            held_out[i] = True
             left -= counts[i]
-    if not held.any():  # each group has more than twice the requested number of tracks
-        held[min(order, key=lambda i: sizes[i])] = True
-    return held[group]
-
-
-def _listing(names: Iterable) -> str:
-    """Join the first names."""
-    named = [str(name) for name in names]
-    return ", ".join(named[:_MOST_LISTED]) + (", ..." if len(named) > _MOST_LISTED else "")
+            n_held_out += sizes[i]
+    if not held_out.any():  # each group has more than twice the requested number of tracks
+        held_out[min(order, key=lambda i: sizes[i])] = True
+    return held_out[group]
 
 
 def _stratified_order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
