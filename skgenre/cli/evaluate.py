@@ -9,10 +9,11 @@ import click
 from .._printable import printable
 from .options import (
     PRESETS,
+    OutputFile,
+    UserPath,
     cache_option,
     count_tracks,
     count_unusable,
-    expand_home,
     jobs_option,
     labeled_tracks_options,
     on_a_terminal,
@@ -27,7 +28,7 @@ from .options import (
     multiple=True,
     help=f"Preset to cross-validate: {', '.join(PRESETS)}. Can be used more than once.",
 )
-@click.option("--model", callback=expand_home, help="Model file to evaluate instead of presets.")
+@click.option("--model", type=UserPath(), help="Model file to evaluate instead of presets.")
 @click.option(
     "--folds",
     type=click.IntRange(2),
@@ -37,7 +38,7 @@ from .options import (
 )
 @click.option(
     "--report",
-    callback=expand_home,
+    type=OutputFile(),
     help="Path of an HTML report to write. Requires matplotlib and Jinja2.",
 )
 @click.option(
@@ -75,12 +76,12 @@ def evaluate(
     With --report, an HTML report is written, with misclassified tracks, calibration, leakage, and
     robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
     """
-    from ..report import evaluation_report
+    from ..report import check_installed, evaluation_report
     from .inputs import labeled_tracks, make_model
 
     options: dict = {"leakage": False, "robustness": None, "n_mistakes": 0}
     if report:
-        _check_report(report)
+        check_installed()
         options = {"robustness": robustness or None}
     tracks = labeled_tracks(source, **columns)
     # Create the models first, so that an unknown preset is reported immediately.
@@ -143,21 +144,9 @@ def _load_for(model: str, tracks, jobs: int):
     import numpy as np
 
     from ..datasets._names import normal
-    from .inputs import load_model, set_front_ends
+    from .inputs import load_model
 
-    fitted = load_model(model)
+    fitted = load_model(model, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     known = {normal(str(name)): name for name in fitted.classes_.tolist()}
     tracks.target = np.array([known.get(normal(name), name) for name in tracks.target.tolist()])
-    set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
-
-
-def _check_report(path: str) -> None:
-    """Raise an error if the report could not be written, before the evaluation starts."""
-    from ..report.page import check_installed
-
-    check_installed()
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise FileNotFoundError(f"there is no folder {os.path.dirname(path)} for the report")

@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_groups, check_labels, check_sequence
+from .._checks import check_groups, check_labels, check_sequence, list_names
 from .._files import expand
 from ..audio import name_of
 from ..datasets._names import AUDIO_SUFFIXES
 from ..folds import check_folds
 
 _FORMAT = "skgenre splits 1"
-
-#: Maximum number of names that are listed in an error message.
-_MAX_LISTED = 3
 
 
 def write_splits(
@@ -164,19 +161,16 @@ def read_splits(
     if absent and missing == "raise":
         raise ValueError(
             f"{len(absent)} of the {len(wanted)} tracks of {path} are missing in the "
-            f"{len(set(parts))} given tracks: {_listing(absent)}. Pass all tracks, or use "
+            f"{len(set(parts))} given tracks: {list_names(absent)}. Pass all tracks, or use "
             "missing='ignore'."
         )
     folds = []
     for fold, (train, test) in enumerate(splits):
         train, test = ([name for name in side if name in rows] for side in (train, test))
         _check_sides(f"Split {fold} of {path}", train, test, "Pass more tracks, or fix the file.")
-        folds.append((_all_rows(rows, train), _all_rows(rows, test)))
+        samples = [sorted({i for name in side for i in rows[name]}) for side in (train, test)]
+        folds.append((np.array(samples[0]), np.array(samples[1])))
     return folds
-
-
-def _all_rows(rows: dict[str, list[int]], names: list[str]) -> np.ndarray:
-    return np.array(sorted({i for name in names for i in rows[name]}), dtype=int)
 
 
 def _load(path: str) -> list[tuple[list[str], list[str]]]:
@@ -199,14 +193,9 @@ def _load(path: str) -> list[tuple[list[str], list[str]]]:
 def _check_sides(what: str, train: list[str], test: list[str], remedy: str) -> None:
     both = sorted(set(train) & set(test))
     if both:
-        raise ValueError(f"{what} has tracks on both sides: {_listing(both)}. {remedy}")
+        raise ValueError(f"{what} has tracks on both sides: {list_names(both)}. {remedy}")
     if not train or not test:
         raise ValueError(f"{what} has no {'test' if train else 'training'} tracks. {remedy}")
-
-
-def _listing(names: list[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(names[:_MAX_LISTED]) + more
 
 
 def _names(tracks: Sequence) -> list[str]:

@@ -210,7 +210,7 @@ def _tracks(paths, y, groups) -> Bunch:
     return Bunch(data=paths, target=y, target_names=np.unique(y).tolist(), groups=groups)
 
 
-def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
+def _prepare(models, prefit: bool, y, **params: Any) -> dict[str, Any]:
     """Copy the models and configure their front ends to warn about unusable files."""
     if not isinstance(models, Mapping):
         models = {model_name(models): models}
@@ -232,11 +232,11 @@ def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
                 raise ValueError(
                     f"The genres {unknown} are not among the classes of {name}, {classes}."
                 )
-        return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
+        return {name: copy_with_front_ends(model, **params) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
-        for extractor in front_ends(model):
-            extractor.set_params(**front)
+        for front_end in front_ends(model):
+            front_end.set_params(**params)
     return prepared
 
 
@@ -273,13 +273,8 @@ def _scores(used, predicted, n_resamples: int, random_state) -> dict[str, pd.Dat
         result = bootstrap_score(
             used.target, y_pred, reference=reference, scoring=metric, **options
         )
-        return {
-            "model": model,
-            "metric": metric,
-            "score": result.score,
-            "low": result.low,
-            "high": result.high,
-        }
+        values = {name: result[name] for name in ("score", "low", "high")}
+        return {"model": model, "metric": metric, **values}
 
     genres, counts = np.unique(used.target, return_counts=True)
     most_frequent = np.full(len(used.target), genres[counts.argmax()])
