@@ -260,7 +260,7 @@ def proba(**values):
 
 
 def test_the_table(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(os.path, "isdir", lambda path: True)
     paths = ["/m/short.wav", "/m/a folder with a long name/an album/01 A song.wav"]
     table = writers.Table(paths, ["/m"], ["classical", "rock"])

@@ -49,7 +49,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     from ..persistence import describe
     from ..pipelines import STARTER
     from .inputs import audio_files, load_predictor, standard_input
-    from .predictions import predictions, threshold_of
+    from .predictions import predictions
     from .writers import CSV, JSONLines, Table, Writer
 
     if sys.stdout is None:
@@ -63,8 +63,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
     form = form or ("table" if sys.stdout.isatty() else "csv")
     writer: Writer
     if form == "table":
-        may_be_unsure = threshold_of(pipeline) is not None
-        writer = Table(list(map(name_of, files)), sources, pipeline.classes_, may_be_unsure)
+        writer = Table(list(map(name_of, files)), sources, pipeline.classes_)
     else:
         writer = CSV(timeline) if form == "csv" else JSONLines()
     n_failed = 0

@@ -49,19 +49,14 @@ def predictions(
             found.close()
 
 
-def threshold_of(model) -> float | None:
-    """Return the threshold of the probability for confident predictions of a calibrated model."""
-    last = model[-1] if isinstance(model, Pipeline) else model
-    return getattr(last, "threshold_", None)
-
-
 def _predict(pipeline, file, timeline: bool) -> dict | str:
     try:
         track: dict = {"path": name_of(file)}
         if hasattr(pipeline, "predict_proba"):
             [proba] = pipeline.predict_proba([file])
             track |= _prediction(pipeline.classes_, proba)
-            if (threshold := threshold_of(pipeline)) is not None:
+            last = pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline
+            if (threshold := getattr(last, "threshold_", None)) is not None:
                 track["unsure"] = bool(proba.max() < threshold)
         else:
             track["genre"] = str(pipeline.predict([file])[0])

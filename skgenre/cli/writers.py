@@ -106,21 +106,17 @@ class Table(Writer):
         Files and folders that were given. Paths in a single folder are shown relative to it.
     classes : array of str
         All genres.
-    may_be_unsure : bool, default=False
-        Whether to reserve space for the three most probable genres.
     """
 
-    def __init__(self, paths: list[str], sources, classes, may_be_unsure: bool = False):
+    def __init__(self, paths: list[str], sources, classes):
         super().__init__("backslashreplace")
         in_folder = len(sources) == 1 and os.path.isdir(sources[0])
         self._folder = sources[0] if in_folder else None
         self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
         columns = shutil.get_terminal_size().columns
-        # Reserve two spaces between columns, and space for the probability and the runner-up.
-        beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
-        room = max(_MIN_PATH, columns - self._genre - 12 - beside)
+        # Reserve two spaces between columns, and space for the probability.
+        room = max(_MIN_PATH, columns - self._genre - 12 - _TOP_THREE)
         self._path = min(room, max(len("path"), *(width(self._name(path)) for path in paths)))
-        self._rest = columns - self._path - self._genre - 11
         self._counts: Counter[str] = Counter()
 
     def _name(self, path: str) -> str:
@@ -132,9 +128,9 @@ class Table(Writer):
             has_probability = "probability" in track
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
         self._counts["unsure" if track.get("unsure") else track["genre"]] += 1
-        self._line(self._name(track["path"]), *_cells(track, self._rest))
+        self._line(self._name(track["path"]), *_cells(track))
         for start, stop, part in merge(track.get("timeline", ())):
-            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part, self._rest))
+            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part))
 
     def _line(self, path: str, genre: str, probability: str, runner_up: str) -> None:
         path = pad(shorten(path, self._path), self._path)
@@ -151,25 +147,19 @@ class Table(Writer):
             click.echo(f"\n{count_tracks(n_used, n)}{listed}{count_unusable(n_used, n)}")
 
 
-def _cells(row: dict, room: int) -> tuple[str, str, str]:
-    """Return the cells for the genre, its probability, and the runner-up.
+def _cells(row: dict) -> tuple[str, str, str]:
+    """Return the genre, its probability, and the runner-up.
 
-    If the prediction is unsure, return "unsure" and up to three of the most probable genres,
-    depending on the available width.
+    If the prediction is unsure, return "unsure" and the three most probable genres.
     """
     genre, probabilities = row["genre"], row.get("probabilities", {})
     ranked = sorted(probabilities, key=lambda name: -probabilities[name])
+    words = {name: f"{printable(name)} {probabilities[name]:.2f}" for name in ranked}
     if row.get("unsure"):
-        top = [f"{printable(name)} {probabilities[name]:.2f}" for name in ranked[:3]]
-        while len(top) > 1 and width(", ".join(top)) > room:
-            top.pop()
-        return "unsure", "", ", ".join(top)
-    second = next((name for name in ranked if name != genre), None)
-    return (
-        printable(genre),
-        f"{probabilities[genre]:.2f}" if ranked else "",
-        "" if second is None else f"{printable(second)} {probabilities[second]:.2f}",
-    )
+        return "unsure", "", ", ".join(list(words.values())[:3])
+    others = [text for name, text in words.items() if name != genre]
+    probability = f"{probabilities[genre]:.2f}" if probabilities else ""
+    return printable(genre), probability, others[0] if others else ""
 
 
 def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:

@@ -324,10 +324,12 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
     n_splits = min(_LEAKAGE_FOLDS, *count_groups(used.target, used.groups).values())
     tables = []
     for name, model in models.items():
-        pieces = _pieces(model, used)
-        if pieces is not None:
-            table = leakage_report({name: model[1:]}, pieces, n_splits=n_splits, scoring="accuracy")
-            if by == "by file":  # pieces of files are the only groups
+        segments = _segments_as_samples(model, used)
+        if segments is not None:
+            table = leakage_report(
+                {name: model[1:]}, segments, n_splits=n_splits, scoring="accuracy"
+            )
+            if by == "by file":  # files are the only groups
                 table = table[table["splitting"] != "by track"].replace("by artist", by)
             tables.append(table)
         elif by == "by artist":
@@ -345,7 +347,7 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _pieces(model, used: Bunch) -> dict | None:
+def _segments_as_samples(model, used: Bunch) -> dict | None:
     """Return the segments as separate samples, or None if there are no tracks with several.
 
     This is the case for tables, votes, and front ends with one segment per track.
