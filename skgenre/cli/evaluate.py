@@ -91,7 +91,7 @@ def evaluate(
         names = preset or PRESETS[:1]
         models, cv = {name: make_model(name, jobs, cache, seed) for name in names}, folds
     try:
-        found = evaluation_report(
+        result = evaluation_report(
             models,
             tracks.data,
             tracks.target,
@@ -108,28 +108,28 @@ def evaluate(
             f"{', '.join(models)} cannot be evaluated on these tracks: {error}"
         ) from error
     if report:
-        found.save(report)
-    _print(found, len(tracks.data))
+        result.save(report)
+    _print(result, len(tracks.data))
     if report:
         click.echo(printable(report))
 
 
-def _print(found, n: int) -> None:
+def _print(result, n: int) -> None:
     """Print a line per model, and how to name the artists if they are unknown."""
     from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
 
-    about, n_used = found.about, len(found.tracks)
+    about, n_used = result.about, len(result.tracks)
     known = about["artists_known"]
     tracks, unseen = count_tracks(n_used, n), "artists" if known else "files"
     where = f"{tracks} (" if about["prefit"] else f"unseen {unseen} ({tracks}, "
-    accuracy = found.scores[found.scores["metric"] == "accuracy"]
+    accuracy = result.scores[result.scores["metric"] == "accuracy"]
     for row in accuracy.iloc[:-1].itertuples():
         line = (
             f"{row.model}: {row.score:.1%} accuracy on {where}95% confidence interval "
             f"{row.low:.1%} to {row.high:.1%} {about['by']})"
         )
         if not about["prefit"]:
-            means = found.fold_accuracy[row.model]
+            means = result.fold_accuracy[row.model]
             line += (
                 f"; mean of {len(means)} folds {means.mean():.1%}, standard deviation "
                 f"{means.std(ddof=0):.1%}"

@@ -143,11 +143,11 @@ def read_splits(
     splits = _load(expand(path))
     wanted = {name for split in splits for side in split for name in side}
     depth = max((name.count("/") + 1 for name in wanted), default=1)
-    parts = [_parts(track) for track in tracks]
+    paths = [_components(track) for track in tracks]
     rows: dict[str, list[int]] = {}
     owner: dict[str, tuple[str, ...]] = {}
     # The names in the file may have different numbers of parts, so all are looked up.
-    for i, own in enumerate(parts):
+    for i, own in enumerate(paths):
         for n in range(1, min(depth, len(own)) + 1):
             name = "/".join(own[-n:])
             if name in wanted:
@@ -161,7 +161,7 @@ def read_splits(
     if absent and missing == "raise":
         raise ValueError(
             f"{len(absent)} of the {len(wanted)} tracks of {path} are missing in the "
-            f"{len(set(parts))} given tracks: {list_names(absent)}. Pass all tracks, or use "
+            f"{len(set(paths))} given tracks: {list_names(absent)}. Pass all tracks, or use "
             "missing='ignore'."
         )
     folds = []
@@ -200,17 +200,17 @@ def _check_sides(what: str, train: list[str], test: list[str], remedy: str) -> N
 
 def _names(tracks: Sequence) -> list[str]:
     """Return names with the minimum number of trailing path components that is unique."""
-    parts = [_parts(track) for track in tracks]
-    n_tracks = len(set(parts))
-    deepest = max(map(len, parts), default=1)
+    paths = [_components(track) for track in tracks]
+    n_tracks = len(set(paths))
+    deepest = max(map(len, paths), default=1)
     for depth in range(1, deepest + 1):
-        names = ["/".join(own[-depth:]) for own in parts]
+        names = ["/".join(own[-depth:]) for own in paths]
         if len(set(names)) == n_tracks:
             break
     return names
 
 
-def _parts(track: Any) -> tuple[str, ...]:
+def _components(track: Any) -> tuple[str, ...]:
     """Split a path into its components, without the extension of an audio file."""
     *folders, name = re.split(r"[/\\]", name_of(track))
     stem, suffix = os.path.splitext(name)

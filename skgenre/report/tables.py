@@ -165,14 +165,15 @@ def evaluation_report(
     else:
         folds, how = draw_folds(used, cv)
         predicted = {name: predict_out_of_fold(m, used, folds) for name, m in models.items()}
-    real = {
+    # The models of each fold, with their front ends, which read files again.
+    fitted_models = {
         name: [restore_front_ends(model) for model in bunch.models]
         for name, bunch in predicted.items()
     }
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
-    changed = _choose(used.target, robustness or 0, random_state)
+    chosen = _choose(used.target, robustness or 0, random_state)
     options = {"n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
     report = EvaluationReport(
         title=title,
@@ -184,7 +185,7 @@ def evaluation_report(
             "artists_known": count_known_artists(used.data, used.groups),
             "n_groups": len(set(used.groups)),
             "n_folds": len(folds),
-            "n_changed": len(changed),
+            "n_changed": len(chosen),
             "draws": n_resamples,
         },
         left_out=pd.DataFrame(used.left_out, columns=["path", "reason"]),
@@ -194,8 +195,10 @@ def evaluation_report(
         **_by_genre(used, predicted),
         **_probabilities(used, predicted),
         leakage=_leakage(models, used) if leakage and not prefit else None,
-        robustness=_robustness(real, used, folds, changed, **options) if len(changed) else None,
-        **_mistakes(real, used, fold, predicted, n_mistakes),
+        robustness=_robustness(fitted_models, used, folds, chosen, **options)
+        if len(chosen)
+        else None,
+        **_mistakes(fitted_models, used, fold, predicted, n_mistakes),
     )
     report.about["seconds"] = time.perf_counter() - began
     return report
@@ -377,30 +380,32 @@ def _choose(y, max_tracks: int, random_state) -> np.ndarray:
     return np.sort(order[np.argsort(turn, kind="stable")[:max_tracks]])
 
 
-def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
-    """Compute the robustness on the chosen tracks.
+def _robustness(fitted_models, used, folds, chosen, **options) -> pd.DataFrame | None:
+    """Compute the robustness on the chosen tracks; None if there are none.
 
     Each track is predicted by the models of the fold in whose test set it is.
     """
+    if not len(chosen):
+        return None
     parts: list[list[pd.DataFrame]] = []
     indices = []
     for i, (_, test) in enumerate(folds):
         tested = np.intersect1d(test, chosen)
         if len(tested):
-            fitted = [models[i] for models in real.values()]
+            of_fold = [models[i] for models in fitted_models.values()]
             paths = [used.data[j] for j in tested]
-            parts.append(changed_predictions(fitted, paths, **options))
+            parts.append(changed_predictions(of_fold, paths, **options))
             indices.append(tested)
     y = used.target[np.concatenate(indices)]
     tables = []
-    for name, predictions in zip(real, zip(*parts, strict=True), strict=True):
+    for name, predictions in zip(fitted_models, zip(*parts, strict=True), strict=True):
         table = summarize(pd.concat(predictions, ignore_index=True), y)
         table.insert(0, "model", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _mistakes(real, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
+def _mistakes(fitted_models, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
     """Return the misclassified tracks with the highest probabilities and their timelines."""
     rows, timelines = [], []
     for name, bunch in predicted.items():
@@ -409,7 +414,7 @@ def _mistakes(real, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
         for i in wrong[np.argsort(-probability[wrong], kind="stable")][:n_mistakes]:
             path = used.data[i]
             rows.append((name, path, used.target[i], bunch.labels[i], probability[i]))
-            timelines.append(_timeline(real[name][fold[i]], path))
+            timelines.append(_timeline(fitted_models[name][fold[i]], path))
     columns = ["model", "path", "genre", "predicted", "probability"]
     return {"mistakes": pd.DataFrame(rows, columns=columns), "timelines": timelines}
 
