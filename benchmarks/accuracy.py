@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import sklearn
 from joblib import Parallel, delayed
+from pages import records_table
 from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
@@ -115,16 +116,16 @@ def load(folder):
         return load_folder(folder)
 
 
-def features(extractor, tracks, cache):
+def features(front_end, tracks, cache):
     """Compute the features of all tracks, or load them from the cache."""
     path = (
         cache
-        / f"{type(extractor).__name__}-{joblib.hash((extractor.get_params(), tracks.data))}.npy"
+        / f"{type(front_end).__name__}-{joblib.hash((front_end.get_params(), tracks.data))}.npy"
     )
     if not path.exists():
         start = time.perf_counter()
-        np.save(path, extractor.set_params(n_jobs=-1).transform(tracks.data))
-        print(f"{type(extractor).__name__}: {time.perf_counter() - start:.1f} s", flush=True)
+        np.save(path, front_end.set_params(n_jobs=-1).transform(tracks.data))
+        print(f"{type(front_end).__name__}: {time.perf_counter() - start:.1f} s", flush=True)
     return np.load(path)
 
 
@@ -170,8 +171,8 @@ def out_of_fold(tracks, cache, jobs, only):
     """Return probabilities (seeds, repeats, tracks, classes) and mean training time per model."""
     y = np.asarray(tracks.target)
     tasks = []
-    for name, extractor, make, seeds in models(only):
-        X = features(extractor, tracks, cache)
+    for name, front_end, make, seeds in models(only):
+        X = features(front_end, tracks, cache)
         for seed in seeds:
             for fold, train, test in splits(tracks, y):
                 task = (make, seed, X, y, tracks.groups, train, test)
@@ -239,9 +240,9 @@ def milliseconds(name, tracks):
 def few_artists(tracks, cache, only):
     """Compute the accuracy of models without random numbers, trained on a third of the artists."""
     y = np.asarray(tracks.target)
-    for name, extractor, make, seeds in models(only):
+    for name, front_end, make, seeds in models(only):
         if len(seeds) == 1:
-            X = features(extractor, tracks, cache)
+            X = features(front_end, tracks, cache)
             hits = [
                 (
                     np.unique(y)[predict(make, 0, X, y, tracks.groups, *fold)[0].argmax(axis=1)]
@@ -284,8 +285,8 @@ def transfer(train, test, cache, only):
     keep = np.array([group not in known for group in test.groups])
     y, y_test = np.asarray(train.target), np.asarray(test.target)[keep]
     out = {}
-    for name, extractor, make, seeds in models(only):
-        X, X_test = features(extractor, train, cache), features(extractor, test, cache)[keep]
+    for name, front_end, make, seeds in models(only):
+        X, X_test = features(front_end, train, cache), features(front_end, test, cache)[keep]
         both = np.arange(len(y)), np.arange(len(y), len(y) + len(y_test))
         n = max(X.shape[1], X_test.shape[1])
         X, X_test = (widened(x, n) for x in (X, X_test))
@@ -377,14 +378,6 @@ the accuracy of ``mel``.
 """
 
 
-def grid(table):
-    """Format a table as a list-table."""
-    lines = [".. list-table::", "   :header-rows: 1", ""]
-    for cells in [list(table[0]), *([row[name] for name in table[0]] for row in table)]:
-        lines += [f"   {'*' if i == 0 else ' '} - {cell}".rstrip() for i, cell in enumerate(cells)]
-    return "\n".join(lines)
-
-
 def page(tracks, presets, variants, few):
     """Return the text of the page."""
     counts = pd.Series(tracks.target).value_counts().sort_index()
@@ -395,9 +388,9 @@ def page(tracks, presets, variants, few):
         counts=", ".join(f"{name} {n}" for name, n in counts.items()),
         artists=len(set(tracks.groups)),
         draws=N_DRAWS,
-        presets=grid(presets),
-        variants=grid(variants),
-        few=grid(few),
+        presets=records_table(presets),
+        variants=records_table(variants),
+        few=records_table(few),
     )
 
 

@@ -26,8 +26,8 @@ import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from accuracy import grid
 from joblib import Parallel, delayed
+from pages import records_table
 from scipy.signal import correlate
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedGroupKFold
@@ -44,8 +44,8 @@ from skgenre import (
     load_audio,
     make_baseline,
 )
-from skgenre.datasets import find_duplicates, load_gtzan, load_gtzan_features
-from skgenre.evaluation import leakage_report, write_splits
+from skgenre.datasets import find_duplicates, load_gtzan
+from skgenre.evaluation import write_splits
 from skgenre.folds import fit_with_groups
 from skgenre.networks.holdout import hold_out
 from skgenre.plotting import HistoryDisplay
@@ -55,9 +55,6 @@ NETWORKS = {"ann": ANNClassifier, "cnn": CNNClassifier, "lstm": LSTMClassifier}
 BASELINES = ("svm", "lda")
 #: The default preset and the network on mel spectrograms. ``accuracy.py`` evaluates all presets.
 PRESETS = ("descriptors", "mel")
-#: Models for the table of ten genres, and its file name.
-TABLE_MODELS = ("knn", "svm", "lda", "forest")
-TABLE = "features_10_sec.csv"
 #: Fraction of the training set that is held out for validation, as in the published scripts.
 HELD_OUT = 0.2
 #: Candidates of the grid search, without the LSTM, which takes as long as the other networks.
@@ -169,20 +166,6 @@ def search(tracks, n_folds, seed, folder, jobs):
         "predicted": done.stdout.split(),
         "size": model.stat().st_size,
         "seconds": time.perf_counter() - start,
-    }
-
-
-def table_scores(path):
-    """Compute the accuracy of classical models on the table of ten genres, for each split."""
-    table = load_gtzan_features(path)
-    models = {name: make_baseline(name, random_state=0) for name in TABLE_MODELS}
-    report = leakage_report(models, table)
-    return {
-        "rows": report.pivot(index="model", columns="splitting", values="accuracy").loc[
-            list(models), ["random pieces", "by track", "by artist"]
-        ],
-        "pieces": len(table.target),
-        "tracks": len(set(table.track_ids)),
     }
 
 
@@ -361,7 +344,7 @@ The number of artists is small ({fewest}), so each test fold contains only a few
 :doc:`accuracy` reports all presets with confidence intervals and three repetitions. There, the
 coefficients are centered before they are passed to the networks, unlike in the published system.
 
-{table}Confusion matrices
+Confusion matrices
 ------------------
 
 Test segments of all folds. Rows are normalized to sum to 1.
@@ -404,18 +387,6 @@ Repeating this evaluation
 .. [1] G. Tzanetakis and P. Cook, "Musical Genre Classification of Audio Signals", IEEE Transactions
    on Speech and Audio Processing 10(5), 2002.
 .. [2] B. L. Sturm, "An Analysis of the GTZAN Music Genre Dataset", ACM MIRUM, 2012.
-"""
-
-TEN_GENRES = """\
-All ten genres
---------------
-
-The tracks above cover {genres}. The published feature table ``features_10_sec.csv``
-covers all ten genres: {pieces} pieces of 10 seconds from {tracks} tracks, with 57 features each.
-Accuracy of classical models on test pieces, mean of 5 folds:
-
-{grid}
-
 """
 
 NO_DUPLICATES = """\
@@ -544,23 +515,7 @@ def duplicates_text(pairs, tracks):
         }
         for p in pairs
     ]
-    return DUPLICATES.format(n=len(pairs), same=same, table=grid(rows))
-
-
-def ten_genres(kept, tracks):
-    """Return the section on the published table, or an empty string without the table."""
-    if not kept.has("table"):
-        return ""
-    found = kept.load("table")
-    rows = [
-        {"model": name, **{splitting: f"{value:.3f}" for splitting, value in row.items()}}
-        for name, row in found["rows"].to_dict("index").items()
-    ]
-    *first, last = tracks.target_names
-    genres = f"{', '.join(first)} and {last}"
-    return TEN_GENRES.format(
-        genres=genres, pieces=found["pieces"], tracks=found["tracks"], grid=grid(rows)
-    )
+    return DUPLICATES.format(n=len(pairs), same=same, table=records_table(rows))
 
 
 def percent(*values):
@@ -677,10 +632,10 @@ def write_page(args, tracks, segments, folds, track_folds, kept):
             minutes=kept.seconds_kept() / 60,
             shared=args.note and f", {args.note}",
             layers="\n\n".join(map(layers, NETWORKS)),
-            by_segment=grid(by_segment),
-            by_track=grid(by_track),
+            by_segment=records_table(by_segment),
+            by_track=records_table(by_track),
             fewest=", ".join(f"{n} of {genre}" for genre, n in n_artists.items()),
-            grid=grid(
+            grid=records_table(
                 [
                     {
                         "network": row["network"],
@@ -698,7 +653,6 @@ def write_page(args, tracks, segments, folds, track_folds, kept):
                 for name, genre in zip(found["asked"], found["predicted"], strict=True)
             ),
             presets=" and ".join(f"``{name}``" for name in PRESETS),
-            table=ten_genres(kept, tracks),
             duplicates=duplicates_text(kept.load("duplicates"), tracks),
         )
     )
@@ -752,16 +706,6 @@ def main():
         kept.keep(key, result)
     if not kept.has("grid"):
         kept.keep("grid", search(tracks, args.folds, args.seed, kept.folder, args.jobs))
-    table = next(
-        (
-            folder / TABLE
-            for folder in (args.folder, args.folder.parent)
-            if (folder / TABLE).exists()
-        ),
-        None,
-    )
-    if table and not kept.has("table"):
-        kept.keep("table", table_scores(table))
     if not kept.has("duplicates"):
         kept.keep("duplicates", duplicates(tracks, args.jobs))
     write_page(args, tracks, segments, segment_folds, track_folds, kept)

@@ -19,6 +19,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
 
 import numpy as np
 import pandas as pd
+from pages import table
 
 from skgenre import evaluation_report, genre_pipeline, starter_model
 from skgenre.datasets import load_folder, track_groups
@@ -101,16 +102,14 @@ def kept(name, compute, folder):
     return pd.read_csv(path)
 
 
-def table(found):
+def table_of(found):
     models = found["model"].unique()
-    lines = [".. list-table::", "   :header-rows: 1", "", "   * - condition"]
-    lines += [f"     - {model}: {what}" for model in models for what in ("kept", "accuracy")]
-    for condition, rows in found.groupby("condition", sort=False):
-        lines.append(f"   * - {condition}")
-        rows = rows.set_index("model")
-        for model in models:
-            lines += [f"     - {rows.loc[model, what]:.3f}" for what in ("kept", "accuracy")]
-    return "\n".join(lines)
+    columns = [(model, what) for model in models for what in ("kept", "accuracy")]
+    rows = []
+    for condition, of in found.groupby("condition", sort=False):
+        of = of.set_index("model")
+        rows.append([condition, *(f"{of.loc[model, what]:.3f}" for model, what in columns)])
+    return table(["condition", *(f"{model}: {what}" for model, what in columns)], rows)
 
 
 def worst(found):
@@ -152,7 +151,7 @@ def main():
         starter_counts=counted(tracks.target[chosen]),
     )
     tail = TAIL.format(n=len(tracks.data), one=100 / len(tracks.data))
-    PAGE.write_text("\n".join([head, worst(found), "", table(found), tail]), encoding="utf-8")
+    PAGE.write_text("\n".join([head, worst(found), "", table_of(found), tail]), encoding="utf-8")
     print(f"{PAGE} is written")
 
 

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from charts import bars, image, table
+from pages import bars, image, table
 
 DOCS = Path(__file__).parent.parent / "docs"
 FIGURES = DOCS / "scale.json"

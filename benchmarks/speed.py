@@ -26,7 +26,7 @@ import joblib
 import librosa
 import numpy as np
 import soundfile
-from charts import bars, image, table
+from pages import bars, image, table
 from published import (
     build_scikeras,
     descriptors_with_librosa,
@@ -80,7 +80,6 @@ class Row(NamedTuple):
     against: str
     aim: float
     run: Callable
-    work: Callable | None
 
 
 # ---------------------------------------------------------------- extraction
@@ -443,107 +442,28 @@ def peak_memory(paths):
     return peak, output
 
 
-# ---------------------------------------------------------------- the machine
-
-
-def machine():
-    """Measure the rates of this machine on one thread: sgemm in Gflop/s, copying in GB/s."""
-    a = np.ones((1024, 1024), np.float32)
-    b = np.ones(1 << 26, np.float32)
-    c = np.empty_like(b)
-    gemm = min(seconds(lambda: a @ a) for _ in range(5))
-    copy = min(seconds(lambda: np.copyto(c, b)) for _ in range(5))
-    return 2 * 1024**3 / gemm / 1e9, 2 * b.nbytes / copy / 1e9
-
-
-def flops(kind):
-    """Count the multiplications and additions of a network for one segment."""
-    architecture = fitted(kind).architecture_
-    total, shapes = 0, architecture.shapes
-    for layer, weights, shape, after in zip(
-        architecture.layers, architecture.weights, shapes, shapes[1:], strict=False
-    ):
-        matrices = sum(int(np.prod(weight.shape)) for weight in weights if len(weight.shape) > 1)
-        times = {"Conv2D": np.prod(after[:-1]), "LSTM": shape[0]}.get(type(layer).__name__, 1)
-        total += 2 * matrices * int(times)
-    return total
-
-
-# Floating-point operations and bytes per row, for rows whose run time they limit. A real Fourier
-# transform of N values takes 2.5 N log2 N operations. A training step is assumed to take three
-# times as many operations as a forward pass.
-
-FFT_FLOP = 1300 * 2.5 * 2048 * 11
-TRACK_BYTES = 2 * 30 * 22050
-
-
-def transforms(paths, n=1):
-    return n * FFT_FLOP, n * TRACK_BYTES
-
-
-def network(kind, n_segments):
-    return lambda paths: (n_segments * flops(kind), 0)
-
-
 ROWS = [
-    Row("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track, transforms),
-    Row("MFCCs of a 30 s MP3 file", "librosa.load, then MFCCs", 2, mfcc_of_an_mp3, None),
-    Row("log-mel segment of a 30 s file", "plain librosa calls", 4, mel_of_a_track, transforms),
-    Row(
-        "659 descriptors of a 30 s file",
-        "plain librosa calls",
-        5,
-        descriptors_of_a_track,
-        transforms,
-    ),
-    Row("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track, None),
+    Row("MFCCs of a 30 s track", "librosa, per segment", 4, mfcc_of_a_track),
+    Row("MFCCs of a 30 s MP3 file", "librosa.load, then MFCCs", 2, mfcc_of_an_mp3),
+    Row("log-mel segment of a 30 s file", "plain librosa calls", 4, mel_of_a_track),
+    Row("659 descriptors of a 30 s file", "plain librosa calls", 5, descriptors_of_a_track),
+    Row("57 features of a 30 s track", "plain librosa calls", 4, features_of_a_track),
     Row(
         "folder of audio to tensor, 2 workers",
         "published scripts (lists, JSON)",
         20,
         folder_to_tensor,
-        lambda paths: transforms(paths, COPIES * len(paths)),
     ),
-    Row(
-        "folder of audio to tensor, 2 workers",
-        "1 worker",
-        1.7,
-        two_workers,
-        lambda paths: transforms(paths, COPIES * len(paths)),
-    ),
-    Row(
-        "first 30 s of a 4-minute MP3",
-        "librosa.load, then MFCCs",
-        8,
-        start_of_a_long_mp3,
-        lambda paths: (FFT_FLOP, 0),
-    ),
-    Row(
-        "second transform of a folder, memory=",
-        "first transform",
-        15,
-        cached_transform,
-        lambda paths: (0, 4 * len(paths) * 10 * 130 * 13),
-    ),
+    Row("folder of audio to tensor, 2 workers", "1 worker", 1.7, two_workers),
+    Row("first 30 s of a 4-minute MP3", "librosa.load, then MFCCs", 8, start_of_a_long_mp3),
+    Row("second transform of a folder, memory=", "first transform", 15, cached_transform),
     *(
-        Row(
-            f"fit of the {kind}, 2,000 segments, 5 epochs",
-            "Keras model.fit",
-            1.25,
-            fit(kind),
-            network(kind, 3 * 5 * 2000),
-        )
+        Row(f"fit of the {kind}, 2,000 segments, 5 epochs", "Keras model.fit", 1.25, fit(kind))
         for kind in NETWORKS
     ),
-    Row("24-fit search, LSTM", "scikeras", 4, search, network("LSTM", 24 * 3 * 2 * 300)),
+    Row("24-fit search, LSTM", "scikeras", 4, search),
     *(
-        Row(
-            f"predict_proba of one track, {kind}",
-            "scikeras, 10 segments",
-            bar,
-            answer_one(kind),
-            network(kind, 10),
-        )
+        Row(f"predict_proba of one track, {kind}", "scikeras, 10 segments", bar, answer_one(kind))
         for kind, bar in (("ANN", 150), ("CNN", 60), ("LSTM", 40))
     ),
     *(
@@ -552,40 +472,20 @@ ROWS = [
             "keras.Model.predict, batch 256",
             bar,
             answer_many(kind),
-            network(kind, 3000),
         )
         for kind, bar in (("ANN", 2.8), ("CNN", 2.8), ("LSTM", 1.4))
     ),
-    Row(
-        "fit of the log-mel CNN, 100 tracks, 5 epochs",
-        "Keras model.fit",
-        1,
-        fit_on_spectra,
-        None,
-    ),
+    Row("fit of the log-mel CNN, 100 tracks, 5 epochs", "Keras model.fit", 1, fit_on_spectra),
     *(
         Row(
             f"predict_proba of {words}, log-mel CNN",
             "keras.Model.predict",
             bar,
             answer_for_spectra(n),
-            None,
         )
         for words, n, bar in (("one track", 1, 5), ("300 tracks", 300, 1))
     ),
 ]
-
-
-def rates(row, paths, time, gemm, copy):
-    """Compute the rates of a row, and their fractions of the rates of the machine."""
-    flop, n_bytes = row.work(paths) if row.work else (0, 0)
-    flop_rate, byte_rate = flop / time / 1e9, n_bytes / time / 1e9
-    return {
-        "gflop_per_s": flop_rate or None,
-        "of_sgemm": flop_rate / gemm or None,
-        "gb_per_s": byte_rate or None,
-        "of_copying": byte_rate / copy or None,
-    }
 
 
 # ---------------------------------------------------------------- the page
@@ -620,21 +520,6 @@ Processes and memory
   has a cache (``memory=``), and {uncached} otherwise.
 - The extraction of a thousand tracks has a peak memory of {peak:.0f} MB. The resulting
   tensor accounts for {output:.0f} MB of it.
-
-Rates
------
-
-On one thread, this machine multiplies matrices at {gemm:.0f} Gflop/s (sgemm) and copies memory at
-{copy:.0f} GB/s. The table compares the rates of skgenre with these limits.
-
-- Gflop/s: the floating-point operations of Fourier transforms (2.5 N log2 N for length N) and
-  networks, per second. A training step is counted as three forward passes. The forward pass of a
-  segment takes {ANN:.1f} Mflop in the ANN, {CNN:.1f} in the CNN and {LSTM:.1f} in the LSTM.
-- GB/s: the bytes read per second, which are 16-bit samples or cached arrays.
-
-.. dropdown:: Table
-
-{rates}
 """
 
 
@@ -705,17 +590,6 @@ def page(figures):
         alt = f"Speed of skgenre relative to the alternatives: {group.lower()}"
         text += f"\n{group}\n{'-' * len(group)}\n\n{image(f'speed_{group.lower()}', alt)}\n"
         text += f".. dropdown:: Table\n\n{table(head, cells, '   ')}\n"
-    rates = [
-        [
-            row["what"],
-            f"{row['gflop_per_s']:.1f}" if row["gflop_per_s"] else "",
-            f"{row['of_sgemm']:.0%}" if row["gflop_per_s"] else "",
-            f"{row['gb_per_s']:.2f}" if row["gb_per_s"] else "",
-            f"{row['of_copying']:.1%}" if row["gb_per_s"] else "",
-        ]
-        for row in rows
-        if row["gflop_per_s"] or row["gb_per_s"]
-    ]
     process = figures["process"]
     names = {"skgenre": "skgenre", "scikeras": "scikeras and librosa"}
     return text + TAIL.format(
@@ -729,12 +603,6 @@ def page(figures):
         uncached=count(figures["opened"]["uncached"]),
         peak=figures["extraction"]["peak_mb"],
         output=figures["extraction"]["output_mb"],
-        gemm=figures["gemm"],
-        copy=figures["copy"],
-        **figures["mflop"],
-        rates=table(
-            ["operation", "Gflop/s", "share of sgemm", "GB/s", "share of copying"], rates, "   "
-        ),
     )
 
 
@@ -764,7 +632,6 @@ def main():
             else make_tracks(2, duration=30, random_state=0, folder=folder / "tracks")
         )
         paths = tracks.data
-        gemm, copy = machine()
         rows = []
         for row in ROWS:
             if args.only not in row.what:
@@ -778,7 +645,6 @@ def main():
                     "ours_ms": 1000 * ours,
                     "theirs_ms": 1000 * theirs,
                     "times": times,
-                    **rates(row, paths, ours, gemm, copy),
                 }
             )
             missed = "" if times >= row.aim else f" (aim: {row.aim:.3g})"
@@ -802,8 +668,6 @@ def main():
         "recordings": bool(args.folder),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "python": platform.python_version(),
-        "gemm": gemm,
-        "copy": copy,
         "rows": rows,
         "process": {
             "skgenre": list(ours),
@@ -812,7 +676,6 @@ def main():
         },
         "opened": {"cached": cached, "uncached": uncached},
         "extraction": {"peak_mb": peak, "output_mb": output},
-        "mflop": {kind: flops(kind) / 1e6 for kind in NETWORKS},
     }
     write(figures)
 

@@ -32,6 +32,7 @@ from skgenre import (
     evaluation_report,
     load_audio,
 )
+from skgenre.audio import transforms
 from skgenre.cli import main
 from skgenre.datasets import (
     filtered_split,
@@ -48,7 +49,6 @@ from skgenre.evaluation import (
     leakage_report,
     read_splits,
     robustness_report,
-    transforms,
     write_splits,
 )
 from skgenre.features import front_end, mfcc, segment_mfcc
@@ -422,16 +422,6 @@ def test_class_weights_that_mean_nothing_are_refused(clf, weight):
 def test_a_model_named_chance_is_refused_before_a_report_reads(nothing_fitted):
     with pytest.raises(ValueError, match="named 'chance'"):
         evaluation_report({"chance": model()}, PATHS, GENRES, groups=ARTISTS)
-
-
-def test_a_condition_named_unchanged_is_refused(no_audio):
-    with pytest.raises(ValueError, match="must not contain 'unchanged'"):
-        robustness_report(fitted(), PATHS, conditions={"unchanged": lambda y, rate: y})
-
-
-def test_a_condition_that_is_no_function_is_refused(no_audio):
-    with pytest.raises(TypeError, match=r"conditions\['quiet'\] must be a function; got 6"):
-        robustness_report(fitted(), PATHS, conditions={"quiet": 6})
 
 
 def test_a_model_that_is_not_fitted_is_refused_before_a_report_reads(nothing_fitted):

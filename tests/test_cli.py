@@ -265,7 +265,6 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
             ("train", folder, *out, "--epochs", 3),
             "--epochs is available for networks only, and not for descriptors",
         ),
-        (("train", folder, "-o", tmp_path / "no" / "m"), "there is no folder"),
         (("evaluate", folder, "--preset", "smv"), "did you mean 'svm'?"),
         (("evaluate", folder, "--model", no_model), "is not a model file, or damaged"),
         (("evaluate", tmp_path / "one"), "contains only one genre"),

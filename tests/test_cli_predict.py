@@ -108,21 +108,7 @@ def test_a_closed_pipe_ends_quietly(music, model):
         assert process.stdout.readline() == b"path,genre,probability,unsure\n"
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == 141
-
-
-@posix
-def test_a_closed_and_a_full_standard_output_are_one_line(music, model):
-    command = '"$0" -m skgenre predict "$1" --model "$2" --format'
-    for rest, words in [("csv >&-", b"standard output is closed"), ("table >/dev/full", b"space")]:
-        if "full" in rest and not os.path.exists("/dev/full"):
-            continue
-        args = ["sh", "-c", f"{command} {rest}", sys.executable, str(music), str(model)]
-        done = subprocess.run(args, capture_output=True, check=False)
-        assert done.returncode == 1
-        assert done.stderr.startswith(b"Error: ")
-        assert words in done.stderr
-        assert done.stderr.count(b"\n") == 1
+    assert process.returncode == 1
 
 
 # ---------------------------------------------------------------- names
@@ -178,13 +164,6 @@ def test_control_characters_reach_no_terminal(music, model, run, tmp_path, monke
     assert "trained on sounds" in shown
 
 
-def test_json_escapes_all_control_characters(capsysbinary):
-    writers.JSONLines().write({"path": EVIL})
-    out = capsysbinary.readouterr().out.decode()
-    assert json.loads(out) == {"path": EVIL}
-    assert not [c for c in out if unicodedata.category(c) == "Cc" and c != "\n"]
-
-
 def test_csv_on_a_terminal_escapes_what_it_keeps_in_a_file(capsysbinary, monkeypatch):
     for shown in (False, True):
         monkeypatch.setattr(sys.stdout, "isatty", lambda shown=shown: shown)
@@ -193,7 +172,7 @@ def test_csv_on_a_terminal_escapes_what_it_keeps_in_a_file(capsysbinary, monkeyp
         assert (rb"a\x1b[2J,g" if shown else b"a\x1b[2J,g") in out
 
 
-@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t"])
 def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
     track = {"path": f"{begin}cmd", "genre": f"{begin}1", "probability": 0.5}
     writers.CSV(timeline=False).write(track)
@@ -213,13 +192,8 @@ def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["predict", "x", "--jobs", "100000"], "100000 is not in the range from 1 to 256. Omit"),
-        (["predict", "x", "--jobs", "0"], "0 is not in the range from 1 to 256"),
-        (["extract", "x", "-o", "y", "--segments", "1000000000"], "1000000000 is not in the"),
-        (
-            ["extract", "x", "-o", "y", "--segments", "0"],
-            "number of segments in your longest track",
-        ),
+        (["predict", "x", "--jobs", "100000"], "100000 is not in the range 1<=x<=256"),
+        (["extract", "x", "-o", "y", "--segments", "0"], "0 is not in the range 1<=x<=28800"),
         (["train", "x", "-o", "y", "--seed", "-1"], "-1 is not in the range"),
     ],
 )
@@ -271,7 +245,9 @@ def test_a_timeline_needs_probabilities(run, music, pipeline, tmp_path):
     save(svm, tmp_path / "svm.skgenre")
     result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--timeline")
     assert result.exit_code == 1
-    assert "does not predict probabilities, which --timeline requires; omit" in result.stderr
+    assert (
+        "does not predict probabilities, which --timeline requires; train another" in result.stderr
+    )
     result = run("predict", music, "--model", tmp_path / "svm.skgenre", "--format", "table")
     assert result.stdout.splitlines()[0].split() == ["path", "genre"]
 
@@ -284,11 +260,12 @@ def proba(**values):
 
 
 def test_the_table(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "60")
-    names = {"/a": "short.wav", "/b": "a folder with a long name/an album/01 A song.wav"}
-    table = writers.Table(names, ["classical", "rock"])
-    table.write({"path": "/a", "genre": "rock", **proba(classical=0.126, rock=0.874)})
-    second = {"path": "/b", "genre": "classical", **proba(classical=0.9, rock=0.1)}
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(os.path, "isdir", lambda path: True)
+    paths = ["/m/short.wav", "/m/a folder with a long name/an album/01 A song.wav"]
+    table = writers.Table(paths, ["/m"], ["classical", "rock"])
+    table.write({"path": paths[0], "genre": "rock", **proba(classical=0.126, rock=0.874)})
+    second = {"path": paths[1], "genre": "classical", **proba(classical=0.9, rock=0.1)}
     second["timeline"] = [
         {"start": 0, "stop": 3, "genre": "classical", **proba(classical=0.9, rock=0.1)},
         {"start": 3, "stop": 12, "genre": "classical", **proba(classical=0.7, rock=0.3)},
@@ -311,8 +288,8 @@ def test_the_table(capsys, monkeypatch):
 def test_no_line_is_wider_than_the_terminal(capsys, monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", columns)
     name = "音楽/" * 30 + "01.wav"
-    table = writers.Table({"/a": name}, ["jazz", "rock"])
-    table.write({"path": "/a", "genre": "rock", **proba(jazz=0.1, rock=0.9)})
+    table = writers.Table([name], [name], ["jazz", "rock"])
+    table.write({"path": name, "genre": "rock", **proba(jazz=0.1, rock=0.9)})
     lines = capsys.readouterr().out.splitlines()
     assert max(map(writers.width, lines)) <= int(columns)
     assert "..." in lines[1]

@@ -51,7 +51,7 @@ def huge_and_tiny():
 
 
 DATA = [
-    *(constant_tensor, one_track_a_class, many_classes, unequal_lengths, huge_and_tiny),
+    *(constant_tensor, one_track_a_class, unequal_lengths, huge_and_tiny),
 ]
 
 
@@ -70,6 +70,7 @@ def check(model, X, y):
     ("name", "data"),
     [
         *(pytest.param("ann", data, id=f"ann-{data.__name__}") for data in DATA),
+        pytest.param("ann", many_classes, id="ann-many_classes", marks=pytest.mark.slow),
         *(
             pytest.param(name, data, id=f"{name}-{data.__name__}", marks=pytest.mark.slow)
             for name in ("cnn", "lstm")

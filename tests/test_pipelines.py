@@ -77,10 +77,10 @@ import sys, joblib, warnings
 warnings.simplefilter("error", UserWarning)
 for name in ("tensorflow", "keras", "scikeras", "matplotlib"):
     sys.modules[name] = None  # importing it fails
-pipelines, paths = joblib.load(sys.argv[1])
+pipeline, paths = joblib.load(sys.argv[1])
 import numpy as np
-np.save(sys.argv[2], [pipeline.predict_proba(paths) for pipeline in pipelines])
-print(*pipelines[0].predict(paths))
+np.save(sys.argv[2], pipeline.predict_proba(paths))
+print(*pipeline.predict(paths))
 """
 
 
@@ -88,15 +88,13 @@ def test_saved_pipelines_answer_where_there_is_no_tensorflow(tracks, tmp_path):
     import joblib
 
     paths = tracks.data[::5]
-    pipelines = []
-    for name in NETWORKS:
-        pipeline = clone(PIPELINES[name])
-        pipeline[-1].set_params(epochs=1)
-        pipelines.append(pipeline.fit(tracks.data, tracks.target))
-    joblib.dump((pipelines, paths), tmp_path / "model")
+    pipeline = clone(PIPELINES["cnn"])
+    pipeline[-1].set_params(epochs=1)
+    pipeline.fit(tracks.data, tracks.target)
+    joblib.dump((pipeline, paths), tmp_path / "model")
     labels = run_python(WITHOUT_TENSORFLOW, tmp_path / "model", tmp_path / "proba.npy")
-    assert labels.split() == pipelines[0].predict(paths).tolist()
-    expected = [pipeline.predict_proba(paths) for pipeline in pipelines]
+    assert labels.split() == pipeline.predict(paths).tolist()
+    expected = pipeline.predict_proba(paths)
     np.testing.assert_array_equal(np.load(tmp_path / "proba.npy"), expected)
 
 

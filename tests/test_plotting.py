@@ -38,7 +38,7 @@ from skgenre.plotting import (
     MelSpectrogramDisplay,
     MFCCDisplay,
 )
-from skgenre.report.page import check_installed
+from skgenre.report import check_installed
 
 from .conftest import make_pieces, make_sound, write_sound
 
@@ -110,14 +110,14 @@ def test_labels_can_be_read(report):
 
 def test_other_scorers_and_given_axes(report):
     figure, (first, second) = plt.subplots(1, 2)
-    display = LeakageDisplay(report)
-    assert display.plot(second, scorer="f1_macro") is display
+    display = LeakageDisplay(report, "f1_macro")
+    assert display.plot(second) is display
     assert display.ax_ is second
     assert display.figure_ is figure
     assert second.get_ylabel() == "f1 macro"
     assert not first.containers
     with pytest.raises(KeyError, match="recall"):
-        display.plot(scorer="recall")
+        LeakageDisplay(report, "recall").plot()
 
 
 def test_from_estimator(report):

@@ -16,9 +16,11 @@ GETTING_STARTED = ROOT / "docs" / "getting_started.rst"
 #: What makes an environment or runs the tests; the rest is run.
 NOT_HERE = ("pip install", "python3 -m venv")
 
-#: Networks are trained for less time than a user would.
-FEWER_EPOCHS = {
-    "CNNClassifier()": "CNNClassifier(epochs=2)",
+#: Less is computed than a user would.
+LESS = {
+    "CNNClassifier()": "CNNClassifier(epochs=1)",
+    "(16, 16), (32, 32, 32)]": "(4,)]",
+    "--report report.html": "--report report.html --robustness 3",
     "CNNClassifier(epochs=10)": "CNNClassifier(epochs=1)",
     "LSTMClassifier(random_state=0)": "LSTMClassifier(epochs=2, random_state=0)",
 }
@@ -58,7 +60,7 @@ def run(command, folder):
     ("page", "files"),
     [
         (ROOT / "README.md", ["model.skgenre", "model.joblib"]),
-        (GETTING_STARTED, ["model.skgenre", "timeline.png"]),
+        pytest.param(GETTING_STARTED, ["model.skgenre", "timeline.png"], marks=pytest.mark.slow),
     ],
 )
 def test_what_is_pasted_runs(page, files, tmp_path):
@@ -67,7 +69,7 @@ def test_what_is_pasted_runs(page, files, tmp_path):
     for language, text in blocks(page):
         if "make_tracks" in text:
             continue
-        for old, new in FEWER_EPOCHS.items():
+        for old, new in LESS.items():
             text = text.replace(old, new)
         command = {"bash": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}[language]
         assert run(command, tmp_path)
@@ -89,6 +91,6 @@ def test_the_scripts_run(tmp_path):
     for name, (args, output) in SCRIPTS.items():
         text = (ROOT / "examples" / f"{name}.py").read_text()
         assert len(text.splitlines()) <= 25
-        for old, new in FEWER_EPOCHS.items():
+        for old, new in LESS.items():
             text = text.replace(old, new)
         assert re.fullmatch(output, run([sys.executable, "-c", text, *args], tmp_path)), name

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 from html.parser import HTMLParser
-from importlib import metadata
 from pathlib import Path
 
 import matplotlib
@@ -35,9 +34,9 @@ from skgenre import (
 )
 from skgenre.cli import main
 from skgenre.evaluation import bootstrap_score, calibration_error, robustness_report
-from skgenre.report import EvaluationReport, result
-from skgenre.report.evaluation import _choose
+from skgenre.report import EvaluationReport
 from skgenre.report.pictures import timeline
+from skgenre.report.tables import _choose
 
 from .conftest import make_sound, write_sound
 
@@ -494,16 +493,6 @@ def test_the_timeline_is_that_of_the_model(tracks):
     report = evaluation_report(model, paths, y, cv="prefit", robustness=None, n_resamples=10)
     expected = genre_timeline(model, tracks.data[0])
     assert_allclose(report.timelines[-1].proba, expected.proba)
-
-
-def test_packages_that_are_not_installed_are_not_named(monkeypatch):
-    def version(name):
-        if name != "scikit-learn":
-            raise metadata.PackageNotFoundError(name)
-        return metadata.version(name)
-
-    monkeypatch.setattr(result, "version", version)
-    assert result._versions().startswith(f"scikit-learn {sklearn.__version__} and Python")
 
 
 def test_a_report_is_saved_in_the_home_folder(report, monkeypatch, tmp_path):

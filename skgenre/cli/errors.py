@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
 import traceback
 import warnings
@@ -13,8 +11,8 @@ import click
 
 from .._printable import printable
 
-#: Exit codes after Ctrl-C and after a closed pipe, as in shells.
-_INTERRUPTED, _PIPE_CLOSED = 130, 141
+#: Exit code after Ctrl-C, as in shells.
+_INTERRUPTED = 130
 
 _PACKAGE = str(Path(__file__).parent.parent)
 
@@ -27,13 +25,6 @@ class Commands(click.Group):
     such as a TypeError or a ValueError raised by another library, are bugs in skgenre and are
     printed with their traceback.
     """
-
-    def main(self, *args, **kwargs):
-        """Run a command as a program."""
-        try:
-            return super().main(*args, **kwargs)
-        finally:
-            _flush_or_discard()
 
     def make_context(self, *args, **kwargs):
         """Parse the options of the group."""
@@ -55,15 +46,14 @@ class Commands(click.Group):
                 return super().invoke(ctx)
             except click.ClickException as error:
                 raise _with_printable_message(error) from None
+            except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+                raise  # click ends without a message
             except KeyboardInterrupt:
                 sys.exit(_INTERRUPTED)
-            except BrokenPipeError:
-                sys.exit(_PIPE_CLOSED)
             except Exception as error:
-                if isinstance(error, click.exceptions.Exit | click.Abort):
-                    raise
                 if ctx.params.get("show_traceback") or not is_expected(error):
-                    _show_traceback(error)
+                    for line in "".join(traceback.format_exception(error)).splitlines():
+                        click.echo(printable(line), err=True)
                     sys.exit(1)
                 raise click.ClickException(single_line(error) or type(error).__name__) from error
 
@@ -89,24 +79,5 @@ def _with_printable_message(error: click.ClickException) -> click.ClickException
     return error
 
 
-def _show_traceback(error: Exception) -> None:
-    for line in "".join(traceback.format_exception(error)).splitlines():
-        click.echo(printable(line), err=True)
-
-
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     click.echo(f"Warning: {single_line(message)}", err=True)
-
-
-def _flush_or_discard() -> None:
-    """Flush the standard streams, or redirect them to the null device if that fails.
-
-    Otherwise Python would flush them at exit and print an error message.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), stream.fileno())

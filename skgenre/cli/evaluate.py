@@ -9,10 +9,11 @@ import click
 from .._printable import printable
 from .options import (
     PRESETS,
+    OutputFile,
+    UserPath,
     cache_option,
     count_tracks,
     count_unusable,
-    expand_home,
     jobs_option,
     labeled_tracks_options,
     on_a_terminal,
@@ -27,7 +28,7 @@ from .options import (
     multiple=True,
     help=f"Preset to cross-validate: {', '.join(PRESETS)}. Can be used more than once.",
 )
-@click.option("--model", callback=expand_home, help="Model file to evaluate instead of presets.")
+@click.option("--model", type=UserPath(), help="Model file to evaluate instead of presets.")
 @click.option(
     "--folds",
     type=click.IntRange(2),
@@ -37,7 +38,7 @@ from .options import (
 )
 @click.option(
     "--report",
-    callback=expand_home,
+    type=OutputFile(),
     help="Path of an HTML report to write. Requires matplotlib and Jinja2.",
 )
 @click.option(
@@ -75,12 +76,12 @@ def evaluate(
     With --report, an HTML report is written, with misclassified tracks, calibration, leakage, and
     robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
     """
-    from ..report import evaluation_report
+    from ..report import check_installed, evaluation_report
     from .inputs import labeled_tracks, make_model
 
     options: dict = {"leakage": False, "robustness": None, "n_mistakes": 0}
     if report:
-        _check_report(report)
+        check_installed()
         options = {"robustness": robustness or None}
     tracks = labeled_tracks(source, **columns)
     # Create the models first, so that an unknown preset is reported immediately.
@@ -90,7 +91,7 @@ def evaluate(
         names = preset or PRESETS[:1]
         models, cv = {name: make_model(name, jobs, cache, seed) for name in names}, folds
     try:
-        found = evaluation_report(
+        result = evaluation_report(
             models,
             tracks.data,
             tracks.target,
@@ -107,28 +108,28 @@ def evaluate(
             f"{', '.join(models)} cannot be evaluated on these tracks: {error}"
         ) from error
     if report:
-        found.save(report)
-    _print(found, len(tracks.data))
+        result.save(report)
+    _print(result, len(tracks.data))
     if report:
         click.echo(printable(report))
 
 
-def _print(found, n: int) -> None:
+def _print(result, n: int) -> None:
     """Print a line per model, and how to name the artists if they are unknown."""
     from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
 
-    about, n_used = found.about, len(found.tracks)
+    about, n_used = result.about, len(result.tracks)
     known = about["artists_known"]
     tracks, unseen = count_tracks(n_used, n), "artists" if known else "files"
     where = f"{tracks} (" if about["prefit"] else f"unseen {unseen} ({tracks}, "
-    accuracy = found.scores[found.scores["metric"] == "accuracy"]
+    accuracy = result.scores[result.scores["metric"] == "accuracy"]
     for row in accuracy.iloc[:-1].itertuples():
         line = (
             f"{row.model}: {row.score:.1%} accuracy on {where}95% confidence interval "
             f"{row.low:.1%} to {row.high:.1%} {about['by']})"
         )
         if not about["prefit"]:
-            means = found.fold_accuracy[row.model]
+            means = result.fold_accuracy[row.model]
             line += (
                 f"; mean of {len(means)} folds {means.mean():.1%}, standard deviation "
                 f"{means.std(ddof=0):.1%}"
@@ -143,21 +144,9 @@ def _load_for(model: str, tracks, jobs: int):
     import numpy as np
 
     from ..datasets._names import normal
-    from .inputs import load_model, set_front_ends
+    from .inputs import load_model
 
-    fitted = load_model(model)
+    fitted = load_model(model, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     known = {normal(str(name)): name for name in fitted.classes_.tolist()}
     tracks.target = np.array([known.get(normal(name), name) for name in tracks.target.tolist()])
-    set_front_ends(fitted, on_error="warn", n_jobs=jobs, verbose=int(on_a_terminal()))
     return fitted
-
-
-def _check_report(path: str) -> None:
-    """Raise an error if the report could not be written, before the evaluation starts."""
-    from ..report.page import check_installed
-
-    check_installed()
-    if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder; pass the path of a file, such as report.html")
-    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise FileNotFoundError(f"there is no folder {os.path.dirname(path)} for the report")

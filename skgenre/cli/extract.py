@@ -6,9 +6,9 @@ import click
 
 from .._printable import printable
 from .options import (
+    UserPath,
     count_tracks,
     count_unusable,
-    expand_home,
     jobs_option,
     on_a_terminal,
     sources_argument,
@@ -19,23 +19,13 @@ from .options import (
 _MAX_SEGMENTS = 28_800
 
 
-def _check_segments(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
-    if value is not None and not 1 <= value <= _MAX_SEGMENTS:
-        raise click.BadParameter(
-            f"{value} is not in the range from 1 to {_MAX_SEGMENTS}, the number of segments in 24 "
-            "hours. Disk space is allocated for this number of segments for each track: use the "
-            "number of segments in your longest track."
-        )
-    return value
-
-
 @click.command()
 @sources_argument
 @click.option(
     "-o",
     "--output",
     required=True,
-    callback=expand_home,
+    type=UserPath(),
     help="Folder of the store. It is created if it is missing.",
 )
 @click.option(
@@ -48,10 +38,9 @@ def _check_segments(ctx: click.Context, param: click.Parameter, value: int | Non
 )
 @click.option(
     "--segments",
-    type=int,
-    callback=_check_segments,
-    help="Maximum number of segments per track.  [default: 10 segments of 3 seconds, 1 segment of "
-    "30 seconds]",
+    type=click.IntRange(1, _MAX_SEGMENTS),
+    help="Maximum number of segments per track, for which disk space is allocated.  [default: 10 "
+    "segments of 3 seconds, 1 segment of 30 seconds]",
 )
 @click.option(
     "--placement",

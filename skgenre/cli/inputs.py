@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from typing import Any
-
-from sklearn.pipeline import Pipeline
 
 from ..datasets import list_audio, load_folder, load_table
 from ..features.model_front_ends import front_ends
@@ -28,6 +28,19 @@ def audio_files(sources: tuple[str, ...]) -> list[str]:
             raise ValueError(f"{source} does not contain any audio files")
         paths += found
     return paths
+
+
+class _StandardInput(io.BytesIO):
+    """Content of standard input, with the name by which messages call it."""
+
+    name = "stdin"
+
+
+def standard_input() -> _StandardInput:
+    """Read standard input at once, since a timeline reads a file twice."""
+    if sys.stdin is None:
+        raise OSError("standard input is closed")
+    return _StandardInput(sys.stdin.buffer.read())
 
 
 def labeled_tracks(source: str, genre_from: str, **columns: str | None):
@@ -57,16 +70,19 @@ def labeled_tracks(source: str, genre_from: str, **columns: str | None):
 def make_model(preset: str, jobs: int, cache: str | None, seed: int):
     """Create the pipeline of a preset, with a progress bar on a terminal."""
     model = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
-    set_front_ends(model, verbose=int(on_a_terminal()))
+    _set_front_ends(model, verbose=int(on_a_terminal()))
     return model
 
 
-def load_model(file: str | None):
-    """Load a model whose input is audio files; None loads the starter model."""
+def load_model(file: str | None, **params: Any):
+    """Load a model of audio files, and set parameters of its front ends.
+
+    None loads the starter model.
+    """
     model = load(file) if file else starter_model()
     model = getattr(model, "best_estimator_", model)
     try:
-        front_ends(model)
+        _set_front_ends(model, **params)
     except TypeError:
         raise ValueError(
             f"{file} cannot be used, since its input is not audio files; the model must begin with "
@@ -75,13 +91,20 @@ def load_model(file: str | None):
     return model
 
 
-def set_front_ends(model, **params: Any) -> None:
-    """Set parameters of all front ends of a model."""
+def load_predictor(file: str | None, *, needs_proba: str = ""):
+    """Load a model that raises an error for each file that it cannot use.
+
+    `needs_proba` names what requires probabilities of the model, if anything.
+    """
+    model = load_model(file, on_error="raise", n_jobs=None, verbose=0)
+    if needs_proba and not hasattr(model, "predict_proba"):
+        raise ValueError(
+            f"{file} does not predict probabilities, which {needs_proba} requires; train another "
+            "preset than svm"
+        )
+    return model
+
+
+def _set_front_ends(model, **params: Any) -> None:
     for front in front_ends(model):
         front.set_params(**params)
-
-
-def threshold_of(model) -> float | None:
-    """Return the threshold of the probability for confident predictions of a calibrated model."""
-    last = model[-1] if isinstance(model, Pipeline) else model
-    return getattr(last, "threshold_", None)

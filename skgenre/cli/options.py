@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Any
 
 import click
+
+from .._files import expand
 
 #: Maximum number of threads. More threads would only add overhead.
 _MAX_JOBS = 256
@@ -18,42 +20,43 @@ PRESETS = [
 ]
 
 
-def _check_jobs(ctx: click.Context, param: click.Parameter, value: int) -> int:
-    if value == 0 or value > _MAX_JOBS:
-        raise click.BadParameter(
-            f"{value} is not in the range from 1 to {_MAX_JOBS}. Omit it, or use -1, for all cores."
-        )
-    return value
+class UserPath(click.ParamType):
+    """Path in which ``~`` is expanded, since shells do not do so after ``=`` or in quotes."""
+
+    name = "path"
+
+    def convert(self, value, param, ctx) -> str:
+        """Expand the path."""
+        return expand(value)
 
 
-def expand_home(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
-    """Expand ``~`` in a path, in several, or in none; shells do not, after ``=`` or in quotes."""
-    from .._files import expand
+class OutputFile(UserPath):
+    """Path of a file to write, which is checked before the computation starts."""
 
-    if value is None:
-        return None
-    return tuple(map(expand, value)) if isinstance(value, tuple) else expand(value)
+    def convert(self, value, param, ctx) -> str:
+        """Expand and check the path."""
+        path = expand(value)
+        if os.path.isdir(path):
+            self.fail(f"{path} is a folder; pass the path of a file", param, ctx)
+        if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            self.fail(f"there is no folder {os.path.dirname(path)}", param, ctx)
+        return path
 
 
 sources_argument = click.argument(
-    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", callback=expand_home
+    "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", type=UserPath()
 )
 model_option = click.option(
-    "--model",
-    callback=expand_home,
-    help="Model file.  [default: the starter model of skgenre]",
+    "--model", type=UserPath(), help="Model file.  [default: the starter model of skgenre]"
 )
 jobs_option = click.option(
     "--jobs",
-    type=int,
-    default=-1,
+    type=click.IntRange(1, _MAX_JOBS),
     show_default="all cores",
-    callback=_check_jobs,
+    callback=lambda ctx, param, value: value or -1,
     help="Number of files to process in parallel.",
 )
-cache_option = click.option(
-    "--cache", callback=expand_home, help="Folder in which features are cached."
-)
+cache_option = click.option("--cache", type=UserPath(), help="Folder in which features are cached.")
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -67,7 +70,7 @@ def labeled_tracks_options(command):
     """Add the arguments of :func:`.inputs.labeled_tracks` to a command."""
     for option in reversed(
         [
-            click.argument("source", metavar="FOLDER_OR_TABLE", callback=expand_home),
+            click.argument("source", metavar="FOLDER_OR_TABLE", type=UserPath()),
             click.option("--path", help="Column of the table with the paths.  [default: path]"),
             click.option("--target", help="Column of the table with the genres.  [default: genre]"),
             click.option("--group", help="Column of the table with the artists."),

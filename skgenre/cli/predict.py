@@ -8,7 +8,7 @@ import sys
 import click
 
 from .errors import single_line
-from .options import expand_home, jobs_option, model_option, on_a_terminal, sources_argument
+from .options import UserPath, jobs_option, model_option, on_a_terminal, sources_argument
 
 #: Formats of the picture of a timeline.
 _PICTURES = (".png", ".svg", ".pdf", ".jpg")
@@ -45,45 +45,38 @@ def predict(sources, model, form, timeline, jobs) -> None:
     """
     from tqdm import tqdm
 
+    from ..audio import name_of
     from ..persistence import describe
     from ..pipelines import STARTER
-    from .inputs import audio_files, load_model, set_front_ends, threshold_of
-    from .predictions import display_name, predictions, short_names
+    from .inputs import audio_files, load_predictor, standard_input
+    from .predictions import predictions
     from .writers import CSV, JSONLines, Table, Writer
 
     if sys.stdout is None:
         raise OSError("standard output is closed")
-    paths: list[str] = []
+    files: list = []
     for source in sources:
-        paths += [source] if source == "-" else audio_files((source,))
-    pipeline = load_model(model)
-    if timeline and not hasattr(pipeline, "predict_proba"):
-        raise ValueError(
-            f"{model} does not predict probabilities, which --timeline requires; omit --timeline, "
-            "or train another preset than svm"
-        )
-    set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
+        files += [standard_input()] if source == "-" else audio_files((source,))
+    pipeline = load_predictor(model, needs_proba="--timeline" if timeline else "")
     if on_a_terminal():
         click.echo(single_line(describe(model or STARTER)["description"]), err=True)
     form = form or ("table" if sys.stdout.isatty() else "csv")
     writer: Writer
     if form == "table":
-        may_be_unsure = threshold_of(pipeline) is not None
-        writer = Table(short_names(paths, sources), pipeline.classes_, may_be_unsure)
+        writer = Table(list(map(name_of, files)), sources, pipeline.classes_)
     else:
         writer = CSV(timeline) if form == "csv" else JSONLines()
     n_failed = 0
     with (
-        tqdm(total=len(paths), unit="file", leave=False, disable=not on_a_terminal()) as bar,
-        contextlib.closing(predictions(pipeline, paths, timeline=timeline, jobs=jobs)) as found,
+        tqdm(total=len(files), unit="file", leave=False, disable=not on_a_terminal()) as bar,
+        contextlib.closing(predictions(pipeline, files, timeline=timeline, jobs=jobs)) as found,
     ):
-        for path, track in zip(paths, found, strict=True):
+        for file, track in zip(files, found, strict=True):
             bar.update()
             with bar.external_write_mode():
                 if isinstance(track, str):
                     n_failed += 1
-                    reason = single_line(f"{display_name(path)}: {track}")
-                    click.echo(f"Warning: {reason}", err=True)
+                    click.echo(f"Warning: {single_line(f'{name_of(file)}: {track}')}", err=True)
                 else:
                     writer.write(track)
     writer.finish(n_failed)
@@ -92,13 +85,13 @@ def predict(sources, model, form, timeline, jobs) -> None:
 
 
 @click.command()
-@click.argument("file", callback=expand_home)
+@click.argument("file", type=UserPath())
 @model_option
 @click.option(
     "--output",
     "-o",
     default="timeline.png",
-    callback=expand_home,
+    type=UserPath(),
     show_default=True,
     help="Path of the figure, with the extension png, svg, pdf or jpg.",
 )
@@ -110,17 +103,14 @@ def timeline(file: str, model: str | None, output: str) -> None:
     """
     from ..plotting import GenreTimelineDisplay
     from ..plotting.display import import_pyplot
-    from .inputs import load_model, set_front_ends
+    from .inputs import load_predictor
 
     if file == "-":
         raise ValueError("timeline does not read standard input; use skgenre predict - --timeline")
     if not output.lower().endswith(_PICTURES):
         raise ValueError(f"--output must end in one of {', '.join(_PICTURES)}; got {output}")
     pyplot = import_pyplot()
-    pipeline = load_model(model)
-    if not hasattr(pipeline, "predict_proba"):
-        raise ValueError(f"{model} does not predict probabilities, which a timeline requires")
-    set_front_ends(pipeline, on_error="raise", n_jobs=None, verbose=0)
+    pipeline = load_predictor(model, needs_proba="a timeline")
     with pyplot.rc_context({"savefig.dpi": 150, "backend": "agg"}):
         display = GenreTimelineDisplay.from_estimator(pipeline, file)
         display.figure_.savefig(output, bbox_inches="tight")

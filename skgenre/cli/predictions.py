@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 import warnings
 from collections.abc import Generator
 
 import numpy as np
 from joblib import Parallel, delayed
+from sklearn.pipeline import Pipeline
 
-from ..audio import AudioError
+from ..audio import AudioError, name_of
 from ..features import UnreadableTracksError
 from ..timeline import parts
-from .inputs import threshold_of
 
 
 def predictions(
-    pipeline, paths: list[str], *, timeline: bool, jobs: int
+    pipeline, files: list, *, timeline: bool, jobs: int
 ) -> Generator[dict | str, None, None]:
-    """Yield the prediction of each path in order, as soon as it is available.
+    """Yield the prediction of each file in order, as soon as it is available.
 
     Parameters
     ----------
     pipeline : Pipeline
         Fitted pipeline whose first step raises an error for files that cannot be used.
-    paths : list of str
-        Audio files, and ``-`` for standard input.
+    files : list of str or binary file object
+        Audio files.
     timeline : bool
         Whether to also predict the parts of each track.
     jobs : int
@@ -38,15 +35,9 @@ def predictions(
     track : dict or str
         Prediction, or the reason why the file cannot be used.
     """
-    stdin = None
-    if "-" in paths:
-        if sys.stdin is None:
-            raise OSError("standard input is closed")
-        stdin = _Stdin(sys.stdin.buffer.read())  # a timeline reads it twice
     # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
-        delayed(_predict)(pipeline, path, stdin if path == "-" else path, timeline)
-        for path in paths
+        delayed(_predict)(pipeline, file, timeline) for file in files
     )
     try:
         for track in found:  # noqa: UP028  # `found` must be closed if the caller stops
@@ -58,19 +49,14 @@ def predictions(
             found.close()
 
 
-class _Stdin(io.BytesIO):
-    """Content of standard input, with the name by which messages call it."""
-
-    name = "stdin"
-
-
-def _predict(pipeline, path: str, file, timeline: bool) -> dict | str:
+def _predict(pipeline, file, timeline: bool) -> dict | str:
     try:
-        track: dict = {"path": display_name(path)}
+        track: dict = {"path": name_of(file)}
         if hasattr(pipeline, "predict_proba"):
             [proba] = pipeline.predict_proba([file])
             track |= _prediction(pipeline.classes_, proba)
-            if (threshold := threshold_of(pipeline)) is not None:
+            last = pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline
+            if (threshold := getattr(last, "threshold_", None)) is not None:
                 track["unsure"] = bool(proba.max() < threshold)
         else:
             track["genre"] = str(pipeline.predict([file])[0])
@@ -99,15 +85,3 @@ def _prediction(classes, proba) -> dict:
         "probability": round(float(np.max(proba)), 4),
         "probabilities": by_genre,
     }
-
-
-def display_name(path: str) -> str:
-    """Return the name of a file in the output."""
-    return "stdin" if path == "-" else path
-
-
-def short_names(paths: list[str], sources: tuple[str, ...]) -> dict[str, str]:
-    """Return names for display, relative to the folder if a single folder was given."""
-    if len(sources) > 1 or not os.path.isdir(sources[0]):
-        return {display_name(path): display_name(path) for path in paths}
-    return {path: os.path.relpath(path, sources[0]) for path in paths}

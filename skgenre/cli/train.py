@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 
 import click
@@ -10,10 +9,10 @@ import click
 from .._printable import printable
 from .options import (
     PRESETS,
+    OutputFile,
     cache_option,
     count_tracks,
     count_unusable,
-    expand_home,
     jobs_option,
     labeled_tracks_options,
     seed_option,
@@ -26,7 +25,7 @@ from .options import (
     "-o",
     "--output",
     required=True,
-    callback=expand_home,
+    type=OutputFile(),
     help="Path of the model file, such as model.skgenre.",
 )
 @click.option(
@@ -54,8 +53,6 @@ def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
     from .inputs import labeled_tracks, make_model
 
     model = make_model(preset, jobs, cache, seed)
-    if not os.path.isdir(os.path.dirname(os.path.abspath(output))):
-        raise FileNotFoundError(f"there is no folder {os.path.dirname(output)} for the model")
     tracks = labeled_tracks(source, **columns)
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
+import os
 import shutil
 import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import click
 import numpy as np
@@ -27,37 +28,38 @@ _TOP_THREE = 34
 #: First characters of cells that spreadsheets interpret as formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-#: Control characters that the json module does not escape.
-_CONTROLS = re.compile("[\x7f-\x9f\u2028\u2029]")
-
 
 class Writer:
-    """Base class of the formats, which have a method ``write(track)``."""
+    """Base class of the formats, which have a method ``write(track)``.
+
+    Parameters
+    ----------
+    errors : str, default="strict"
+        How characters that cannot be encoded are written, as for ``open``.
+    encoding : str, default=None
+        Encoding; None is that of the terminal.
+    """
 
     write: Callable[[dict], None]
+
+    def __init__(self, errors: str = "strict", encoding: str | None = None):
+        stream = cast("io.TextIOWrapper", sys.stdout)
+        # Each line is written at once, so that finished predictions are not lost.
+        stream.reconfigure(encoding=encoding, errors=errors, newline="\n", line_buffering=True)
 
     def finish(self, n_failed: int) -> None:
         """Finish the output, in which `n_failed` files are missing."""
 
 
-def _write(text: str, errors: str) -> None:
-    """Write a line in UTF-8 and flush it, so that finished predictions are not lost."""
-    sys.stdout.buffer.write(f"{text}\n".encode("utf-8", errors))
-    sys.stdout.buffer.flush()
-
-
 class JSONLines(Writer):
-    """Write one JSON object per track, in UTF-8.
+    """Write one JSON object per track. All characters beyond ASCII are escaped.
 
     Bytes in file names that are not valid UTF-8 are written as surrogates, as in Python.
     """
 
     def write(self, track: dict) -> None:
         """Write a track and its parts."""
-        line = json.dumps(track, ensure_ascii=False)
-        line = _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
-        # Surrogates cannot be encoded in UTF-8. "backslashreplace" escapes them as in JSON.
-        _write(line, "backslashreplace")
+        sys.stdout.write(f"{json.dumps(track)}\n")
 
 
 class CSV(Writer):
@@ -72,9 +74,11 @@ class CSV(Writer):
     """
 
     def __init__(self, timeline: bool):
+        super().__init__("surrogateescape", "utf-8")
         times = ["start", "stop"] if timeline else []
-        self._columns = ["path", *times, "genre", "probability", "unsure"]
-        self._row(self._columns)
+        columns = ["path", *times, "genre", "probability", "unsure"]
+        self._rows = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
+        self._rows.writeheader()
 
     def write(self, track: dict) -> None:
         """Write a track and its parts."""
@@ -82,20 +86,13 @@ class CSV(Writer):
             cells = {"path": track["path"], **row}
             if "unsure" in row:
                 cells["unsure"] = str(row["unsure"]).lower()
-            self._row([_without_formula(str(cells.get(name, ""))) for name in self._columns])
-
-    def _row(self, cells: list[str]) -> None:
-        file = io.StringIO()
-        # Use the default line terminator "\r\n", since csv quotes only cells with characters of
-        # the terminator, and names may contain both.
-        csv.writer(file).writerow(cells)
-        line = file.getvalue().removesuffix("\r\n")
-        _write(printable(line) if sys.stdout.isatty() else line, "surrogateescape")
+            self._rows.writerow({name: _cell(value) for name, value in cells.items()})
 
 
-def _without_formula(cell: str) -> str:
-    """Prefix cells that spreadsheets would interpret as formulas."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+def _cell(value) -> str:
+    """Prefix what spreadsheets would interpret as a formula, and escape what a terminal would."""
+    text = f"'{value}" if str(value).startswith(_FORMULA) else str(value)
+    return printable(text) if sys.stdout.isatty() else text
 
 
 class Table(Writer):
@@ -103,24 +100,27 @@ class Table(Writer):
 
     Parameters
     ----------
-    names : dict of str to str
-        Name of each path for display.
+    paths : list of str
+        Paths of all tracks.
+    sources : sequence of str
+        Files and folders that were given. Paths in a single folder are shown relative to it.
     classes : array of str
         All genres.
-    may_be_unsure : bool, default=False
-        Whether to reserve space for the three most probable genres.
     """
 
-    def __init__(self, names: dict[str, str], classes, may_be_unsure: bool = False):
-        self._names = {path: printable(name) for path, name in names.items()}
+    def __init__(self, paths: list[str], sources, classes):
+        super().__init__("backslashreplace")
+        in_folder = len(sources) == 1 and os.path.isdir(sources[0])
+        self._folder = sources[0] if in_folder else None
         self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
         columns = shutil.get_terminal_size().columns
-        # Reserve two spaces between columns, and space for the probability and the runner-up.
-        beside = max(self._genre + 5, _TOP_THREE if may_be_unsure else 0)
-        room = max(_MIN_PATH, columns - self._genre - 12 - beside)
-        self._path = min(room, max(len("path"), *map(width, self._names.values())))
-        self._rest = columns - self._path - self._genre - 11
+        # Reserve two spaces between columns, and space for the probability.
+        room = max(_MIN_PATH, columns - self._genre - 12 - _TOP_THREE)
+        self._path = min(room, max(len("path"), *(width(self._name(path)) for path in paths)))
         self._counts: Counter[str] = Counter()
+
+    def _name(self, path: str) -> str:
+        return printable(os.path.relpath(path, self._folder) if self._folder else path)
 
     def write(self, track: dict) -> None:
         """Write a track and its parts."""
@@ -128,13 +128,13 @@ class Table(Writer):
             has_probability = "probability" in track
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
         self._counts["unsure" if track.get("unsure") else track["genre"]] += 1
-        self._line(self._names[track["path"]], *_cells(track, self._rest))
+        self._line(self._name(track["path"]), *_cells(track))
         for start, stop, part in merge(track.get("timeline", ())):
-            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part, self._rest))
+            self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part))
 
     def _line(self, path: str, genre: str, probability: str, runner_up: str) -> None:
         path = pad(shorten(path, self._path), self._path)
-        _echo(f"{path}  {pad(genre, self._genre)}  {probability:4}  {runner_up}".rstrip())
+        click.echo(f"{path}  {pad(genre, self._genre)}  {probability:4}  {runner_up}".rstrip())
 
     def finish(self, n_failed: int) -> None:
         """Write the number of tracks of each genre."""
@@ -144,34 +144,22 @@ class Table(Writer):
             counts = self._counts.most_common()
             listed = ", ".join(f"{printable(name)} {count}" for name, count in counts)
             listed = listed and f": {listed}"
-            _echo(f"\n{count_tracks(n_used, n)}{listed}{count_unusable(n_used, n)}")
+            click.echo(f"\n{count_tracks(n_used, n)}{listed}{count_unusable(n_used, n)}")
 
 
-def _echo(line: str) -> None:
-    """Write a line to the terminal; characters that it cannot encode are escaped."""
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(line.encode(encoding, "backslashreplace").decode(encoding))
+def _cells(row: dict) -> tuple[str, str, str]:
+    """Return the genre, its probability, and the runner-up.
 
-
-def _cells(row: dict, room: int) -> tuple[str, str, str]:
-    """Return the cells for the genre, its probability, and the runner-up.
-
-    If the prediction is unsure, return "unsure" and up to three of the most probable genres,
-    depending on the available width.
+    If the prediction is unsure, return "unsure" and the three most probable genres.
     """
     genre, probabilities = row["genre"], row.get("probabilities", {})
     ranked = sorted(probabilities, key=lambda name: -probabilities[name])
+    words = {name: f"{printable(name)} {probabilities[name]:.2f}" for name in ranked}
     if row.get("unsure"):
-        top = [f"{printable(name)} {probabilities[name]:.2f}" for name in ranked[:3]]
-        while len(top) > 1 and width(", ".join(top)) > room:
-            top.pop()
-        return "unsure", "", ", ".join(top)
-    second = next((name for name in ranked if name != genre), None)
-    return (
-        printable(genre),
-        f"{probabilities[genre]:.2f}" if ranked else "",
-        "" if second is None else f"{printable(second)} {probabilities[second]:.2f}",
-    )
+        return "unsure", "", ", ".join(list(words.values())[:3])
+    others = [text for name, text in words.items() if name != genre]
+    probability = f"{probabilities[genre]:.2f}" if probabilities else ""
+    return printable(genre), probability, others[0] if others else ""
 
 
 def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:

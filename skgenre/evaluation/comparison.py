@@ -97,31 +97,27 @@ def compare_models(
     X, y = indexable(X, check_labels(y))
     check_classification_targets(y)
     check_two_classes("y", np.unique(y))
-    n = len(y)
-    if isinstance(groups, Mapping):
-        if unknown := groups.keys() - (cv.keys() if isinstance(cv, Mapping) else ()):
-            raise ValueError(
-                f"groups has the keys {sorted(unknown)}, which are no splitting strategies; cv has "
-                f"{list(cv) if isinstance(cv, Mapping) else 'no names'}. Use the same names."
-            )
-        groups = {key: _checked(of, n, f"groups[{key!r}]") for key, of in groups.items()}
-    else:
-        groups = _checked(groups, n, "groups")
-    if not isinstance(cv, Mapping):
-        cv = check_folds(cv, y, groups)
-        cv = {type(cv).__name__.lstrip("_"): cv}  # check_folds returns splitters as they are
-    if not isinstance(groups, Mapping):
-        groups = dict.fromkeys(cv, groups)
-    scoring = [scoring] if isinstance(scoring, str) else list(scoring)
+    strategies = cv if isinstance(cv, Mapping) else {None: cv}
+    by_name = isinstance(groups, Mapping)
+    if by_name and (unknown := groups.keys() - strategies.keys()):
+        raise ValueError(
+            f"groups has the keys {sorted(unknown)}, which are no splitting strategies in cv. Use "
+            "the same names."
+        )
     folds = {}
-    for splitting, strategy in cv.items():
-        of = groups.get(splitting)
-        folds[splitting] = list(check_folds(strategy, y, of).split(X, y, of))
+    for key, strategy in strategies.items():
+        of = groups.get(key) if by_name else groups
+        if of is not None:
+            of = check_groups(of, len(y), f"groups[{key!r}]" if by_name else "groups")
+        splitter = check_folds(strategy, y, of)
+        name = key or type(splitter).__name__.lstrip("_")
+        folds[name] = of, list(splitter.split(X, y, of))
+    scoring = [scoring] if isinstance(scoring, str) else list(scoring)
     rows = []
     for name, model in models.items():
-        for splitting, splits in folds.items():
+        for splitting, (of, splits) in folds.items():
             fresh = clone(model)
-            params, routed = route(fresh, groups=groups.get(splitting))
+            params, routed = route(fresh, groups=of)
             with sklearn.config_context(enable_metadata_routing=routed):
                 scores = cross_validate(
                     fresh,

@@ -64,17 +64,17 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
     computed: dict[str | None, Computed] = {}
     reasons: dict[str, str] = {}
 
-    def compute(extractor: FrontEnd) -> Computed:
+    def compute(front_end: FrontEnd) -> Computed:
         # The repr is not unique, since it abbreviates long lists.
-        key = joblib.hash((type(extractor).__name__, extractor.get_params()))
+        key = joblib.hash((type(front_end).__name__, front_end.get_params()))
         if key not in computed:
-            X = extractor.transform(tracks.data)
+            X = front_end.transform(tracks.data)
             # Other tracks may have missing segments, too.
             missing = np.isnan(np.asarray(X)).reshape(len(X), -1).all(axis=1)
             for i in np.flatnonzero(missing):
-                reasons.setdefault(tracks.data[i], _reason(extractor, tracks.data[i]))
+                reasons.setdefault(tracks.data[i], _reason(front_end, tracks.data[i]))
             index = {path: i for i, path in enumerate(tracks.data)}
-            computed[key] = Computed(extractor, X, index)
+            computed[key] = Computed(front_end, X, index)
         return computed[key]
 
     models = {name: replace_front_ends(model, compute) for name, model in models.items()}
@@ -94,10 +94,10 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
     return models, left
 
 
-def _reason(extractor, path) -> str:
+def _reason(front_end, path) -> str:
     """Return the reason why a front end cannot use a file."""
     try:
-        clone(extractor).set_params(on_error="raise", verbose=0).transform([path])
+        clone(front_end).set_params(on_error="raise", verbose=0).transform([path])
     except UnreadableTracksError as error:
         return error.failures[0].reason
     return "no features"

@@ -53,7 +53,7 @@ def bootstrap_score(
     *,
     groups=None,
     reference=None,
-    scoring: str | Callable = "accuracy",
+    scoring: str = "accuracy",
     confidence_level: float = 0.95,
     n_resamples: int = 9999,
     random_state: Any = 0,
@@ -75,8 +75,8 @@ def bootstrap_score(
     reference : array-like of shape (n_tracks,), default=None
         Predictions of another model for the same tracks. If given, the difference of the scores
         of `y_pred` and `reference` on the same resamples is returned.
-    scoring : {"accuracy", "balanced_accuracy", "f1_macro"} or callable, default="accuracy"
-        Name of the score, or a function ``scoring(y_true, y_pred)`` that returns a float.
+    scoring : {"accuracy", "balanced_accuracy", "f1_macro"}, default="accuracy"
+        Name of the score.
     confidence_level : float, default=0.95
         Confidence level of the interval, between 0 and 1.
     n_resamples : int, default=9999
@@ -139,17 +139,15 @@ def bootstrap_score(
     }
     check_comparable(y_true=y_true, **predictions)
     groups = np.arange(n_tracks) if groups is None else check_groups(groups, n_tracks)
-    if not (callable(scoring) or scoring in _SCORES):
-        raise ValueError(
-            f"scoring must be one of {list(_SCORES)} or a callable scoring(y_true, y_pred); got "
-            f"{scoring!r}."
-        )
+    if scoring not in _SCORES:
+        raise ValueError(f"scoring must be one of {list(_SCORES)}; got {scoring!r}.")
     check_number("confidence_level", confidence_level, Interval(Real, 0, 1, closed="neither"))
     check_number("n_resamples", n_resamples, AT_LEAST_1)
     names, group = np.unique(groups, return_inverse=True)
     group = group.ravel()
-    make: Any = _score_by_calls if callable(scoring) else _score_by_counts
-    scores = [make(y_true, predicted, group, scoring) for predicted in predictions.values()]
+    scores = [
+        _score_of_resamples(y_true, predicted, group, scoring) for predicted in predictions.values()
+    ]
 
     def score(draws: np.ndarray) -> np.ndarray:
         first, *others = [function(draws) for function in scores]
@@ -176,7 +174,7 @@ def bootstrap_score(
     )
 
 
-def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callable:
+def _score_of_resamples(y_true, y_pred, group: np.ndarray, scoring: str) -> Callable:
     """Return a function that scores resamples of groups by their confusion matrices."""
     classes, codes = np.unique(np.concatenate([y_true, y_pred]), return_inverse=True)
     codes = codes.ravel()
@@ -193,17 +191,6 @@ def _score_by_counts(y_true, y_pred, group: np.ndarray, scoring: str) -> Callabl
         # In C order, so that sums over classes do not depend on SciPy's choice.
         total = np.ascontiguousarray(times.reshape(len(draws), n) @ confusion)
         return _SCORES[scoring](total.reshape(-1, k, k))
-
-    return score
-
-
-def _score_by_calls(y_true, y_pred, group: np.ndarray, scoring: Callable) -> Callable:
-    """Return a function that scores resamples of groups by calling `scoring`."""
-    tracks = [np.flatnonzero(group == i) for i in range(group.max() + 1)]
-
-    def score(draws: np.ndarray) -> np.ndarray:
-        drawn = [np.concatenate([tracks[i] for i in draw]) for draw in draws]
-        return np.array([float(scoring(y_true[i], y_pred[i])) for i in drawn])
 
     return score
 

@@ -10,16 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check_groups, check_labels, check_sequence
+from .._checks import check_groups, check_labels, check_sequence, list_names
 from .._files import expand
 from ..audio import name_of
 from ..datasets._names import AUDIO_SUFFIXES
 from ..folds import check_folds
 
 _FORMAT = "skgenre splits 1"
-
-#: Maximum number of names that are listed in an error message.
-_MAX_LISTED = 3
 
 
 def write_splits(
@@ -146,11 +143,11 @@ def read_splits(
     splits = _load(expand(path))
     wanted = {name for split in splits for side in split for name in side}
     depth = max((name.count("/") + 1 for name in wanted), default=1)
-    parts = [_parts(track) for track in tracks]
+    paths = [_components(track) for track in tracks]
     rows: dict[str, list[int]] = {}
     owner: dict[str, tuple[str, ...]] = {}
     # The names in the file may have different numbers of parts, so all are looked up.
-    for i, own in enumerate(parts):
+    for i, own in enumerate(paths):
         for n in range(1, min(depth, len(own)) + 1):
             name = "/".join(own[-n:])
             if name in wanted:
@@ -164,19 +161,16 @@ def read_splits(
     if absent and missing == "raise":
         raise ValueError(
             f"{len(absent)} of the {len(wanted)} tracks of {path} are missing in the "
-            f"{len(set(parts))} given tracks: {_listing(absent)}. Pass all tracks, or use "
+            f"{len(set(paths))} given tracks: {list_names(absent)}. Pass all tracks, or use "
             "missing='ignore'."
         )
     folds = []
     for fold, (train, test) in enumerate(splits):
         train, test = ([name for name in side if name in rows] for side in (train, test))
         _check_sides(f"Split {fold} of {path}", train, test, "Pass more tracks, or fix the file.")
-        folds.append((_all_rows(rows, train), _all_rows(rows, test)))
+        samples = [sorted({i for name in side for i in rows[name]}) for side in (train, test)]
+        folds.append((np.array(samples[0]), np.array(samples[1])))
     return folds
-
-
-def _all_rows(rows: dict[str, list[int]], names: list[str]) -> np.ndarray:
-    return np.array(sorted({i for name in names for i in rows[name]}), dtype=int)
 
 
 def _load(path: str) -> list[tuple[list[str], list[str]]]:
@@ -199,29 +193,24 @@ def _load(path: str) -> list[tuple[list[str], list[str]]]:
 def _check_sides(what: str, train: list[str], test: list[str], remedy: str) -> None:
     both = sorted(set(train) & set(test))
     if both:
-        raise ValueError(f"{what} has tracks on both sides: {_listing(both)}. {remedy}")
+        raise ValueError(f"{what} has tracks on both sides: {list_names(both)}. {remedy}")
     if not train or not test:
         raise ValueError(f"{what} has no {'test' if train else 'training'} tracks. {remedy}")
 
 
-def _listing(names: list[str]) -> str:
-    more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
-    return ", ".join(names[:_MAX_LISTED]) + more
-
-
 def _names(tracks: Sequence) -> list[str]:
     """Return names with the minimum number of trailing path components that is unique."""
-    parts = [_parts(track) for track in tracks]
-    n_tracks = len(set(parts))
-    deepest = max(map(len, parts), default=1)
+    paths = [_components(track) for track in tracks]
+    n_tracks = len(set(paths))
+    deepest = max(map(len, paths), default=1)
     for depth in range(1, deepest + 1):
-        names = ["/".join(own[-depth:]) for own in parts]
+        names = ["/".join(own[-depth:]) for own in paths]
         if len(set(names)) == n_tracks:
             break
     return names
 
 
-def _parts(track: Any) -> tuple[str, ...]:
+def _components(track: Any) -> tuple[str, ...]:
     """Split a path into its components, without the extension of an audio file."""
     *folders, name = re.split(r"[/\\]", name_of(track))
     stem, suffix = os.path.splitext(name)

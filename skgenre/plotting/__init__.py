@@ -1,18 +1,14 @@
 """Displays for plotting, which require matplotlib (``pip install skgenre[plot]``)."""
 
-from .evaluation import (
+from .models import (
     CoverageDisplay,
+    HistoryDisplay,
+    LeakageDisplay,
     ReliabilityDisplay,
     RobustnessDisplay,
     ScoreIntervalDisplay,
 )
-from .tracks import (
-    GenreTimelineDisplay,
-    HistoryDisplay,
-    LeakageDisplay,
-    MelSpectrogramDisplay,
-    MFCCDisplay,
-)
+from .tracks import GenreTimelineDisplay, MelSpectrogramDisplay, MFCCDisplay
 
 __all__ = [
     "CoverageDisplay",

@@ -43,14 +43,11 @@ class Display:
         display : object
             The display itself, with ``ax_`` and ``figure_`` set.
         """
-        return self._plot(ax)
-
-    def _plot(self, ax, **options) -> Self:
         if ax is None:
             _, ax = import_pyplot().subplots(
                 1, self._n_axes, figsize=self._size, layout="constrained"
             )
-        self._draw(ax, **options)
+        self._draw(ax)
         self.ax_ = ax
         self.figure_ = np.ravel(ax)[0].figure
         return self

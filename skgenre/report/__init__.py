@@ -1,6 +1,10 @@
-"""Evaluation reports: `result` holds the tables, `page.html.jinja` and `style.css` the page."""
+"""Evaluation reports.
 
-from .evaluation import evaluation_report
-from .result import EvaluationReport
+`tables` computes an evaluation, `result` holds it and renders its page from `page.html.jinja` and
+`style.css`, and `pictures` draws the figures of the page.
+"""
 
-__all__ = ["EvaluationReport", "evaluation_report"]
+from .result import EvaluationReport, check_installed
+from .tables import evaluation_report
+
+__all__ = ["EvaluationReport", "check_installed", "evaluation_report"]

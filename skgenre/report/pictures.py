@@ -10,12 +10,14 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import ConfusionMatrixDisplay
 from sklearn.utils import Bunch
 
+from .._printable import printable
 from ..plotting import (
     CoverageDisplay,
     LeakageDisplay,
@@ -24,7 +26,6 @@ from ..plotting import (
     ScoreIntervalDisplay,
 )
 from ..plotting.display import import_pyplot
-from .page import short
 
 #: Placeholder for the text color of the page. No display uses this color.
 _INK = "#012345"
@@ -59,6 +60,12 @@ _STYLE = {
     "xtick.color": _INK,
     "ytick.color": _INK,
 }
+
+
+def short(text: Any, max_characters: int = 24) -> str:
+    """Shorten the name of a genre, model or file for a figure."""
+    text = printable(str(text))
+    return text if len(text) <= max_characters else text[: max_characters - 1] + "…"
 
 
 class _SVG(str):

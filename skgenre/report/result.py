@@ -1,12 +1,13 @@
-"""Result of an evaluation."""
+"""Result of an evaluation, and its page, for which every value in the template is escaped."""
 
 from __future__ import annotations
 
-import contextlib
+import math
 import os
 import platform
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,15 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from .._files import expand, replace_file
+from .._printable import printable
+from ..evaluation import coverage_curve
 from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
+from ..evaluation.robustness import UNCHANGED
+from ..plotting.display import import_pyplot
 from . import pictures
-from .page import at_coverages, render
+
+#: Coverages in the table of the most confident predictions.
+_COVERAGES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
 
 @dataclass(eq=False, repr=False)
@@ -114,15 +121,7 @@ class EvaluationReport:
         ImportError
             If matplotlib or Jinja2 is not installed.
         """
-        return render(
-            "page.html.jinja",
-            report=self,
-            known=self._known(),
-            name_artists=NAME_ARTISTS,
-            pictures=pictures,
-            at_coverages=at_coverages,
-            versions=_versions(),
-        )
+        return _render(self)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report to an HTML file.
@@ -144,10 +143,78 @@ class EvaluationReport:
         replace_file(expand(path), self.to_html().encode("utf-8"))
 
 
-def _versions() -> str:
-    """Name the versions of the packages on which results depend; librosa need not be installed."""
-    found = []
-    for name in ("skgenre", "scikit-learn", "librosa"):
-        with contextlib.suppress(PackageNotFoundError):
-            found.append(f"{name} {version(name)}")
-    return f"{', '.join(found)} and Python {platform.python_version()}"
+def check_installed() -> None:
+    """Raise an ImportError if a page cannot be rendered because a package is missing."""
+    import_pyplot()
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "An HTML report requires Jinja2: pip install skgenre[plot], or pip install jinja2"
+        ) from error
+
+
+def _render(report: EvaluationReport) -> str:
+    """Render the template of the page.
+
+    Values are escaped for HTML, and characters that change the display of text, such as control
+    characters, are shown as escape sequences.
+    """
+    check_installed()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        finalize=lambda value: value if hasattr(value, "__html__") else printable(str(value)),
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "at_coverages": _at_coverages,
+        "fixed": _fixed,
+        "of_model": _of_model,
+        "percent": _percent,
+        "short": pictures.short,
+        "worst_condition": _worst_condition,
+    }
+    return environment.get_template("page.html.jinja").render(
+        report=report,
+        known=report._known(),
+        name_artists=NAME_ARTISTS,
+        pictures=pictures,
+        versions=", ".join(f"{name} {version(name)}" for name in ("skgenre", "scikit-learn")),
+        python=platform.python_version(),
+    )
+
+
+def _fixed(value: float, digits: int) -> str:
+    """Format a number with decimals, or as a dash for NaN."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"  # noqa: RUF001
+
+
+def _percent(value: float) -> str:
+    """Format a fraction as a percentage, in which lines do not break, or as a dash for NaN."""
+    return f"{_fixed(100 * value, 1)}\u00a0%"
+
+
+def _of_model(table: pd.DataFrame, model: str) -> pd.DataFrame:
+    return table[table["model"] == model]
+
+
+def _worst_condition(robustness: pd.DataFrame | None, model: str) -> pd.Series | None:
+    """Return the condition that changes most predictions of a model, or None."""
+    if robustness is None:
+        return None
+    rows = _of_model(robustness, model)
+    rows = rows[(rows["condition"] != UNCHANGED) & (rows["n_tracks"] > 0)]
+    return None if rows.empty or rows["kept"].min() == 1 else rows.loc[rows["kept"].idxmin()]
+
+
+def _at_coverages(labeled: tuple) -> pd.DataFrame:
+    """Return the first rows of a coverage curve with at least the coverages of the table."""
+    curve = coverage_curve(*labeled)
+    rows = [int(np.argmax(curve["coverage"] >= share - 1e-9)) for share in _COVERAGES]
+    return curve.iloc[sorted(set(rows))]

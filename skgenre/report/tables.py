@@ -165,14 +165,15 @@ def evaluation_report(
     else:
         folds, how = draw_folds(used, cv)
         predicted = {name: predict_out_of_fold(m, used, folds) for name, m in models.items()}
-    real = {
+    # The models of each fold, with their front ends, which read files again.
+    fitted_models = {
         name: [restore_front_ends(model) for model in bunch.models]
         for name, bunch in predicted.items()
     }
     fold = np.empty(len(used.data), int)
     for i, (_, test) in enumerate(folds):
         fold[test] = i
-    changed = _choose(used.target, robustness or 0, random_state)
+    chosen = _choose(used.target, robustness or 0, random_state)
     options = {"n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
     report = EvaluationReport(
         title=title,
@@ -184,7 +185,7 @@ def evaluation_report(
             "artists_known": count_known_artists(used.data, used.groups),
             "n_groups": len(set(used.groups)),
             "n_folds": len(folds),
-            "n_changed": len(changed),
+            "n_changed": len(chosen),
             "draws": n_resamples,
         },
         left_out=pd.DataFrame(used.left_out, columns=["path", "reason"]),
@@ -194,8 +195,10 @@ def evaluation_report(
         **_by_genre(used, predicted),
         **_probabilities(used, predicted),
         leakage=_leakage(models, used) if leakage and not prefit else None,
-        robustness=_robustness(real, used, folds, changed, **options) if len(changed) else None,
-        **_mistakes(real, used, fold, predicted, n_mistakes),
+        robustness=_robustness(fitted_models, used, folds, chosen, **options)
+        if len(chosen)
+        else None,
+        **_mistakes(fitted_models, used, fold, predicted, n_mistakes),
     )
     report.about["seconds"] = time.perf_counter() - began
     return report
@@ -210,7 +213,7 @@ def _tracks(paths, y, groups) -> Bunch:
     return Bunch(data=paths, target=y, target_names=np.unique(y).tolist(), groups=groups)
 
 
-def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
+def _prepare(models, prefit: bool, y, **params: Any) -> dict[str, Any]:
     """Copy the models and configure their front ends to warn about unusable files."""
     if not isinstance(models, Mapping):
         models = {model_name(models): models}
@@ -232,11 +235,11 @@ def _prepare(models, prefit: bool, y, **front: Any) -> dict[str, Any]:
                 raise ValueError(
                     f"The genres {unknown} are not among the classes of {name}, {classes}."
                 )
-        return {name: copy_with_front_ends(model, **front) for name, model in models.items()}
+        return {name: copy_with_front_ends(model, **params) for name, model in models.items()}
     prepared = {name: clone(model) for name, model in models.items()}
     for model in prepared.values():
-        for extractor in front_ends(model):
-            extractor.set_params(**front)
+        for front_end in front_ends(model):
+            front_end.set_params(**params)
     return prepared
 
 
@@ -273,13 +276,8 @@ def _scores(used, predicted, n_resamples: int, random_state) -> dict[str, pd.Dat
         result = bootstrap_score(
             used.target, y_pred, reference=reference, scoring=metric, **options
         )
-        return {
-            "model": model,
-            "metric": metric,
-            "score": result.score,
-            "low": result.low,
-            "high": result.high,
-        }
+        values = {name: result[name] for name in ("score", "low", "high")}
+        return {"model": model, "metric": metric, **values}
 
     genres, counts = np.unique(used.target, return_counts=True)
     most_frequent = np.full(len(used.target), genres[counts.argmax()])
@@ -329,10 +327,12 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
     n_splits = min(_LEAKAGE_FOLDS, *count_groups(used.target, used.groups).values())
     tables = []
     for name, model in models.items():
-        pieces = _pieces(model, used)
-        if pieces is not None:
-            table = leakage_report({name: model[1:]}, pieces, n_splits=n_splits, scoring="accuracy")
-            if by == "by file":  # pieces of files are the only groups
+        segments = _segments_as_samples(model, used)
+        if segments is not None:
+            table = leakage_report(
+                {name: model[1:]}, segments, n_splits=n_splits, scoring="accuracy"
+            )
+            if by == "by file":  # files are the only groups
                 table = table[table["splitting"] != "by track"].replace("by artist", by)
             tables.append(table)
         elif by == "by artist":
@@ -350,7 +350,7 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
     return pd.concat(tables, ignore_index=True) if tables else None
 
 
-def _pieces(model, used: Bunch) -> dict | None:
+def _segments_as_samples(model, used: Bunch) -> dict | None:
     """Return the segments as separate samples, or None if there are no tracks with several.
 
     This is the case for tables, votes, and front ends with one segment per track.
@@ -380,30 +380,32 @@ def _choose(y, max_tracks: int, random_state) -> np.ndarray:
     return np.sort(order[np.argsort(turn, kind="stable")[:max_tracks]])
 
 
-def _robustness(real, used, folds, chosen, **options) -> pd.DataFrame:
-    """Compute the robustness on the chosen tracks.
+def _robustness(fitted_models, used, folds, chosen, **options) -> pd.DataFrame | None:
+    """Compute the robustness on the chosen tracks; None if there are none.
 
     Each track is predicted by the models of the fold in whose test set it is.
     """
+    if not len(chosen):
+        return None
     parts: list[list[pd.DataFrame]] = []
     indices = []
     for i, (_, test) in enumerate(folds):
         tested = np.intersect1d(test, chosen)
         if len(tested):
-            fitted = [models[i] for models in real.values()]
+            of_fold = [models[i] for models in fitted_models.values()]
             paths = [used.data[j] for j in tested]
-            parts.append(changed_predictions(fitted, paths, **options))
+            parts.append(changed_predictions(of_fold, paths, **options))
             indices.append(tested)
     y = used.target[np.concatenate(indices)]
     tables = []
-    for name, predictions in zip(real, zip(*parts, strict=True), strict=True):
+    for name, predictions in zip(fitted_models, zip(*parts, strict=True), strict=True):
         table = summarize(pd.concat(predictions, ignore_index=True), y)
         table.insert(0, "model", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _mistakes(real, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
+def _mistakes(fitted_models, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
     """Return the misclassified tracks with the highest probabilities and their timelines."""
     rows, timelines = [], []
     for name, bunch in predicted.items():
@@ -412,7 +414,7 @@ def _mistakes(real, used, fold, predicted, n_mistakes: int) -> dict[str, Any]:
         for i in wrong[np.argsort(-probability[wrong], kind="stable")][:n_mistakes]:
             path = used.data[i]
             rows.append((name, path, used.target[i], bunch.labels[i], probability[i]))
-            timelines.append(_timeline(real[name][fold[i]], path))
+            timelines.append(_timeline(fitted_models[name][fold[i]], path))
     columns = ["model", "path", "genre", "predicted", "probability"]
     return {"mistakes": pd.DataFrame(rows, columns=columns), "timelines": timelines}
 

@@ -1,4 +1,4 @@
-"""Displays of scores, probabilities and robustness."""
+"""Displays of models: probabilities, robustness, scores, leakage and training histories."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from sklearn.calibration import calibration_curve
 
 from .._checks import AT_LEAST_1, check_number
 from .._sklearn import Interval
-from ..evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
+from ..evaluation import (
+    bootstrap_score,
+    calibration_error,
+    coverage_curve,
+    leakage_report,
+    robustness_report,
+)
 from ..evaluation.scores import top_probability
 from .display import Display
 
-#: Colors of the colorblind-safe palette of Okabe and Ito.
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+#: Colors of lines and of bars with black text, of the colorblind-safe palette of Okabe and Ito.
+_COLORS = ("#0072B2", "#D55E00")
+_FILLS = ("#E69F00", "#56B4E9", "#009E73")
 
 
 class ReliabilityDisplay(Display):
@@ -320,7 +327,7 @@ class RobustnessDisplay(Display):
     def _draw(self, ax) -> None:
         report = self.report
         rows = np.arange(len(report))
-        bars = ax.barh(rows, report["kept"], 0.7, color="#56B4E9", label="predictions kept")
+        bars = ax.barh(rows, report["kept"], 0.7, color=_FILLS[1], label="predictions kept")
         ax.bar_label(
             bars,
             ["" if np.isnan(kept) else f"{kept:.2f}" for kept in report["kept"]],
@@ -439,3 +446,183 @@ class ScoreIntervalDisplay(Display):
         ax.set_yticks(rows, scores["model"])
         ax.set(xlim=(0, 1), ylim=(len(rows) - 0.4, -0.6), xlabel=self.label)
         ax.spines[["top", "right"]].set_visible(False)
+
+
+class LeakageDisplay(Display):
+    """Scores of models for several splitting strategies.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
+
+    Parameters
+    ----------
+    report : DataFrame
+        Result of :func:`skgenre.evaluation.leakage_report` or :func:`skgenre.compare_models`.
+    scorer : str, default=None
+        Column of the report to plot. If None, the first score is plotted.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the bar chart.
+    figure_ : matplotlib Figure
+        Figure containing the bar chart.
+
+    See Also
+    --------
+    skgenre.evaluation.leakage_report : Compute the scores.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> import pandas as pd
+    >>> from skgenre.plotting import LeakageDisplay
+    >>> report = pd.DataFrame(
+    ...     {
+    ...         "model": ["SVC", "SVC"],
+    ...         "splitting": ["random pieces", "by artist"],
+    ...         "accuracy": [0.9, 0.6],
+    ...         "accuracy_std": [0.01, 0.03],
+    ...     }
+    ... )
+    >>> display = LeakageDisplay(report).plot()
+    >>> plt.close(display.figure_)
+
+    The report can be computed from a table of features:
+
+    >>> from skgenre import make_baseline
+    >>> from skgenre.datasets import load_gtzan_features
+    >>> table = load_gtzan_features("features_10_sec.csv")  # doctest: +SKIP
+    >>> LeakageDisplay.from_estimator(make_baseline("svm"), table)  # doctest: +SKIP
+    """
+
+    _size = (6.4, 3.6)
+
+    def __init__(self, report: pd.DataFrame, scorer: str | None = None):
+        self.report = report
+        self.scorer = scorer
+
+    @classmethod
+    def from_estimator(cls, models, table, *, ax=None, **kwargs) -> LeakageDisplay:
+        """Compute and plot scores for splitting strategies with and without leakage.
+
+        Parameters
+        ----------
+        models : estimator, or mapping of str to estimator
+            Models to evaluate.
+        table : Bunch or mapping
+            Table of features, see :func:`skgenre.evaluation.leakage_report`.
+        ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+        **kwargs : dict
+            Additional arguments of :func:`skgenre.evaluation.leakage_report`.
+
+        Returns
+        -------
+        display : LeakageDisplay
+            Object that stores the computed values.
+        """
+        return cls(leakage_report(models, table, **kwargs)).plot(ax=ax)
+
+    def _draw(self, ax) -> None:
+        scorer = self.scorer or self.report.columns[2]  # after "model" and "splitting"
+        schemes = self.report["splitting"].unique()
+        width = 0.8 / len(schemes)
+        place, models = pd.factorize(self.report["model"])
+        for i, scheme in enumerate(schemes):
+            # Models with one piece per track have no random pieces.
+            chosen = (self.report["splitting"] == scheme).to_numpy()
+            rows = self.report[chosen]
+            x = place[chosen] + (i - (len(schemes) - 1) / 2) * width
+            color = _FILLS[i % len(_FILLS)]
+            bars = ax.bar(
+                x,
+                rows[scorer],
+                width * 0.92,
+                yerr=rows[f"{scorer}_std"],
+                label=scheme,
+                color=color,
+                ecolor="0.3",
+            )
+            ax.bar_label(bars, fmt="%.2f", label_type="center", fontsize=9, color="black")
+        ax.set_xticks(np.arange(len(models)), models)
+        ax.set(ylim=(0, 1), ylabel=scorer.replace("_", " "))
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.legend(title="folds", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+class HistoryDisplay(Display):
+    """Loss and accuracy of a network as a function of the epoch.
+
+    It is recommended to use :meth:`from_estimator` to create a display.
+
+    Parameters
+    ----------
+    history : dict of str to list of float
+        Attribute ``history_`` of a fitted network.
+
+    Attributes
+    ----------
+    ax_ : array of two matplotlib Axes
+        Axes with loss and accuracy.
+    figure_ : matplotlib Figure
+        Figure containing the curves.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> from skgenre.plotting import HistoryDisplay
+    >>> history = {"loss": [1.1, 0.8, 0.7], "accuracy": [0.4, 0.6, 0.7]}
+    >>> display = HistoryDisplay(history).plot()
+    >>> plt.close(display.figure_)
+    """
+
+    _n_axes = 2
+
+    def __init__(self, history: dict[str, list[float]]):
+        self.history = history
+
+    @classmethod
+    def from_estimator(cls, estimator, *, ax=None) -> HistoryDisplay:
+        """Plot the training history of a network.
+
+        Parameters
+        ----------
+        estimator : NetworkClassifier, Pipeline or search
+            Fitted network, or fitted pipeline or search that ends with a network.
+        ax : array of two matplotlib Axes, default=None
+            Axes for loss and accuracy. If None, a new figure is created.
+
+        Returns
+        -------
+        display : HistoryDisplay
+            Object that stores the history.
+
+        Raises
+        ------
+        TypeError
+            If the estimator does not end with a fitted network.
+        """
+        network = getattr(estimator, "best_estimator_", estimator)
+        network = network.steps[-1][1] if hasattr(network, "steps") else network
+        if not hasattr(network, "history_"):
+            raise TypeError(
+                f"estimator must be a fitted network, or end with one; got {network}, which has no "
+                "attribute history_."
+            )
+        return cls(network.history_).plot(ax=ax)
+
+    def _draw(self, ax) -> None:
+        epochs = np.arange(1, len(self.history["loss"]) + 1)
+        for axes, name in zip(ax, ("loss", "accuracy"), strict=True):
+            for key, label, color, style in (
+                (name, "training", _COLORS[0], "-"),
+                (f"val_{name}", "held out", _COLORS[1], "--"),
+            ):
+                if key in self.history:
+                    values = self.history[key]
+                    axes.plot(epochs[-len(values) :], values, style, color=color, label=label)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set(xlabel="epoch", ylabel=f"{name} over segments")
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.legend(frameon=False)
+        ax[1].set_ylim(0, 1)

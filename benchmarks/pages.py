@@ -1,4 +1,4 @@
-"""Draw the bar charts of the documentation, one for light and one for dark pages."""
+"""Bar charts and tables of the pages that benchmarks write; charts for light and dark pages."""
 
 from pathlib import Path
 
@@ -94,3 +94,17 @@ def table(head, rows, indent=""):
     for row in (head, *rows):
         lines += [f"   {'*' if i == 0 else ' '} - {cell}".rstrip() for i, cell in enumerate(row)]
     return "\n".join(indent + line if line else line for line in lines)
+
+
+def records_table(records):
+    """Return a table of rows that are mappings of column to cell."""
+    return table(list(records[0]), [list(record.values()) for record in records])
+
+
+def frame_table(frame, form, corner):
+    """Return a table of a DataFrame of numbers, whose index is in the first column."""
+    rows = [
+        [name, *map(form.format, row)]
+        for name, row in zip(frame.index, frame.to_numpy(), strict=True)
+    ]
+    return table([corner, *frame.columns], rows)
