@@ -32,6 +32,7 @@ from skgenre import (
     evaluation_report,
     load_audio,
 )
+from skgenre.audio import transforms
 from skgenre.cli import main
 from skgenre.datasets import (
     filtered_split,
@@ -48,7 +49,6 @@ from skgenre.evaluation import (
     leakage_report,
     read_splits,
     robustness_report,
-    transforms,
     write_splits,
 )
 from skgenre.features import front_end, mfcc, segment_mfcc
