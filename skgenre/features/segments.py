@@ -37,15 +37,6 @@ def n_segment_frames(n_samples: int, hop_length: int) -> int:
     return 1 + n_samples // hop_length
 
 
-def check_hop(segment_length: int, hop_length: int) -> None:
-    """Raise ValueError if the hop is longer than a segment."""
-    if hop_length > segment_length:
-        raise ValueError(
-            f"hop_length={hop_length} is more than the {segment_length} samples of a segment; use "
-            "a shorter hop or longer segments"
-        )
-
-
 def segment_starts(
     n_samples: int,
     *,
