@@ -19,7 +19,7 @@ from skgenre.audio import AudioFile
 from skgenre.features import cache
 from skgenre.features.class_key import class_key
 
-from .conftest import make_sound, run_python, slow_but, write_sound
+from .conftest import make_sound, run_python, write_sound
 
 assert_array_equal = np.testing.assert_array_equal
 
@@ -421,9 +421,6 @@ import sys, warnings
 import joblib, numpy as np
 from skgenre import FrontEnd
 from skgenre.audio import AudioFile
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
 
 warnings.simplefilter("error")
 SHAPE = (2,)
@@ -481,16 +478,12 @@ for front in [*map(Front, scales), define()()]:
     expected = front.transform(paths)
     tasks = [joblib.delayed(extract)(front, [path]) for path in paths]
     assert (np.concatenate(joblib.Parallel(n_jobs=2)(tasks)) == expected).all()
-AudioFile.__init__ = None
-pipe = make_pipeline(Front(memory=memory), LogisticRegression())
-grid = {"front__scale": scales, "logisticregression__C": [1]}
-search = GridSearchCV(pipe, grid, cv=2, n_jobs=2, error_score="raise")
-search.fit(np.repeat(paths, 4), [0, 1] * (2 * len(paths)))
 print("done")
 """
 
 
-@pytest.mark.parametrize("kind", slow_but("script", ["notebook"]))
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["script", "notebook"])
 def test_workers_find_what_a_class_of_a_script_has_cached(kind, paths, tmp_path):
     """Without a warning, as they are errors in the script."""
     memory = tmp_path / "cache"

@@ -173,7 +173,7 @@ class Level(FrontEnd):
         return audio.read(0, 1000).max(keepdims=True)[:, None, None]
 
 
-@pytest.mark.parametrize("change", ["first", *LISTS])
+@pytest.mark.parametrize("change", ["first", "replaced", "all at once"])
 def test_an_interruption_at_any_write_leaves_no_row_of_another_track(
     files, tmp_path, monkeypatch, opened, change
 ):
