@@ -1,6 +1,6 @@
 """Files and stores that are written safely: at once, through links, on full disks, on Windows."""
 
-import json
+import errno
 import os
 import stat
 import subprocess
@@ -9,10 +9,12 @@ import threading
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from sklearn.linear_model import LogisticRegression
 
 from skgenre import MFCCSegmenter, extract_store, load, load_store, save
 from skgenre._files import replace_file
+from skgenre.features import store
 
 from .conftest import make_sound, run_python, write_sound
 
@@ -143,40 +145,32 @@ def test_a_long_name_is_no_trouble(model, tmp_path):
 
 # ---------------------------------------------------------------- stores
 
-FULL = """
-import resource, signal, sys
-from skgenre import MFCCSegmenter, extract_store
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-segmenter = MFCCSegmenter(segment_duration=0.5, n_segments=3)
-limit = int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-try:
-    extract_store(segmenter, sys.argv[3:], sys.argv[1])
-except OSError as error:
-    print(error)
-"""
 
-
-@posix
-def test_a_largest_file_that_is_full_is_an_error_and_a_later_call_goes_on(
-    segmenter, paths, tmp_path, monkeypatch
+@pytest.mark.parametrize("code", [errno.EDQUOT, errno.EFBIG])
+def test_what_is_full_is_an_error_and_a_later_call_goes_on(
+    code, segmenter, paths, tmp_path, monkeypatch
 ):
-    row = segmenter.transform(paths[:1]).nbytes
-    out = run_python(FULL, tmp_path / "store", 128 + 3 * row + row // 2, *paths)
-    assert "while writing the store" in out
-    assert "free some space and call extract_store again" in out
-    found = []
-    extract = MFCCSegmenter._extract
+    write, extract, found = store._write, MFCCSegmenter._extract, []
+
+    def write_three_rows(file, content):
+        if len(found) > 3:
+            raise OSError(code, os.strerror(code))
+        write(file, content)
 
     def counting(self, path):
         found.append(path)
         return extract(self, path)
 
+    monkeypatch.setattr(MFCCSegmenter, "_extract", counting)
     with monkeypatch.context() as patch:
-        patch.setattr(MFCCSegmenter, "_extract", counting)
-        store = extract_store(segmenter, paths, tmp_path / "store")
+        patch.setattr(store, "_write", write_three_rows)
+        message = "while writing the store .* free some space and call extract_store again"
+        with pytest.raises(OSError, match=message):
+            extract_store(segmenter, paths, tmp_path / "store")
+    del found[:]
+    made = extract_store(segmenter, paths, tmp_path / "store")
     assert found == paths[3:]
-    np.testing.assert_array_equal(store.data, segmenter.transform(paths))
+    np.testing.assert_array_equal(made.data, segmenter.transform(paths))
 
 
 @posix
@@ -227,26 +221,22 @@ def test_a_damaged_store_says_so(made, name, damage):
 
 def test_an_unfinished_store_whose_rows_are_damaged_is_made_again(segmenter, paths, made):
     expected = segmenter.transform(paths)
-    manifest = made / "manifest.json"
-    for name, content in [("tensor.npy", b"junk"), ("checksums.npy", b""), ("tensor.npy", None)]:
-        manifest.write_text(manifest.read_text().replace('"complete": true', '"complete": false'))
-        if content is None:
-            (made / name).unlink()
-        else:
+    unfinished = {**store._read_manifest(made), "array": None}
+    for name, content in [("tensor.npy", b"junk"), ("index", b""), ("tensor.npy", None)]:
+        store._write_manifest(made, unfinished)
+        (made / name).unlink()
+        if content is not None:
             (made / name).write_bytes(content)
         np.testing.assert_array_equal(extract_store(segmenter, paths, made).data, expected)
 
 
 def test_rows_without_their_manifest_are_not_trusted(segmenter, paths, made):
     (made / "manifest.json").unlink()
-    store = extract_store(segmenter, paths[::-1], made)
-    np.testing.assert_array_equal(store.data, segmenter.transform(paths[::-1]))
+    found = extract_store(segmenter, paths[::-1], made)
+    np.testing.assert_array_equal(found.data, segmenter.transform(paths[::-1]))
 
 
-def test_a_finished_store_is_only_read(segmenter, paths, made, monkeypatch):
-    monkeypatch.setattr("skgenre.features.cache._TICK", 0)  # the files are old, all the time
-    for _ in range(2):  # the second verifies all rows, and records it
-        extract_store(segmenter, paths, made)
+def test_a_finished_store_is_only_read(segmenter, paths, made):
     (made / "lock").unlink()
     before = {path: path.stat().st_mtime_ns for path in made.iterdir()}
     extract_store(segmenter, paths, made)
@@ -254,32 +244,13 @@ def test_a_finished_store_is_only_read(segmenter, paths, made, monkeypatch):
     assert after == before
 
 
-LOCKED = """
-import sys
-from skgenre import MFCCSegmenter, extract_store
-try:
-    extract_store(MFCCSegmenter(segment_duration=0.5, n_segments=3), sys.argv[2:], sys.argv[1])
-except ValueError as error:
-    print(error)
-"""
-
-
-def test_another_process_is_kept_out(segmenter, paths, tmp_path, monkeypatch):
-    outputs = []
-
-    extract = MFCCSegmenter._extract
-
-    def meanwhile(self, path):
-        if not outputs:
-            outputs.append(run_python(LOCKED, tmp_path / "store", *paths))
-        return extract(self, path)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MFCCSegmenter, "_extract", meanwhile)
-        extract_store(segmenter, paths, tmp_path / "store")
-    assert "another process is extracting into" in outputs[0]
-    manifest = json.loads((tmp_path / "store" / "manifest.json").read_text())
-    assert manifest["complete"] is True
+def test_another_process_is_kept_out(segmenter, paths, tmp_path):
+    with (
+        FileLock(tmp_path / "lock"),
+        pytest.raises(ValueError, match="another process is extracting into"),
+    ):
+        extract_store(segmenter, paths, tmp_path)
+    assert len(extract_store(segmenter, paths, tmp_path).data) == len(paths)
 
 
 # ---------------------------------------------------------------- Windows

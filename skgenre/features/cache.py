@@ -15,7 +15,8 @@ import stat
 import time
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
-from importlib import metadata, resources
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -23,13 +24,13 @@ import numpy as np
 import soundfile
 
 from .._files import expand, replace_file
-from .class_key import class_key, hash_value
+from .class_key import class_key
 
 #: Libraries whose version may affect features. Some are optional.
 _LIBRARIES = ("numpy", "scipy", "soundfile", "soxr", "librosa", "av", "onnxruntime")
 
-#: Packages whose code computes features. They also use `onnx_graph`.
-_PACKAGES = ("skgenre.audio", "skgenre.features")
+#: Files of skgenre whose code computes features.
+_CODE = ("onnx_graph.py", "audio/*.py", "features/*.py")
 
 #: Resolution of file times in nanoseconds; some file systems store only even seconds.
 _TICK = 2_000_000_000
@@ -58,8 +59,7 @@ def cached(extract: Callable, memory: Any, cls: type, parameters: dict[str, Any]
         folder = _folder(memory)
         if folder is None:
             return extract
-        hashed = hash_value(cls, f"the parameters of {cls.__qualname__}", parameters)
-        key = joblib.hash((class_key(cls), hashed, versions()))
+        key = joblib.hash((class_key(cls, parameters), versions()))
     except (OSError, ValueError) as error:
         return partial(_extract_uncached, extract, str(error))
     return partial(_extract_cached, extract, folder, key)
@@ -199,12 +199,9 @@ def versions() -> tuple[str, ...]:
     The version of skgenre includes a hash of its code, which changes between releases.
     """
     code = _blake2b()
-    files = [resources.files("skgenre") / "onnx_graph.py"]
-    for package in _PACKAGES:
-        files += sorted(resources.files(package).iterdir(), key=lambda file: file.name)
-    for file in files:
-        if file.name.endswith(".py"):
-            code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    root = Path(__file__).parents[1]
+    for file in sorted(file for pattern in _CODE for file in root.glob(pattern)):
+        code.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return (
         f"skgenre {metadata.version('skgenre')} {code.hexdigest()}",
         f"libsndfile {soundfile.__libsndfile_version__}",

@@ -1,8 +1,12 @@
 """Keys of the classes of front ends, which are part of the keys of caches and stores.
 
-A key is a hash of the code that is loaded. The code of skgenre and of installed packages is
-identified by names only, since :func:`.cache.versions` has the versions. Names and order of what is
-hashed are the same in the workers of joblib, which have copies of the classes of scripts.
+The code of skgenre and of installed packages is part of a key by its name only, since
+:func:`.cache.versions` has the versions. Classes and functions of the user are part of it by what
+was loaded: bytecode, default values, variables of closures, and the global variables that they use.
+
+The key of a class is the same in all processes, including the workers of joblib. These have copies
+of the classes of scripts and notebooks, in which some objects are not the same object as in the
+original, but equal.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ import dis
 import functools
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -22,7 +26,7 @@ from joblib.hashing import NumpyHasher
 _VERSIONED = {"skgenre", "sklearn", *sys.stdlib_module_names} - {"abc", "types"}
 
 #: Folders of installed packages.
-_INSTALLED = tuple({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
+_INSTALLED = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 
 #: Prefixes of class attributes that do not affect the result.
 _IGNORED = ("_abc_impl", "_parameter_constraints", "_sklearn")
@@ -40,59 +44,21 @@ _WRAPPERS: dict[type, str] = {
 _CODE = ("co_code", "co_consts", "co_names", "co_varnames", "co_exceptiontable")
 
 
-def class_key(cls: type) -> str:
-    """Hash a class by its name and, for classes of the user, by its code.
-
-    The code consists of the methods and class attributes of the class and of its bases, and of the
-    functions, classes and values to which they refer, in the user's own modules.
+def class_key(cls: type, parameters: Mapping[str, Any] | None = None) -> str:
+    """Hash the code of a class, and the values of parameters.
 
     Raises
     ------
     ValueError
         If a value cannot be hashed.
     """
-    hasher = _CodeHasher(cls)
-    own = [base for base in cls.__mro__ if hasher.is_own(base.__module__)]
-    members = [
-        (name, hash_value(cls, f"{base.__qualname__}.{name}", value))
-        for base in own
-        for name, value in sorted(_members(base).items())
-    ]
-    # The qualified name of a local class is another in workers.
-    names = [(base.__module__, base.__name__) for base in cls.__mro__]
-    return hasher.hash((names, members))
-
-
-def hash_value(cls: type, name: str, value: Any) -> str:
-    """Hash the value of an attribute or parameter of a class, including the functions in it.
-
-    Raises
-    ------
-    ValueError
-        If the value cannot be hashed. The message contains `name`.
-    """
     try:
-        return _CodeHasher(cls).hash(value)
+        return _CodeHasher(cls).hash((cls, parameters))
     except Exception as error:  # pickling can raise anything
         raise ValueError(
-            f"the value {value!r:.100} of {name} cannot be hashed ({error}); create it in "
+            f"a value that {cls.__qualname__} uses cannot be hashed ({error}); create it in "
             "extract_track"
         ) from error
-
-
-def _members(cls: type) -> dict[str, Any]:
-    """Return what a class defines. Special attributes, such as __doc__, do not affect the result.
-
-    Workers of joblib do not have values that are the same object in a base.
-    """
-    inherited = {k: v for base in cls.__mro__[:0:-1] for k, v in vars(base).items()}
-    return {
-        name: value
-        for name, value in vars(cls).items()
-        if not name.startswith(_IGNORED)
-        and (name[:2] != "__" or callable(value))
-        and inherited.get(name, inherited) is not value
-    }
 
 
 class _CodeHasher(NumpyHasher):
@@ -109,16 +75,8 @@ class _CodeHasher(NumpyHasher):
     def __init__(self, cls: type):
         super().__init__("md5")
         self._packages = {base.__module__.partition(".")[0] for base in cls.__mro__} - _VERSIONED
-        #: Functions and classes by identity, which may refer to each other.
-        self._saved: dict[int, Any] = {}
-
-    def is_own(self, module: str | None) -> bool:
-        """Check whether a module is the user's: not installed, or of the package of the class."""
-        package = (module or "builtins").partition(".")[0]
-        if package in _VERSIONED or package == "__main__":  # that of a worker is installed
-            return package == "__main__"
-        file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
-        return package in self._packages or not file.startswith(_INSTALLED)
+        #: Functions and classes whose content is in the hash, as they may refer to each other.
+        self._hashed: dict[int, Any] = {}
 
     def memoize(self, obj: Any) -> None:
         """Remember an object, but no tuple: workers have copies of what is one tuple here."""
@@ -126,7 +84,7 @@ class _CodeHasher(NumpyHasher):
             super().memoize(obj)
 
     def save(self, obj: Any) -> None:
-        """Pickle an object into the hash."""
+        """Add an object to the hash."""
         if type(obj) in _WRAPPERS:
             obj = type(obj).__name__, getattr(obj, _WRAPPERS[type(obj)])
         elif isinstance(obj, frozenset):
@@ -139,37 +97,64 @@ class _CodeHasher(NumpyHasher):
             obj = self._content(obj)
         super().save(obj)
 
+    def _is_users(self, module: str | None) -> bool:
+        """Check whether a module is the user's: not installed, or of the package of the class."""
+        package = (module or "builtins").partition(".")[0]
+        if package in _VERSIONED:
+            return False
+        file = getattr(sys.modules.get(module or ""), "__file__", None) or ""
+        # The __main__ of a worker is a module of joblib.
+        return package in {*self._packages, "__main__"} or not file.startswith(_INSTALLED)
+
     def _content(self, obj: FunctionType | type) -> Any:
+        # The qualified name of a local class is another in workers.
         name = obj.__module__, obj.__name__
-        if id(obj) in self._saved:
+        if id(obj) in self._hashed:
             return name
         # Libraries make functions with values of the user in closures.
         is_local = isinstance(obj, FunctionType) and "<locals>" in obj.__qualname__
-        if not (is_local or self.is_own(obj.__module__)):
+        if not (is_local or self._is_users(obj.__module__)):
             return obj.__module__, obj.__qualname__
-        self._saved[id(obj)] = obj
+        self._hashed[id(obj)] = obj
         if isinstance(obj, type):
             return name, obj.__bases__, _members(obj)
         cells = [cell.cell_contents for cell in obj.__closure__ or ()]
-        values = list(self._globals(obj))
-        return name, obj.__code__, obj.__defaults__, obj.__kwdefaults__, cells, values
+        return name, obj.__code__, obj.__defaults__, obj.__kwdefaults__, cells, self._globals(obj)
 
-    def _globals(self, function: FunctionType) -> Iterator[tuple[str, Any]]:
-        """Yield the global variables that a function uses, and those of the user's modules."""
+    def _globals(self, function: FunctionType) -> list[tuple[str, Any]]:
+        """Return the global variables that a function of the user uses."""
         variables = function.__globals__
-        if not self.is_own(variables.get("__name__")):
-            return
+        if not self._is_users(variables.get("__name__")):
+            return []
         codes = list(_nested(function.__code__))
-        found = {i.argval for c in codes for i in dis.get_instructions(c) if "GLOBAL" in i.opname}
-        left = [(name, variables[name]) for name in sorted(found & variables.keys())]
-        names = {name for code in codes for name in code.co_names}
-        modules = set()
-        for name, value in left:  # grows
+        used = {i.argval for c in codes for i in dis.get_instructions(c) if "GLOBAL" in i.opname}
+        return list(self._find(used, {name for c in codes for name in c.co_names}, variables))
+
+    def _find(
+        self, names: set[str], attributes: set[str], variables: Mapping[str, Any]
+    ) -> Iterator[tuple[str, Any]]:
+        """Yield the variables with some names, and those of the user's modules among them."""
+        for name in sorted(names & variables.keys()):
+            value = variables[name]
             yield name, value
-            if isinstance(value, ModuleType) and self.is_own(value.__name__):
-                used = names & vars(value).keys() if value not in modules else set()
-                modules.add(value)
-                left += [(name, vars(value)[name]) for name in sorted(used)]
+            if isinstance(value, ModuleType) and self._is_users(value.__name__):
+                attributes = attributes - {name}
+                yield from self._find(attributes, attributes, vars(value))
+
+
+def _members(cls: type) -> dict[str, Any]:
+    """Return what a class defines. Special attributes, such as __doc__, do not affect the result.
+
+    Workers of joblib do not have values that are the same object in a base.
+    """
+    inherited = {k: v for base in cls.__mro__[:0:-1] for k, v in vars(base).items()}
+    return {
+        name: value
+        for name, value in vars(cls).items()
+        if not name.startswith(_IGNORED)
+        and (name[:2] != "__" or callable(value))
+        and inherited.get(name, inherited) is not value
+    }
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

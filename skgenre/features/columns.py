@@ -160,13 +160,13 @@ def compute_columns(y: np.ndarray, columns: Sequence[str]) -> np.ndarray:
     for name, compute in (("rms", _rms), ("zero_crossing_rate", _zero_crossing_rate)):
         if name in series:
             values |= _statistics(name, compute(y))
-    parts = [part(y, series & part.series) for part in _PARTS if series & part.series]
-    if parts:
+    summaries = [kind(y, series & kind.series) for kind in _SUMMARIES if series & kind.series]
+    if summaries:
         for rows, spectrum in stft_blocks(y, n_fft=N_FFT, hop_length=HOP_LENGTH):
-            for part in parts:
-                part.add(rows, spectrum)
-    for part in parts:
-        values |= part.values()
+            for summary in summaries:
+                summary.add(rows, spectrum)
+    for summary in summaries:
+        values |= summary.values()
     return np.array([values[name] for name in columns])
 
 
@@ -219,8 +219,16 @@ def _frame_sums(values: Callable[[int, int], np.ndarray], n: int, skip: int = 0)
 # ---------------------------------------------------------------- features of the spectra
 
 
-class _Part(ABC):
-    """Base class for features that are computed together from blocks of spectra."""
+class _Summary(ABC):
+    """Base class for columns that are computed together from blocks of spectra.
+
+    Parameters
+    ----------
+    y : float32 ndarray of shape (n_samples,)
+        Samples.
+    wanted : set of str
+        Names of the time series to summarize.
+    """
 
     #: Names of the time series.
     series: ClassVar[frozenset[str]]
@@ -238,7 +246,7 @@ class _Part(ABC):
         """Compute the columns after all frames have been added."""
 
 
-class _Chroma(_Part):
+class _Chroma(_Summary):
     series = frozenset({"chroma_stft"})
 
     def __init__(self, y, wanted):
@@ -257,7 +265,7 @@ class _Chroma(_Part):
         return _statistics("chroma_stft", chroma)
 
 
-class _Shape(_Part):
+class _Shape(_Summary):
     """Spectral centroid, bandwidth and roll-off in Hz; 0 in silent frames."""
 
     series = frozenset({"spectral_centroid", "spectral_bandwidth", "rolloff"})
@@ -289,7 +297,7 @@ class _Shape(_Part):
         return values
 
 
-class _Levels(_Part):
+class _Levels(_Summary):
     """Features computed from the mel spectrogram in decibels."""
 
     series = frozenset({"mfcc", "tempo"})
@@ -318,7 +326,7 @@ class _Levels(_Part):
         return values
 
 
-class _Separated(_Part):
+class _Separated(_Summary):
     series = frozenset({"harmony", "perceptr"})
 
     def __init__(self, y, wanted):
@@ -336,7 +344,7 @@ class _Separated(_Part):
         return values
 
 
-_PARTS: tuple[type[_Part], ...] = (_Chroma, _Shape, _Levels, _Separated)
+_SUMMARIES: tuple[type[_Summary], ...] = (_Chroma, _Shape, _Levels, _Separated)
 
 
 # ---------------------------------------------------------------- tempo

@@ -46,11 +46,11 @@ class UnreadableTracksError(ValueError):
         )
 
 
-def listing(items, max_listed: int = MAX_LISTED) -> str:
-    """Format items as lines, showing at most the first `max_listed`."""
-    lines = [f"  {item}" for item in items[:max_listed]]
-    if len(items) > max_listed:
-        lines.append(f"  ... and {len(items) - max_listed} more")
+def listing(items: list) -> str:
+    """Format items as lines, showing at most the first :data:`MAX_LISTED`."""
+    lines = [f"  {item}" for item in items[:MAX_LISTED]]
+    if len(items) > MAX_LISTED:
+        lines.append(f"  ... and {len(items) - MAX_LISTED} more")
     return "\n".join(lines)
 
 

@@ -16,13 +16,20 @@ from joblib.parallel import get_active_backend
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
-from .._checks import check_labels
+from .._checks import check_labels, check_two_classes
 from .._sklearn import StrOptions, _fit_context
 from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from .cache import cached
 from .errors import NOTES, Report
 
 logger = logging.getLogger("skgenre")
+
+#: Collections of paths that cannot be used, with the reason and the remedy.
+_NOT_LISTS: dict[Any, str] = {
+    Mapping: "whose keys are not paths; pass list(X.values()), or X.data for a data set",
+    (set, frozenset): "which has no order; pass sorted(X)",
+    Iterator: "which can be iterated over only once; pass list(X)",
+}
 
 
 def check_paths(X) -> list:
@@ -38,20 +45,9 @@ def check_paths(X) -> list:
     if isinstance(X, str | bytes | os.PathLike) or hasattr(X, "read"):
         raise TypeError(f"Expected a list of paths, got the single path {X!r}; pass [path].")
     kind = type(X).__name__
-    if isinstance(X, Mapping):
-        raise TypeError(
-            f"Expected a list of paths, got the mapping {kind}, whose keys are not paths; pass "
-            "list(X.values()), or X.data for a data set."
-        )
-    if isinstance(X, set | frozenset):
-        raise TypeError(
-            f"Expected a list of paths, got a {kind}, which has no order; pass sorted(X)."
-        )
-    if isinstance(X, Iterator):
-        raise TypeError(
-            f"Expected a list of paths, got a {kind}, which can be iterated over only once, but "
-            "fit and transform both need it; pass list(X)."
-        )
+    for types, problem in _NOT_LISTS.items():
+        if isinstance(X, types):
+            raise TypeError(f"Expected a list of paths, got a {kind}, {problem}.")
     if hasattr(X, "__array__"):  # NumPy arrays, and columns of pandas, polars and pyarrow
         X = np.asarray(X, dtype=object)
         if X.ndim == 2 and X.shape[1] == 1:
@@ -80,19 +76,6 @@ def check_paths(X) -> list:
 def numbered(name: str, n: int) -> np.ndarray:
     """Return feature names that are counted from 1, as in the tables of GTZAN."""
     return np.array([f"{name}{i}" for i in range(1, n + 1)], dtype=object)
-
-
-def _check_not_constant(y: np.ndarray) -> None:
-    """Raise ValueError if labels are names of classes, and only one name.
-
-    Equal numbers may be the target of a regression.
-    """
-    if y.dtype.kind in "UO" and len(np.unique(y)) < 2:
-        raise ValueError(
-            f"y contains only one class, {y.ravel().tolist()[0]!r}, and a classifier requires at "
-            "least two. Pass tracks of at least two genres. To compute features only, omit y, or "
-            "use transform."
-        )
 
 
 class FrontEnd(TransformerMixin, BaseEstimator, ABC):
@@ -299,7 +282,9 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         self._check_parameters()
         paths = check_paths(X)
         if y is not None:
-            _check_not_constant(check_labels(y, len(paths)))
+            y = check_labels(y, len(paths))
+            if y.dtype.kind in "UO":  # equal numbers may be the target of a regression
+                check_two_classes("y", np.unique(y))
         return super().fit_transform(X, y, **fit_params)
 
     def transform(self, X) -> Any:
@@ -388,7 +373,10 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as=how)(
             delayed(_attempt)(extract, path) for path in paths
         )
-        results = self._with_progress(results, len(paths))
+        if self.verbose:
+            from tqdm.auto import tqdm
+
+            results = tqdm(results, total=len(paths), desc=type(self).__name__, unit="track")
         for i, (path, result) in enumerate(zip(paths, results, strict=True)):
             name = name_of(path, i)
             if isinstance(result, AudioError):
@@ -446,13 +434,6 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
                 f"{type(self).__name__}.extract_track returned an array of shape {track.shape} for "
                 f"{name}; track_shape is {tuple(shape)}"
             )
-
-    def _with_progress(self, results, n_tracks: int):
-        if not self.verbose:
-            return results
-        from tqdm.auto import tqdm
-
-        return tqdm(results, total=n_tracks, desc=type(self).__name__, unit="track")
 
     def _check_parameters(self) -> None:
         self._validate_params()

@@ -7,10 +7,9 @@ DAFx 2010.
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 import scipy.fft
+from scipy.ndimage import median_filter
 
 from .spectra import hann
 
@@ -19,10 +18,6 @@ _HALO = 15
 
 #: Minimum number of frames separated at a time.
 _BLOCK_FRAMES = 256
-
-#: Number of lines whose medians are computed at a time, so that all intermediate results fit the
-#: CPU cache.
-_BLOCK_LINES = 32
 
 
 class Separation:
@@ -128,8 +123,8 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
     mask : float32 ndarray of shape (n_frames, n_bins)
         Harmonic proportion of each bin, between 0 and 1.
     """
-    harmonic = running_median(magnitude)
-    percussive = running_median(magnitude.T).T
+    harmonic = running_median(magnitude.T).T
+    percussive = running_median(magnitude)
     # Divide by the larger value, so that squares do not underflow.
     larger = np.maximum(harmonic, percussive)
     silent = larger < np.finfo(np.float32).tiny
@@ -142,50 +137,24 @@ def harmonic_mask(magnitude: np.ndarray) -> np.ndarray:
 
 
 def running_median(x: np.ndarray) -> np.ndarray:
-    """Compute the median of the 31 values around each value along the first axis.
+    """Compute the median of the 31 values around each value along the last axis.
 
-    The ends are extended by reflection, as in ``scipy.ndimage.median_filter``, to which the result
-    is equal. Windows of neighboring values share most of their comparisons: sorted runs of 1, 2, 4
-    and 8 values are merged to runs of 16, two of which form a window.
+    The ends are extended by reflection. SciPy's filter of a single line is many times as fast as
+    its filter of an array, so all lines are filtered as one.
 
     Parameters
     ----------
-    x : float32 ndarray of shape (n, n_lines)
+    x : float32 ndarray of shape (n_lines, n)
         Values, which must be finite.
 
     Returns
     -------
-    medians : float32 ndarray of shape (n, n_lines)
+    medians : float32 ndarray of shape (n_lines, n)
         The medians.
     """
-    padded = np.pad(x, ((_HALO, _HALO), (0, 0)), mode="symmetric")
-    out = np.empty_like(x)
-    for start in range(0, x.shape[1], _BLOCK_LINES):
-        lines = slice(start, start + _BLOCK_LINES)
-        runs = [padded[:, lines].copy()]  # contiguous, which is faster
-        while (n := len(runs)) <= _HALO:
-            runs = _merge([run[:-n] for run in runs], [run[n:] for run in runs])
-        # The middle value is in both runs: the median is one of the two middle values of the 32.
-        pairs = [
-            (left[: len(x)], right[_HALO:]) for left, right in zip(runs, runs[::-1], strict=True)
-        ]
-        low = reduce(np.maximum, [np.minimum(*pair) for pair in pairs])
-        high = reduce(np.minimum, [np.maximum(*pair) for pair in pairs])
-        out[:, lines] = np.where(x[:, lines] <= low, high, low)
-    return out
-
-
-def _merge(a: list[np.ndarray], b: list[np.ndarray]) -> list[np.ndarray]:
-    """Merge sorted runs of 1, 2, 4 or 8 arrays, element by element (K. E. Batcher, 1968)."""
-    if len(a) == 1:
-        return [np.minimum(a[0], b[0]), np.maximum(a[0], b[0])]
-    even, odd = _merge(a[::2], b[::2]), _merge(a[1::2], b[1::2])
-    inner = [
-        choose(*pair)
-        for pair in zip(odd[:-1], even[1:], strict=True)
-        for choose in (np.minimum, np.maximum)
-    ]
-    return [even[0], *inner, odd[-1]]
+    padded = np.pad(x, ((0, 0), (_HALO, _HALO)), mode="symmetric")
+    medians = median_filter(padded.ravel(), 2 * _HALO + 1)
+    return medians.reshape(padded.shape)[:, _HALO:-_HALO]
 
 
 class Moments:

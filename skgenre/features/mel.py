@@ -17,7 +17,6 @@ from .segments import (
     MIN_DURATION,
     N_SEGMENTS,
     PLACEMENT,
-    check_hop,
     long_segment_rows,
     n_segment_frames,
 )
@@ -33,8 +32,8 @@ from .spectra import (
 class MelFrontEnd(FrontEnd):
     """Base class of front ends that use mel bands.
 
-    It validates their parameters, which are those of ``librosa.feature.melspectrogram``. A subclass
-    stores them.
+    It validates their parameters, which are those of ``librosa.feature.melspectrogram`` and
+    `segment_duration`. A subclass stores them.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -52,6 +51,7 @@ class MelFrontEnd(FrontEnd):
     n_mels: int
     fmin: float
     fmax: float | None
+    segment_duration: float
 
     @property
     def _bands(self) -> dict[str, Any]:
@@ -62,9 +62,19 @@ class MelFrontEnd(FrontEnd):
         warn_of_empty_bands(**self._bands)  # once per call instead of once per track
         return super()._extract_all(paths, report)
 
+    @property
+    def _segment_length(self) -> int:
+        """Length of a segment in samples."""
+        return round(self.segment_duration * self.sample_rate)
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_band_limits(self.sample_rate, self.fmin, self.fmax)
+        if self.hop_length > self._segment_length:
+            raise ValueError(
+                f"hop_length={self.hop_length} is more than the {self._segment_length} samples of "
+                "a segment; use a shorter hop or longer segments"
+            )
 
 
 class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
@@ -237,13 +247,8 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
     def _n_frames(self) -> int:
         return n_segment_frames(self._segment_length, self.hop_length) // self.frames_per_step
 
-    @property
-    def _segment_length(self) -> int:
-        return round(self.segment_duration * self.sample_rate)
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_hop(self._segment_length, self.hop_length)
         # The shortest segment is that of a 3 s track, or half of a last segment.
         shortest = min(round(MIN_DURATION * self.sample_rate), self._segment_length // 2)
         n = n_segment_frames(shortest, self.hop_length)

@@ -19,7 +19,7 @@ from .._sklearn import Interval
 from ..audio import AudioError, AudioFile, at_length, has_signal
 from .front_end import numbered
 from .mel import MelFrontEnd
-from .segments import N_SEGMENTS, PLACEMENT, check_hop, n_segment_frames, read_at, segment_starts
+from .segments import N_SEGMENTS, PLACEMENT, n_segment_frames, read_at, segment_starts
 from .spectra import (
     band_powers,
     check_band_limits,
@@ -320,8 +320,7 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         if self.placement == "spread":
             length = self._segment_length
             segments = at_length(
-                audio,
-                lambda n: self._compute(read_at(audio, self._starts(n), length, n)),
+                audio, lambda n: self._compute(read_at(audio, self._starts(n), length, n))
             )
         else:
             segments = self._compute(self._read_consecutive(audio))
@@ -380,16 +379,6 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         """
         return numbered("mfcc", self.n_mfcc)
 
-    @property
-    def _segment_length(self) -> int:
-        return round(self.segment_duration * self.sample_rate)
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
         _check_n_mfcc(self.n_mfcc, self.n_mels)
-        if self._segment_length < 1:
-            raise ValueError(
-                f"segment_duration={self.segment_duration} s is shorter than one sample at "
-                f"sample_rate={self.sample_rate} Hz"
-            )
-        check_hop(self._segment_length, self.hop_length)

@@ -89,14 +89,13 @@ def replace_front_ends(model, replace: Callable[[Any], FrontEnd]):
         first = replace(first) if is_front_end else replace_front_ends(first, replace)
         changed = {"steps": [(name, first), *model.steps[1:]]}
     else:
-        parts = {name: getattr(model, "__dict__", {}).get(name) for name in _PARTS}
-        changed = {
-            name: _replace_in_list(part, replace)
-            if isinstance(part, list | tuple)
-            else replace_front_ends(part, replace)
-            for name, part in parts.items()
-            if part is not None
-        }
+        changed = {}
+        for name in _PARTS:
+            part = getattr(model, "__dict__", {}).get(name)
+            if isinstance(part, list | tuple):
+                changed[name] = [_replace_in_member(member, replace) for member in part]
+            elif part is not None:
+                changed[name] = replace_front_ends(part, replace)
     if not changed:
         raise TypeError(
             "Expected a pipeline that begins with a front end, such as TrackDescriptors, or a "
@@ -107,16 +106,14 @@ def replace_front_ends(model, replace: Callable[[Any], FrontEnd]):
     return model
 
 
-def _replace_in_list(members, replace: Callable) -> list:
-    """Replace the front ends of estimators, or of pairs of a name and an estimator."""
-    return [
-        (member[0], *_replace_in_list(member[1:], replace))
-        if isinstance(member, tuple)
-        else member
-        if isinstance(member, str)  # "drop"
-        else replace_front_ends(member, replace)
-        for member in members
-    ]
+def _replace_in_member(member, replace: Callable):
+    """Replace the front ends of an estimator, or of a pair of a name and an estimator."""
+    if isinstance(member, tuple):
+        name, estimator = member
+        return name, _replace_in_member(estimator, replace)
+    if isinstance(member, str):  # "drop"
+        return member
+    return replace_front_ends(member, replace)
 
 
 def front_ends(model) -> list[FrontEnd]:

@@ -182,7 +182,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         if self.n_segments is not None and self.placement == "spread":
             most = self.n_segments
             yield from at_length(
-                audio, lambda n: [_read_patches(audio, i, i + 1) for i in _spread(n, most)]
+                audio, lambda n: [_read_patches(audio, i, i + 1) for i in _central_patches(n, most)]
             )
             return
         for first in itertools.count(0, _BLOCK_PATCHES):
@@ -244,7 +244,7 @@ def _not_installed(reason: str) -> ImportError:
     )
 
 
-def _spread(n_samples: int, n_segments: int) -> list[int]:
+def _central_patches(n_samples: int, n_segments: int) -> list[int]:
     """Return the patch at the center of each of at most `n_segments` equal parts of a track."""
     n_patches = n_segment_frames(n_samples, HOP_LENGTH) // N_FRAMES
     n = min(n_segments, n_patches)

@@ -37,15 +37,6 @@ def n_segment_frames(n_samples: int, hop_length: int) -> int:
     return 1 + n_samples // hop_length
 
 
-def check_hop(segment_length: int, hop_length: int) -> None:
-    """Raise ValueError if the hop is longer than a segment."""
-    if hop_length > segment_length:
-        raise ValueError(
-            f"hop_length={hop_length} is more than the {segment_length} samples of a segment; use "
-            "a shorter hop or longer segments"
-        )
-
-
 def segment_starts(
     n_samples: int,
     *,
@@ -85,10 +76,10 @@ def segment_starts(
         n = min(n, n_segments)
     if placement == "start":
         return [i * segment_length for i in range(n)]
-    return _spread(n_samples, segment_length, n)
+    return _centered_starts(n_samples, segment_length, n)
 
 
-def _spread(n_samples: int, segment_length: int, n: int) -> list[int]:
+def _centered_starts(n_samples: int, segment_length: int, n: int) -> list[int]:
     # Centers are at (i + 1/2) * n_samples / n. Integer arithmetic avoids rounding errors.
     return [max(0, ((2 * i + 1) * n_samples - n * segment_length) // (2 * n)) for i in range(n)]
 
@@ -142,7 +133,7 @@ def long_segment_rows(
     def spread_rows(n_samples: int) -> np.ndarray:
         _check_duration(audio, n_samples)
         n = max(1, min(n_samples // length, front.n_segments or n_samples))
-        return rows(read_at(audio, _spread(n_samples, length, n), length, n_samples))
+        return rows(read_at(audio, _centered_starts(n_samples, length, n), length, n_samples))
 
     if front.placement == "spread":
         return at_length(audio, spread_rows)

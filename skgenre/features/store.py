@@ -6,8 +6,8 @@ A store is a folder with
   tracks that were in earlier lists;
 - ``index``, a list of records of two hashes: of the content of a track, and of its row, its
   checksum. A record is appended after each row;
-- ``manifest.json``, which describes the front end and the list of files;
-- ``verified``, the states of the array and the index in which all rows were last verified.
+- ``manifest.json``, which describes the front end, the list of files and, when the store is
+  complete, the array.
 
 A row belongs to a track if its checksum is that in the record of the track, wherever the row is. So
 no interruption can assign a row to another track: the next call keeps all rows that have a record,
@@ -22,7 +22,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,19 +37,19 @@ from .class_key import class_key
 from .errors import Report
 from .front_end import FrontEnd, check_paths
 
-_FORMAT = 5
+_FORMAT = 6
 
 #: Entries of the manifest that must be the same in all calls.
 _FIXED = ("class", "parameters", "versions")
 
 _MANIFEST, _TENSOR, _INDEX, _LOCK = "manifest.json", "tensor.npy", "index", "lock"
-_NEW_TENSOR, _VERIFIED = "tensor.new", "verified"
+_NEW_TENSOR = "tensor.new"
 
 #: Size of a hash of the content of a track, or of its row, in bytes.
 _HASH = 16
 
 #: Error codes for a full disk, an exceeded quota and the maximum file size.
-_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
@@ -74,9 +74,9 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     Raises
     ------
     ValueError
-        If the folder contains a store of another front end, other parameters or library versions,
-        or one that has no track in common with `X`; if another process is writing to it; if
-        `n_segments` is None; or if the code of the front end cannot be recorded.
+        If the folder contains a store of another front end, other parameters or library versions;
+        if another process is writing to it; if `n_segments` is None; or if the code of the front
+        end cannot be recorded.
     OSError
         If the disk is full. Finished rows are kept, and the next call resumes there.
     UnreadableTracksError
@@ -115,24 +115,33 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
             )
     folder = Path(expand(folder))
     folder.mkdir(parents=True, exist_ok=True)
-    manifest = _describe(extractor, paths, _read_manifest(folder))
+    found = _read_manifest(folder)
+    manifest = _describe(extractor, paths, found)
     # Finished stores are not locked, so that they can be on a read-only file system.
-    if _is_complete(folder, extractor, manifest):
+    if _is_complete(folder, found, manifest, extractor.on_error):
         with contextlib.suppress(ValueError):  # damaged rows are computed again
             return load_store(folder)
-    with _locked(folder), _explain_full_disk(folder):
-        _extract_into(folder, extractor, paths, manifest)
-    return _open(folder)  # all rows were just written or verified
+    try:
+        with FileLock(folder / _LOCK, timeout=0):  # released even if the process is killed
+            _extract_into(folder, extractor, paths, manifest)
+    except Timeout:
+        raise ValueError(
+            f"another process is extracting into {folder}; wait for it, or use another folder"
+        ) from None
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise OSError(
+            error.errno,
+            f"{error.strerror} while writing the store {folder}; free some space and call "
+            "extract_store again to resume, or use another folder",
+        ) from error
+    return load_store(folder)
 
 
-def _find(folder: Path, manifest: dict) -> dict | None:
-    """Return the manifest of a store, if there is one, which may be changed to `manifest`."""
-    found = _read_manifest(folder)
-    if found is None:
-        return None
+def _check_same(folder: Path, found: dict, manifest: dict) -> None:
+    """Raise ValueError if a store is that of another front end."""
     differing = [key for key in _FIXED if found[key] != manifest[key]]
-    if not differing and not (_known(found) | _read_index(folder).keys()) & _known(manifest):
-        differing = ["all tracks"]
     if differing:
         is_edited = "class" in differing and found["name"] == manifest["name"]
         reason = f" (the code of {found['name']} has changed since)" if is_edited else ""
@@ -140,48 +149,35 @@ def _find(folder: Path, manifest: dict) -> dict | None:
             f"{folder} contains a store that differs in {', '.join(differing)}{reason}; use "
             "another folder, or delete this one"
         )
-    return found
 
 
-def _known(manifest: dict) -> set[str]:
-    """Return the paths and the contents of all tracks."""
-    return {part for path, _, content in manifest["files"] for part in (path, content)} - {None}
-
-
-def _is_complete(folder: Path, extractor: FrontEnd, manifest: dict) -> bool:
-    """Check whether a store contains exactly the tracks of `manifest`."""
-    found = _find(folder, manifest)
-    if found is None or not found["complete"] or found["files"] != manifest["files"]:
+def _is_complete(folder: Path, found: dict | None, manifest: dict, on_error: str) -> bool:
+    """Check whether a store with the manifest `found` contains exactly the tracks of `manifest`."""
+    if found is None:
+        return False
+    _check_same(folder, found, manifest)
+    if found["array"] is None or found["files"] != manifest["files"]:
         return False
     # Failed tracks are NaN after a call with on_error="warn".
-    return extractor.on_error != "raise" or _read_index(folder).keys() >= set(_tracks(found))
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Lock a store for writing. The lock is released even if the process is killed."""
-    try:
-        with FileLock(folder / _LOCK, timeout=0):
-            yield
-    except Timeout:
-        raise ValueError(
-            f"another process is extracting into {folder}; wait for it, or use another folder"
-        ) from None
+    return on_error != "raise" or _read_index(folder).keys() >= set(_tracks(found))
 
 
 def _extract_into(folder: Path, extractor: FrontEnd, paths: list, manifest: dict) -> None:
-    # Another process may have begun a store. Files without a manifest are those of another store.
-    index = {} if _find(folder, manifest) is None else _read_index(folder)
-    (folder / _NEW_TENSOR).unlink(missing_ok=True)  # of an interrupted call
+    found = _read_manifest(folder)  # again, since another process may have begun a store
+    index: dict[str, bytes] = {}
     old: Any = ()
-    if index:
+    if found is not None:  # files without a manifest are those of another store
+        _check_same(folder, found, manifest)
+        index = _read_index(folder)
         with contextlib.suppress(ValueError):
             old = _open_array(folder)
-    found = [_checksum(row) for row in old]
-    places = {row: i for i, row in enumerate(found)}
+    (folder / _NEW_TENSOR).unlink(missing_ok=True)  # of an interrupted call
+    checksums = [_checksum(row) for row in old]
+    places = {row: i for i, row in enumerate(checksums)}
     # Remove records of damaged rows, and what an interrupted write left.
     index = {track: row for track, row in index.items() if row in places}
-    replace_file(folder / _INDEX, b"".join(_to_record(*item) for item in index.items()))
+    records = [bytes.fromhex(track) + row for track, row in index.items()]
+    replace_file(folder / _INDEX, b"".join(records))
     _write_manifest(folder, manifest)  # not complete
 
     # Rows of tracks that are not in the list are kept behind the others.
@@ -190,30 +186,31 @@ def _extract_into(folder: Path, extractor: FrontEnd, paths: list, manifest: dict
     rows = [None if track is None else index.get(track) for track in tracks]
     # The header of an .npy file must contain Python integers.
     shape = (len(tracks), *(int(n or 0) for n in extractor.track_shape))
-    in_place = np.shape(old) == shape and all(
-        row in (None, there) for row, there in zip(rows, found, strict=True)
+    dtype = np.dtype(extractor.dtype)
+    in_place = (np.shape(old), getattr(old, "dtype", None)) == (shape, dtype) and all(
+        row in (None, there) for row, there in zip(rows, checksums, strict=True)
     )
     if not in_place:
         kept = ((i, old[places[row]]) for i, row in enumerate(rows) if row is not None)
-        _create_array(folder, np.dtype(extractor.dtype), shape, kept)
+        _create_array(folder, dtype, shape, kept)
 
     missing = [i for i, row in enumerate(rows) if row is None]
     report = Report(len(missing))
     extracted = extractor._extract_all([paths[i] for i in missing], report)
-    array = _open_array(folder)
+    offset = _open_array(folder).offset
     with open(folder / _TENSOR, "r+b") as tensor, open(folder / _INDEX, "ab") as log:
         for i, track in zip(missing, extracted, strict=True):
-            row = np.full(shape[1:], np.nan, array.dtype)
+            row = np.full(shape[1:], np.nan, dtype)
             if track is not None:
                 row[: len(track)] = track
-            _write_row(tensor, array, i, row)
+            _write_row(tensor, offset, i, row)
             content = tracks[i]
             if track is not None and content is not None:
-                _write(log, _to_record(content, _checksum(row)))
+                _write(log, bytes.fromhex(content) + _checksum(row))
         os.fsync(tensor.fileno())
         os.fsync(log.fileno())
     report.conclude(extractor.on_error)
-    _write_manifest(folder, {**manifest, "complete": True})
+    _write_manifest(folder, {**manifest, "array": _state(folder)})
 
 
 def _open_array(folder: Path) -> np.memmap:
@@ -237,10 +234,10 @@ def _create_array(
     """Replace the array by one with some of its rows. The others are not written."""
     new = folder / _NEW_TENSOR
     try:
-        array = np.lib.format.open_memmap(new, "w+", dtype, shape)
+        offset = np.lib.format.open_memmap(new, "w+", dtype, shape).offset
         with open(new, "r+b") as file:
             for i, row in rows:
-                _write_row(file, array, i, row)
+                _write_row(file, offset, i, row)
             os.fsync(file.fileno())
     except OSError:
         new.unlink(missing_ok=True)
@@ -248,8 +245,8 @@ def _create_array(
     os.replace(new, folder / _TENSOR)
 
 
-def _write_row(file: BinaryIO, array: np.memmap, i: int, row: np.ndarray) -> None:
-    file.seek(array.offset + i * row.nbytes)
+def _write_row(file: BinaryIO, offset: int, i: int, row: np.ndarray) -> None:
+    file.seek(offset + i * row.nbytes)
     _write(file, row.tobytes())
 
 
@@ -267,10 +264,6 @@ def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=_HASH).digest()
 
 
-def _to_record(track: str, row: bytes) -> bytes:
-    return bytes.fromhex(track) + row
-
-
 def _read_index(folder: Path) -> dict[str, bytes]:
     """Return the checksums of rows by the hashes of the content of their tracks."""
     content = (folder / _INDEX).read_bytes()
@@ -278,18 +271,10 @@ def _read_index(folder: Path) -> dict[str, bytes]:
     return {content[i : i + _HASH].hex(): content[i + _HASH : i + 2 * _HASH] for i in places}
 
 
-@contextlib.contextmanager
-def _explain_full_disk(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _FULL:
-            raise
-        raise OSError(
-            error.errno,
-            f"{error.strerror} while writing the store {folder}; free some space and call "
-            "extract_store again to resume, or use another folder",
-        ) from error
+def _state(folder: Path) -> list[int]:
+    """Return the size and the modification time of the array."""
+    status = os.stat(folder / _TENSOR)
+    return [status.st_size, status.st_mtime_ns]
 
 
 def load_store(folder: str | os.PathLike) -> Bunch:
@@ -317,52 +302,39 @@ def load_store(folder: str | os.PathLike) -> Bunch:
 
     Notes
     -----
-    When a store is loaded for the first time, the array is read once, row by row, to compare the
-    checksum of each row, which takes about a second per gigabyte. It is read again if its files
-    have changed since, according to the file system, or if the folder is not writable.
+    If the size or the modification time of the array is not that which :func:`extract_store` left,
+    for example in a copy of the folder, the checksums of all rows are compared, which takes about a
+    second per gigabyte.
     """
     folder = Path(expand(folder))
-    return _open(folder, verify=True)
-
-
-def _open(folder: Path, *, verify: bool = False) -> Bunch:
     manifest = _read_manifest(folder)
     if manifest is None:
         raise ValueError(f"{folder} contains no store: {_MANIFEST} is missing")
-    if not manifest["complete"]:
+    if manifest["array"] is None:
         raise ValueError(f"{folder} is not finished; call extract_store again to resume")
-    filenames = [path for path, *_ in manifest["files"]]
     try:
         data = _open_array(folder)
-        if len(data) < len(filenames):
-            raise ValueError(f"{len(filenames)} tracks, but an array of shape {data.shape}")
-        if verify:
+        if manifest["array"] != _state(folder):
             _verify(folder, data, manifest)
     except ValueError as error:
         raise ValueError(
             f"{folder} contains a store that is damaged ({error}); delete it and extract it "
             "again, or call extract_store again to compute only the damaged rows"
         ) from error
+    filenames = [path for path, *_ in manifest["files"]]
     return Bunch(data=data[: len(filenames)], filenames=filenames)
 
 
 def _verify(folder: Path, data: np.ndarray, manifest: dict) -> None:
-    """Compare the checksums of all rows, unless this was done for the files as they are."""
-    # No stamp is trusted within two seconds of a change.
-    stamps = [stamp(folder / name) for name in (_TENSOR, _INDEX)]
-    state = _digest(json.dumps([manifest["files"], *stamps]).encode())
-    with contextlib.suppress(OSError):
-        if None not in stamps and (folder / _VERIFIED).read_bytes() == state:
-            return
+    """Compare the checksums of the rows of all tracks."""
+    files = manifest["files"]
+    if len(data) < len(files):
+        raise ValueError(f"{len(files)} tracks, but an array of shape {data.shape}")
     index = _read_index(folder)
-    # Tracks that cannot be used have rows of NaN, and no record.
-    unusable = _checksum(np.full(data.shape[1:], np.nan, data.dtype))
-    for row, (path, _, content) in zip(data, manifest["files"], strict=False):
-        if _checksum(row) != index.get(content, unusable):
+    for row, (path, _, content) in zip(data, files, strict=False):
+        # Tracks that cannot be used have rows of NaN, and no record.
+        if _checksum(row) != index[content] if content in index else not np.isnan(row).all():
             raise ValueError(f"the row of {path} has changed")
-    if None not in stamps:
-        with contextlib.suppress(OSError):  # a read-only folder is verified each time
-            replace_file(folder / _VERIFIED, state)
 
 
 # ---------------------------------------------------------------- the manifest
@@ -371,14 +343,15 @@ def _verify(folder: Path, data: np.ndarray, manifest: dict) -> None:
 def _describe(extractor: FrontEnd, paths: list, found: dict | None) -> dict:
     """Create a manifest that describes everything that the array depends on.
 
-    Its entry ``"files"`` has the path, the stamp and the hash of the content of each track. Files
-    that are unchanged since the manifest `found` are not hashed again.
+    Its entry ``"files"`` has the path, the stamp and the hash of the content of each track, and
+    ``"array"`` is the state of the array, None until all rows are written. Files that are unchanged
+    since the manifest `found` are not hashed again.
     """
     files = [] if found is None else found["files"]
     known = {(path, *state): content for path, state, content in files if state}
     manifest = {
         "format": _FORMAT,
-        "complete": False,
+        "array": None,
         "class": class_key(type(extractor)),
         "name": f"{type(extractor).__module__}.{type(extractor).__qualname__}",
         "parameters": extractor._own_parameters(),
