@@ -230,11 +230,34 @@ def test_first_and_last_parts_are_the_ends_of_a_long_track(tmp_path, monkeypatch
     assert found.loc[0].tolist() == ["quiet", "quiet", "loud"]
 
 
+def test_functions_of_ones_own(tmp_path):
+    path = str(write_sound(tmp_path / "a.wav", 0.5 * tone(440)))
+    report = robustness_report(
+        level_model(), [path], conditions={"much quieter": lambda y, rate: 1e-3 * y}
+    )
+    assert report["kept"].tolist() == [1, 0]
+
+
 def test_an_unknown_condition_is_an_error(model, tracks):
     with pytest.raises(ValueError, match="conditions must be among"):
         robustness_report(model, tracks.data, conditions=["underwater"])
     with pytest.raises(ValueError, match="inconsistent"):
         robustness_report(model, tracks.data, ["jazz"])
+
+
+def test_functions_that_work_in_place_do_not_change_what_others_get(tmp_path):
+    path = str(write_sound(tmp_path / "a.wav", 0.5 * tone(440)))
+    seen = []
+
+    def silence(y, rate):
+        seen.append(np.abs(y).max())
+        y *= 1e-3
+        return y
+
+    conditions = {"first": silence, "second": silence, "same": lambda y, rate: y}
+    report = robustness_report(level_model(), [path], conditions=conditions)
+    assert seen == pytest.approx([0.5, 0.5], rel=1e-3)
+    assert report["kept"].tolist() == [1, 0, 0, 1]
 
 
 def test_genres_that_the_model_does_not_know_are_refused_before_it_reads(model, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,7 +66,7 @@ def robustness_report(
     paths,
     y=None,
     *,
-    conditions: str | Sequence[str] | None = None,
+    conditions: str | Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
     verbose: int = 0,
@@ -83,8 +83,10 @@ def robustness_report(
         too optimistic for unseen tracks.
     y : array-like of shape (n_tracks,), default=None
         True genres, which are required for the accuracy.
-    conditions : str or sequence of str, default=None
-        Names of the conditions to evaluate, see Notes. None evaluates all of them.
+    conditions : str, sequence of str, or mapping of str to callable, default=None
+        Names of the conditions to evaluate, see Notes. None evaluates all of them. A mapping
+        contains custom functions ``f(samples, sample_rate)``, which return the modified samples
+        (mono, float32), by their names.
     n_jobs : int, default=None
         Number of tracks to process in parallel, in threads.
     random_state : int, RandomState instance or None, default=0
@@ -168,7 +170,7 @@ def changed_predictions(
     models: Sequence,
     paths,
     *,
-    conditions: str | Sequence[str] | None = None,
+    conditions: str | Sequence[str] | Mapping[str, Callable] | None = None,
     n_jobs: int | None = None,
     random_state: Any = 0,
     verbose: int = 0,
@@ -234,6 +236,19 @@ def _share(right) -> float:
 
 def _changes(conditions, models: list) -> dict[str, Callable]:
     """Return the functions of :func:`_standard_changes` for the given conditions."""
+    if isinstance(conditions, Mapping):
+        if UNCHANGED in conditions:
+            raise ValueError(
+                f"conditions must not contain {UNCHANGED!r}, which the report uses for the tracks "
+                "as they are; use another name."
+            )
+        for name, change in conditions.items():
+            if not callable(change):
+                raise TypeError(f"conditions[{name!r}] must be a function; got {change!r}.")
+        return {
+            name: lambda audio, y, rng, change=change: change(y, _RATE)
+            for name, change in conditions.items()
+        }
     # Use the shortest segment of all models, so that they share the same modified file.
     known = _standard_changes(round(min(map(_segment_seconds, models)) / 2 * _RATE))
     if conditions is None:
@@ -270,8 +285,9 @@ def _changed_files(audio, y, changes, seed: int, name: str) -> Iterator:
     for change in changes.values():
         # Use a new generator, so that the noise does not depend on the other conditions.
         rng = np.random.RandomState(seed)
-        changed = np.asarray(change(audio, y, rng), np.float32)
-        yield transforms.wav(changed, _RATE, name)
+        # A function may work in place.
+        changed = change(audio, y.copy(), rng)
+        yield transforms.wav(np.asarray(changed, np.float32), _RATE, name)
 
 
 def _predict(model, files: list) -> list:
