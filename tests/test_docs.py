@@ -8,7 +8,7 @@ import pytest
 
 import skgenre
 from skgenre import datasets, evaluation, features, plotting
-from skgenre.networks.layers import LAYERS
+from skgenre.layers import LAYERS
 
 numpydoc = pytest.importorskip("numpydoc.docscrape", reason="needs numpydoc, of the extra docs")
 
