@@ -88,6 +88,7 @@ def test_a_started_tensorflow_is_left_as_it_is(unconfigured, monkeypatch):
     assert tf.config.threading.get_intra_op_parallelism_threads() == before
 
 
+@pytest.mark.slow
 def test_another_backend_of_keras_is_refused():
     code = """
 try:

@@ -528,9 +528,8 @@ def test_few_idle_networks_are_kept(monkeypatch):
 
 
 def test_networks_hold_no_data_while_idle():
-    training._IDLE.clear()
     fit(ann(), validation=True)
-    [(_, network)] = training._IDLE
+    _, network = training._IDLE[-1]
     assert network.training._content == network.validation._content == ()
 
 
