@@ -31,8 +31,8 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from skgenre import SegmentScaler, SegmentVotingClassifier, genre_pipeline
+from skgenre._metadata import fit_with_groups
 from skgenre.datasets import load_folder, load_gtzan
-from skgenre.folds import fit_with_groups
 from skgenre.pipelines import PRESETS
 
 ROOT = Path(__file__).parent.parent

@@ -44,9 +44,9 @@ from skgenre import (
     load_audio,
     make_baseline,
 )
+from skgenre._metadata import fit_with_groups
 from skgenre.datasets import find_duplicates, load_gtzan
 from skgenre.evaluation import write_splits
-from skgenre.folds import fit_with_groups
 from skgenre.networks.holdout import hold_out
 from skgenre.plotting import HistoryDisplay
 

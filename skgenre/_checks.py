@@ -79,8 +79,8 @@ def check_labels(y: Any, n_tracks: int | None = None, name: str = "y") -> np.nda
     TypeError
         If `y` is not an ordered collection.
     ValueError
-        If labels are missing (None or NaN), cannot be compared with each other, or are bytes, or
-        if their number is wrong.
+        If labels are missing (None or NaN) or cannot be compared with each other, or if their
+        number is wrong.
     """
     return _check_values(y, n_tracks, name, "label", "Label these tracks, or leave them out.")
 
@@ -104,11 +104,8 @@ def _check_values(
     check_sequence(name, values)
     if not hasattr(values, "__array__"):
         values = list(values)
-    try:
-        # In a list, NumPy would convert None and NaN to strings if there are other strings.
-        as_given = np.asarray(values, dtype=object if isinstance(values, list) else None)
-    except ValueError:  # values of different lengths
-        as_given = np.fromiter(values, object, len(values))
+    # In a list, NumPy would convert None and NaN to strings if there are other strings.
+    as_given = np.asarray(values, dtype=object if isinstance(values, list) else None)
     n = len(as_given)
     if what == "group" and as_given.ndim != 1:
         raise ValueError(
@@ -119,25 +116,17 @@ def _check_values(
             f"{name} and the tracks have inconsistent numbers of samples: {n} {what}s for "
             f"{n_tracks} tracks. Pass one {what} per track."
         )
-    absent = np.asarray(pd.isna(as_given))
-    if isinstance(values, np.ma.MaskedArray):
-        absent |= np.ma.getmaskarray(values)
-    missing = np.flatnonzero(absent.reshape(n, as_given[:1].size).any(axis=1))
+    missing = np.flatnonzero(pd.isna(as_given).any(axis=tuple(range(1, as_given.ndim))))
     if len(missing):
         raise ValueError(
             f"{name} contains NaN or None: {len(missing)} of {n} tracks have no {what}, tracks "
             f"{list_names(missing)}. {remedy}"
         )
-    if as_given.dtype.kind in "OS":
-        flat = as_given.ravel().tolist()
-        types = sorted({type(value).__name__ for value in flat})
-        if "bytes" in types:
-            raise ValueError(f"{name} contains bytes, such as {flat[0]!r}; decode them to strings.")
+    if as_given.dtype == object:
         try:
-            if types != ["str"]:
-                sorted(flat)
-                np.asarray(flat)  # lists of different lengths
-        except (TypeError, ValueError):
+            np.unique(as_given)
+        except TypeError:
+            types = sorted({type(value).__name__ for value in as_given.flat})
             raise ValueError(
                 f"{name} contains {what}s of types that cannot be compared: {', '.join(types)}. "
                 f"Convert them to strings: list(map(str, {name}))."
@@ -182,13 +171,9 @@ def check_classifier(name: str, model: Any) -> None:
     """
     if isinstance(model, type):
         raise TypeError(f"{name} must be a classifier, not a class; pass {model.__name__}().")
-    lacking = [method for method in ("fit", "predict") if not hasattr(model, method)]
-    if lacking:
-        raise TypeError(
-            f"{name} must be a classifier; got {model!r:.200}, which has no method {lacking[0]}."
-        )
     kind = get_tags(model).estimator_type if hasattr(model, "__sklearn_tags__") else None
-    if kind not in ("classifier", None):
+    has_methods = hasattr(model, "fit") and hasattr(model, "predict")
+    if not has_methods or kind not in ("classifier", None):
         raise TypeError(
-            f"{name} must be a classifier; got the {kind.replace('_', ' ')} {model!r:.200}."
+            f"{name} must be a classifier with the methods fit and predict; got {model!r:.200}."
         )

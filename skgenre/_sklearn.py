@@ -6,17 +6,16 @@ The private classes of trees are imported in ``persistence/trees.py``.
 # Clone networks with an error that explains callbacks; validate parameters before `fit`.
 from sklearn.base import _clone_parametrized, _fit_context
 
-# Constraints in `_parameter_constraints`.
-from sklearn.utils._param_validation import HasMethods, Interval as _Interval, StrOptions
-
-# Show the layers of a network in the HTML diagram of an estimator.
-try:
-    from sklearn.utils._repr_html.estimator import _VisualBlock
-except ImportError:  # scikit-learn 1.6
-    from sklearn.utils._estimator_html_repr import _VisualBlock
-
 # Index arrays, lists and DataFrames by row.
 from sklearn.utils import _safe_indexing
+
+# Constraints of the parameters of estimators and layers.
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval as _Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 # Apply `set_output` in transformers that return a table only for some inputs.
 from sklearn.utils._set_output import _wrap_data_with_container
@@ -24,10 +23,9 @@ from sklearn.utils._set_output import _wrap_data_with_container
 # Validate `classes` in `partial_fit`.
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-# Select rows of metadata; validate `sample_weight`, and `y` of X with more than two dimensions; get
-# the column names of a table.
+# Validate `sample_weight`, and `y` of X with more than two dimensions; get the column names of a
+# table.
 from sklearn.utils.validation import (
-    _check_method_params,
     _check_sample_weight,
     _check_y,
     _get_feature_names,
@@ -46,8 +44,6 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
-    "_VisualBlock",
-    "_check_method_params",
     "_check_partial_fit_first_call",
     "_check_sample_weight",
     "_check_y",
@@ -56,4 +52,5 @@ __all__ = [
     "_get_feature_names",
     "_safe_indexing",
     "_wrap_data_with_container",
+    "validate_parameter_constraints",
 ]

@@ -11,17 +11,15 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import get_tags, indexable
-from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from ._checks import check_classifier, check_groups, check_labels, check_two_classes
-from ._metadata import find_weights, make_router, route, route_requested, weight_names
+from ._metadata import route
 from ._sklearn import (
     HasMethods,
     Interval,
-    _check_method_params,
     _check_sample_weight,
     _check_y,
     _fit_context,
@@ -116,7 +114,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         self.target_accuracy = target_accuracy
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, *, groups=None, **fit_params) -> Self:
+    def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
         """Fit clones of `estimator` to folds, the temperature, and a clone to all tracks.
 
         Parameters
@@ -131,9 +129,8 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         groups : array-like of shape (n_tracks,), default=None
             Group of each track, for example its artist. If None, each track is its own group and
             no threshold is estimated. Groups are also passed to all parts of `estimator` that
-            accept them, such as the networks and the splitter of a search.
-        **fit_params : dict
-            Further metadata requested by `estimator`. Requires metadata routing.
+            accept them, such as the networks and the splitter of a search, and the weights to all
+            classifiers that do, whether metadata routing is enabled or not.
 
         Returns
         -------
@@ -146,20 +143,13 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             If `cv` yields fewer than two folds, labels or groups are missing (None or NaN), or
             there is only one class.
         TypeError
-            If `estimator` is not a classifier, or if there are `fit_params` and metadata routing is
-            disabled.
+            If `estimator` is not a classifier.
 
         Warns
         -----
         UserWarning
             If probabilities are not calibrated because a class has only one group or fitting a
             fold failed, or if `estimator` does not accept `sample_weight`.
-
-        Notes
-        -----
-        If metadata routing is enabled, the groups and weights are passed as `estimator` requests
-        them. Otherwise all parts that accept groups get them, and all classifiers that accept
-        weights.
         """
         check_classifier("estimator", self._estimator())
         [X] = indexable(X)
@@ -171,29 +161,22 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         check_two_classes("y", np.unique(y))
         groups = None if groups is None else check_groups(groups, n_tracks)
         estimator = clone(self._estimator())
-        given = {"sample_weight": sample_weight, "groups": groups}
-        params = route_requested(self, given, fit_params)
-        routed = params is not None
-        if params is not None:
-            if sample_weight is None:  # the estimator may request it under another name
-                sample_weight = find_weights(estimator, params)
-        else:
-            params, routed = route(estimator, **given)
-            if sample_weight is not None and not params.keys() & weight_names(estimator):
-                warn(
-                    f"{type(estimator).__name__} does not accept sample_weight; the weights are "
-                    "used only for the calibration."
-                )
         weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        params, routed = route(
+            estimator, sample_weight=None if sample_weight is None else weight, groups=groups
+        )
+        if sample_weight is not None and not params.keys() - {"groups"}:
+            warn(
+                f"{type(estimator).__name__} does not accept sample_weight; the weights are used "
+                "only for the calibration."
+            )
 
         def fit(tracks: np.ndarray):
             """Fit a clone to some of the tracks."""
-            of_tracks = _check_method_params(X, params, indices=tracks)
-            every = len(tracks) == len(y)
+            of_tracks = {name: values[tracks] for name, values in params.items()}
+            part = X if len(tracks) == len(y) else _safe_indexing(X, tracks)
             with sklearn.config_context(enable_metadata_routing=routed):
-                return clone(estimator).fit(
-                    X if every else _safe_indexing(X, tracks), y[tracks], **of_tracks
-                )
+                return clone(estimator).fit(part, y[tracks], **of_tracks)
 
         weighted = np.flatnonzero(weight > 0)
         fitted = fit(weighted)
@@ -254,16 +237,6 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             labels = np.searchsorted(self.classes_, y[known])
             found.append((_log(proba), labels, np.full(len(known), i), known))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Get the metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Routing information of this estimator and of `estimator`.
-        """
-        return make_router(self)
 
     def _estimator(self):
         return SegmentVotingClassifier() if self.estimator is None else self.estimator

@@ -10,7 +10,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-import sklearn
 from sklearn.model_selection import (
     GroupKFold,
     KFold,
@@ -20,7 +19,6 @@ from sklearn.model_selection import (
 )
 
 from ._checks import AT_LEAST_2, check_number
-from ._metadata import route
 
 #: Number of folds if ``cv`` is None, as in scikit-learn.
 _DEFAULT_FOLDS = 5
@@ -90,13 +88,3 @@ def describe_rare(counts: dict[Any, int], groups=None) -> tuple[str, str]:
     )
     alone = ", ".join(str(label) for label, n in counts.items() if n < 2)
     return several, f"there is only one {one} of {alone}. Add tracks{of_others}"
-
-
-def fit_with_groups(model, X, y, groups) -> Any:
-    """Fit a model, passing groups to all of its parts that accept them; return the model.
-
-    If each sample is a group of its own, nothing is known about groups and none are passed.
-    """
-    params, routed = route(model, groups=groups if len(set(groups)) < len(groups) else None)
-    with sklearn.config_context(enable_metadata_routing=routed):
-        return model.fit(X, y, **params)

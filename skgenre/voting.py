@@ -9,12 +9,11 @@ import numpy as np
 import sklearn
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from ._checks import check_classifier, check_two_classes
-from ._metadata import find_weights, make_router, route, route_requested, weight_names
+from ._checks import check_classifier, check_groups, check_two_classes
+from ._metadata import route
 from ._sklearn import HasMethods, StrOptions, _check_sample_weight, _fit_context
 from ._warnings import warn
 from .tensor import (
@@ -82,6 +81,9 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     ['blues', 'blues']
     """
 
+    # Like the networks, request `groups` in `fit` if metadata routing is enabled.
+    __metadata_request__fit: ClassVar = {"groups": True}
+
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "aggregation": [StrOptions(set(AGGREGATIONS))],
@@ -92,7 +94,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         self.aggregation = aggregation
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, sample_weight=None, **fit_params) -> Self:
+    def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
         """Fit a clone of `estimator` on the segments.
 
         Parameters
@@ -103,8 +105,9 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
             Class labels.
         sample_weight : array-like of shape (n_tracks,), default=None
             Weights of the tracks, divided among the segments of each track.
-        **fit_params : dict
-            Metadata requested by `estimator`, with one value per track. Requires metadata routing.
+        groups : array-like of shape (n_tracks,), default=None
+            Group of each track, for example its artist. They are passed to all parts of `estimator`
+            that accept them, such as the splitter of a search, with one value per segment.
 
         Returns
         -------
@@ -116,8 +119,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         ValueError
             If there are fewer than two classes, or no track has a segment.
         TypeError
-            If `estimator` is not a classifier, or if there are `fit_params` and metadata routing is
-            disabled.
+            If `estimator` is not a classifier.
 
         Warns
         -----
@@ -128,11 +130,7 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         check_classifier("estimator", self._estimator())
         X, y = check_tensor(self, X, y, reset=True)
         check_classification_targets(y)
-        estimator = clone(self._estimator())
-        params = route_requested(self, {"sample_weight": sample_weight}, fit_params) or {}
-        routed_weight = find_weights(estimator, params)
-        if sample_weight is None:
-            sample_weight = routed_weight
+        groups = None if groups is None else check_groups(groups, len(X))
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         X = as_tensor(X)
         mask = segment_mask(X)
@@ -144,27 +142,23 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         warn_of_missing(mask, "tracks have no segment and are ignored in fit")
         classes = np.unique(y[tracks])
         check_two_classes("y", classes)
-        track, segment, shared = _share(mask, tracks, weight)
-        # One value per segment.
-        weights = weight_names(estimator)
-        params = {
-            name: _share(mask, tracks, np.asarray(values, float))[2]
-            if name in weights
-            else np.asarray(values)[track]
-            for name, values in params.items()
-        }
-        routed = bool(params)
-        if routed_weight is None and (sample_weight is not None or np.ptp(shared) > 0):
-            more, routed = route(estimator, routed=routed, sample_weight=shared)
-            if sample_weight is not None and not more:
-                last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-                warn(
-                    f"{type(last).__name__} does not accept sample_weight: all segments of tracks "
-                    "with a positive weight count equally, and the weights only affect "
-                    "class_prior_. Use an estimator that accepts weights, such as "
-                    "LogisticRegression."
-                )
-            params |= more
+        track, segment, shared = spread(mask, tracks, weight)
+        # With this scale, a weight of 2 is equivalent to passing the track twice.
+        shared *= weight[track].sum() / len(track)
+        estimator = clone(self._estimator())
+        weighted = sample_weight is not None or np.ptp(shared) > 0
+        params, routed = route(
+            estimator,
+            sample_weight=shared if weighted else None,
+            groups=None if groups is None else groups[track],
+        )
+        if sample_weight is not None and not params.keys() - {"groups"}:
+            last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+            warn(
+                f"{type(last).__name__} does not accept sample_weight: all segments of tracks with "
+                "a positive weight count equally, and the weights only affect class_prior_. Use an "
+                "estimator that accepts weights, such as LogisticRegression."
+            )
         with sklearn.config_context(enable_metadata_routing=routed), warnings.catch_warnings():
             # Raised by the covariances of discriminant analysis if a class has one segment. Its
             # advice, to reshape an array, does not help.
@@ -249,16 +243,6 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Get the metadata routing of this object.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            Routing information of this estimator and of `estimator`.
-        """
-        return make_router(self)
-
     def _estimator(self):
         return LogisticRegression(max_iter=1000) if self.estimator is None else self.estimator
 
@@ -271,12 +255,3 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
 def _rows(segments: np.ndarray) -> np.ndarray:
     """Concatenate the frames of each segment."""
     return segments.reshape(len(segments), -1)
-
-
-def _share(mask: np.ndarray, tracks: np.ndarray, weight: np.ndarray) -> tuple:
-    """Divide weights of tracks among their segments, see :func:`skgenre.tensor.spread`.
-
-    They are scaled so that a weight of 2 is equivalent to passing the track twice.
-    """
-    track, segment, shared = spread(mask, tracks, weight)
-    return track, segment, shared * (weight[track].sum() / len(track))

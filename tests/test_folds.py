@@ -366,18 +366,6 @@ def test_segments_are_weighted_with_groups_as_without(wrap, data):
     assert all(weight is not None and found is not None for _, weight, found in Noting.seen)
 
 
-@pytest.mark.parametrize("alias", ["a", "z"])
-def test_the_weights_of_a_track_are_those_of_the_classifier(alias):
-    X, y = make_tensor(30)
-    some = np.where(np.arange(30) < 5, 0.0, 1.0)
-    with sklearn.config_context(enable_metadata_routing=True):
-        scaler = StandardScaler().set_fit_request(sample_weight=alias)
-        classifier = LogisticRegression().set_fit_request(sample_weight="b")
-        voting = SegmentVotingClassifier(make_pipeline(scaler, classifier))
-        voting.fit(X, y, **{alias: some, "b": np.ones(30)})
-    assert_allclose(voting.class_prior_, [1 / 3] * 3)
-
-
 def test_names_of_groups_are_names_of_strategies(table):
     X, y, groups = table
     for cv in (3, {"by artist": 3}):
@@ -411,46 +399,6 @@ def test_weights_for_a_classifier_without_them_are_warned_about(table):
     X, y, _ = table
     with pytest.warns(UserWarning, match="KNeighborsClassifier does not accept sample_weight"):
         GroupCalibratedClassifier(KNeighborsClassifier(3)).fit(X, y, sample_weight=np.ones(36))
-
-
-def request(estimator, alias):
-    """The classifier in an estimator, and those around it, request the weights."""
-    for part in [estimator, *estimator.get_params().values()]:
-        if isinstance(part, LogisticRegression):
-            part.set_fit_request(sample_weight=alias)
-
-
-@pytest.mark.parametrize("wrap", [SegmentVotingClassifier, GroupCalibratedClassifier])
-@pytest.mark.parametrize(
-    "inner",
-    [LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())],
-    ids=["alone", "in a pipeline"],
-)
-def test_weights_requested_under_an_alias_count(wrap, inner, data):
-    X, y = data
-    X = X if wrap is SegmentVotingClassifier else np.nan_to_num(X).reshape(len(X), -1)
-    weight = np.arange(len(X)) % 4 + 1.0
-    model = wrap(inner)
-    expected = clone(model).fit(X, y, sample_weight=weight)
-    with sklearn.config_context(enable_metadata_routing=True):
-        aliased = clone(model)
-        request(aliased, "w")
-        if isinstance(inner, LogisticRegression):
-            scaler = []
-        else:
-            scaler = [aliased.estimator[0].set_fit_request(sample_weight=False)]
-        aliased.fit(X, y, w=weight)
-        by_own_name = clone(model).set_fit_request(sample_weight="v")
-        request(by_own_name, True)
-        for step in scaler:
-            by_own_name.estimator[0].set_fit_request(sample_weight=step is None)
-        pipe = make_pipeline("passthrough", by_own_name).fit(X, y, v=weight)
-    assert_allclose(pipe.predict_proba(X), expected.predict_proba(X), atol=1e-6)
-    if wrap is SegmentVotingClassifier:
-        assert_allclose(aliased.class_prior_, expected.class_prior_)
-        assert_allclose(aliased.predict_proba(X), expected.predict_proba(X), atol=1e-6)
-    else:  # the temperature is of the weights given to the calibration itself
-        assert_allclose(aliased.estimator_.predict_proba(X), expected.estimator_.predict_proba(X))
 
 
 # ---------------------------------------------------------------- tracks without segments

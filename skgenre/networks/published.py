@@ -10,20 +10,10 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import ClassVar
 
+from .. import layers as L
 from .._checks import AT_LEAST_1
 from .._sklearn import Interval
 from .base import DROPOUT, NetworkClassifier, check_sizes
-from .layers import (
-    LSTM,
-    BatchNormalization,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    MaxPooling2D,
-    Reshape,
-)
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -72,8 +62,8 @@ class ANNClassifier(NetworkClassifier):
     callbacks : list of keras.callbacks.Callback, or callable, default=None
         Keras callbacks. A list is deep-copied for each fit, including the objects to which the
         callbacks refer. A callable takes no arguments and returns such a list; it is called
-        once per fit and its result is not copied. Callbacks are not pickled with a fitted
-        classifier.
+        once per fit and its result is not copied. Pickles and copies of a fitted classifier have
+        no callbacks.
     warm_start : bool, default=False
         Whether to reuse the weights of the previous call of `fit` as initialization. The state
         of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
@@ -148,10 +138,10 @@ class ANNClassifier(NetworkClassifier):
         "l2": [Interval(Real, 0, None, closed="left")],
     }
 
-    def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
-        layers: list[Layer] = [Flatten()]
+    def hidden_layers(self, input_shape: tuple[int, int]) -> list[L.Layer]:
+        layers: list[L.Layer] = [L.Flatten()]
         for units in check_sizes("hidden_units", self.hidden_units):
-            layers += [Dense(units, "relu", float(self.l2)), Dropout(float(self.dropout))]
+            layers += [L.Dense(units, "relu", float(self.l2)), L.Dropout(float(self.dropout))]
         return layers
 
 
@@ -202,8 +192,8 @@ class CNNClassifier(NetworkClassifier):
     callbacks : list of keras.callbacks.Callback, or callable, default=None
         Keras callbacks. A list is deep-copied for each fit, including the objects to which the
         callbacks refer. A callable takes no arguments and returns such a list; it is called
-        once per fit and its result is not copied. Callbacks are not pickled with a fitted
-        classifier.
+        once per fit and its result is not copied. Pickles and copies of a fitted classifier have
+        no callbacks.
     warm_start : bool, default=False
         Whether to reuse the weights of the previous call of `fit` as initialization. The state
         of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
@@ -279,17 +269,21 @@ class CNNClassifier(NetworkClassifier):
         "dropout": [DROPOUT],
     }
 
-    def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
+    def hidden_layers(self, input_shape: tuple[int, int]) -> list[L.Layer]:
         shape: tuple[int, ...] = (*input_shape, 1)
-        layers: list[Layer] = [Reshape(shape)]
+        layers: list[L.Layer] = [L.Reshape(shape)]
         for i, n_filters in enumerate(check_sizes("filters", self.filters)):
             size = 3 if i < 2 else 2
-            conv = Conv2D(n_filters, "relu", (min(size, shape[0]), min(size, shape[1])))
+            conv = L.Conv2D(n_filters, "relu", (min(size, shape[0]), min(size, shape[1])))
             shape = conv.output_shape(shape)
-            pool = MaxPooling2D((min(size, shape[0]), min(size, shape[1])))
+            pool = L.MaxPooling2D((min(size, shape[0]), min(size, shape[1])))
             shape = pool.output_shape(shape)
-            layers += [conv, pool, BatchNormalization()]
-        layers += [Flatten(), Dense(int(self.dense_units), "relu"), Dropout(float(self.dropout))]
+            layers += [conv, pool, L.BatchNormalization()]
+        layers += [
+            L.Flatten(),
+            L.Dense(int(self.dense_units), "relu"),
+            L.Dropout(float(self.dropout)),
+        ]
         return layers
 
 
@@ -338,8 +332,8 @@ class LSTMClassifier(NetworkClassifier):
     callbacks : list of keras.callbacks.Callback, or callable, default=None
         Keras callbacks. A list is deep-copied for each fit, including the objects to which the
         callbacks refer. A callable takes no arguments and returns such a list; it is called
-        once per fit and its result is not copied. Callbacks are not pickled with a fitted
-        classifier.
+        once per fit and its result is not copied. Pickles and copies of a fitted classifier have
+        no callbacks.
     warm_start : bool, default=False
         Whether to reuse the weights of the previous call of `fit` as initialization. The state
         of the optimizer is also reused, unless the previous call used ``early_stopping=True`` or
@@ -410,8 +404,12 @@ class LSTMClassifier(NetworkClassifier):
         "dropout": [DROPOUT],
     }
 
-    def hidden_layers(self, input_shape: tuple[int, int]) -> list[Layer]:
+    def hidden_layers(self, input_shape: tuple[int, int]) -> list[L.Layer]:
         *first, last = check_sizes("units", self.units)
-        layers: list[Layer] = [LSTM(units, return_sequences=True) for units in first]
-        layers += [LSTM(last), Dense(int(self.dense_units), "relu"), Dropout(float(self.dropout))]
+        layers: list[L.Layer] = [L.LSTM(units, return_sequences=True) for units in first]
+        layers += [
+            L.LSTM(last),
+            L.Dense(int(self.dense_units), "relu"),
+            L.Dropout(float(self.dropout)),
+        ]
         return layers

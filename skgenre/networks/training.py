@@ -19,34 +19,37 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
+from .. import layers as L
 from .._warnings import warn
 from ..tensor import spread
-from . import layers as L
 
-# Read when TensorFlow is imported, which otherwise logs a message at the end of each data set.
+# Read by TensorFlow, which would otherwise log a message at the end of each data set and reserve
+# all memory of each GPU.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 try:
     import keras
     import tensorflow as tf
     from scikeras.wrappers import KerasClassifier
-
-    _backend = keras.config.backend()
 except ImportError as error:  # of one of these packages, or of another backend
-    _backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if _backend == "tensorflow":
-        raise ImportError(
-            f"Training a network requires scikeras and TensorFlow ({error}). Install them with "
-            "'pip install scikeras tensorflow'. Prediction does not require them."
-        ) from error
-if _backend != "tensorflow":
     raise ImportError(
-        f"skgenre requires the TensorFlow backend of Keras; got {_backend!r}. Set the environment "
-        "variable KERAS_BACKEND=tensorflow before Keras is imported."
+        f"Training a network requires scikeras and TensorFlow ({error}). Install them with 'pip "
+        "install scikeras tensorflow', and if the environment variable KERAS_BACKEND is set, set "
+        "it to tensorflow. Prediction does not require them."
+    ) from error
+if keras.config.backend() != "tensorflow":
+    raise ImportError(
+        f"skgenre requires the TensorFlow backend of Keras; got {keras.config.backend()!r}. Set "
+        "the environment variable KERAS_BACKEND=tensorflow before Keras is imported."
     )
+
+#: The process that loaded TensorFlow, whose threads do not exist in its forks.
+_PROCESS = os.getpid()
 
 
 def _configure_tensorflow() -> None:
@@ -54,19 +57,14 @@ def _configure_tensorflow() -> None:
 
     - ``OMP_NUM_THREADS``, in which joblib and Dask store the number of threads of their workers,
       is ignored by TensorFlow. It is applied unless ``TF_NUM_INTRAOP_THREADS`` is set.
-    - By default, TensorFlow allocates all memory of each GPU. Memory growth is enabled, so that
-      only the required memory is allocated.
     - Warnings about retracing are suppressed, since a search over architectures traces many
       networks.
     """
     threads = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    with contextlib.suppress(RuntimeError):
-        if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+    if threads.isdigit() and "TF_NUM_INTRAOP_THREADS" not in os.environ:
+        with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(int(threads))
             tf.config.threading.set_inter_op_parallelism_threads(int(threads))
-    with contextlib.suppress(RuntimeError):
-        for gpu in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(gpu, True)
     logging.getLogger("tensorflow").addFilter(
         lambda record: "triggered tf.function retracing" not in record.getMessage()
     )
@@ -106,7 +104,7 @@ def train(
     epochs: int | None,
     batch_size: int,
     learning_rate: float,
-    recipe: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] = MappingProxyType({}),
     patience: int | None = None,
     weights: Sequence[np.ndarray] | None = None,
     state: Sequence[np.ndarray] | None = None,
@@ -132,7 +130,7 @@ def train(
         Number of segments per step.
     learning_rate : float
         Learning rate, or its maximum if it is scheduled.
-    recipe : dict, default=None
+    recipe : dict, default={}
         Keyword arguments of :func:`compile_model`.
     patience : int, default=None
         Number of epochs without a lower validation loss after which training is stopped and the
@@ -152,23 +150,30 @@ def train(
 
     Raises
     ------
-    ValueError
-        If a callback cannot work with the network.
+    RuntimeError
+        If this process was forked after TensorFlow was loaded. Training would hang.
     """
-    recipe = dict(recipe or {})
-    _check_callbacks(callbacks, recipe)
+    if os.getpid() != _PROCESS:
+        raise RuntimeError(
+            "This process was forked after TensorFlow was loaded, and training would hang, since "
+            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
+            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
+        )
     rng = np.random.default_rng(seed)
     n_steps = (epochs or 0) * -(-len(training) // batch_size)
     with borrow_network(architecture, recipe, has_callbacks=bool(callbacks)) as network:
         if weights is None:
             weights = initial_weights(architecture, rng)
         network.reset(weights, state, learning_rate, n_steps, rng)
-        stopping = [] if patience is None else [_early_stopping(patience)]
+        used = list(callbacks)
+        if patience is not None:
+            used.append(
+                keras.callbacks.EarlyStopping(
+                    monitor="val_loss", patience=patience, restore_best_weights=True
+                )
+            )
         classifier = _DatasetClassifier(
-            model=lambda: network.model,
-            epochs=epochs or 1,
-            callbacks=[*callbacks, *stopping],
-            verbose=verbose,
+            model=lambda: network.model, epochs=epochs or 1, callbacks=used, verbose=verbose
         )
         classifier.fit(
             network.training.holding(training, batch_size, rng),
@@ -176,9 +181,8 @@ def train(
             validation_data=validation and network.validation.holding(validation, batch_size),
         )
         for callback in callbacks:
-            if isinstance(callback, keras.callbacks.Callback):
-                # Call the method of the base class, since overriding methods expect a model.
-                keras.callbacks.Callback.set_model(callback, None)
+            # Call the method of the base class, since overriding methods expect a model.
+            keras.callbacks.Callback.set_model(callback, None)
         return Trained(network.weights(), network.state(), classifier.history_)
 
 
@@ -207,24 +211,6 @@ class _DatasetClassifier(KerasClassifier):
         self.history_ = {
             name: [float(value) for value in values] for name, values in history.history.items()
         }
-
-
-def _early_stopping(patience: int) -> keras.callbacks.Callback:
-    return keras.callbacks.EarlyStopping(
-        monitor="val_loss", patience=patience, restore_best_weights=True
-    )
-
-
-def _check_callbacks(callbacks: Sequence, recipe: Mapping[str, Any]) -> None:
-    """Raise ValueError for callbacks of Keras that would fail after some epochs."""
-    setters = keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau
-    for callback in callbacks:
-        if recipe.get("scheduled") and isinstance(callback, setters):
-            raise ValueError(
-                f"{type(callback).__name__} cannot set the learning rate of this network, which "
-                "follows a schedule. Remove the callback; the parameter learning_rate is the "
-                "maximum of the schedule."
-            )
 
 
 # ---------------------------------------------------------------- networks that fits borrow
@@ -298,7 +284,9 @@ def borrow_network(
     After an exception, and if callbacks of the user could change it, the network is not used again.
     """
     key = architecture, *sorted(recipe.items())
-    network = None if has_callbacks else _take_idle(key)
+    with _IDLE_LOCK:
+        found = [i for i, (idle_key, _) in enumerate(_IDLE) if idle_key == key]
+        network = _IDLE.pop(found[0])[1] if found and not has_callbacks else None
     if network is None:
         with default_settings():
             model = compile_model(architecture, for_callbacks=has_callbacks, **recipe)
@@ -310,14 +298,6 @@ def borrow_network(
         with _IDLE_LOCK:
             _IDLE.append((key, network))
             del _IDLE[:-MAX_IDLE_NETWORKS]
-
-
-def _take_idle(key: tuple) -> Network | None:
-    with _IDLE_LOCK:
-        for i, (idle_key, _) in enumerate(_IDLE):
-            if idle_key == key:
-                return _IDLE.pop(i)[1]
-    return None
 
 
 # ---------------------------------------------------------------- data
@@ -549,7 +529,7 @@ def _keras_layer(layer: L.Layer, fused: bool) -> keras.layers.Layer | keras.Mode
 
 
 def _time_pooling() -> keras.Model:
-    """Build :class:`.layers.TimePooling` from Keras operations, so that models can be saved."""
+    """Build the layer ``TimePooling`` from Keras operations, so that models can be saved."""
     x = keras.Input((None, None, None), dtype="float32")
     by_frame = keras.ops.mean(x, axis=2)
     statistics = [keras.ops.mean(by_frame, axis=1), keras.ops.max(by_frame, axis=1)]
@@ -566,8 +546,15 @@ class FusedLSTM(keras.layers.LSTM):
     implementation based on cuDNN is used.
     """
 
-    #: Arguments of the layer that :func:`checked` compares with that of Keras.
-    example: ClassVar = {"units": 2, "return_sequences": True}
+    #: Arguments of the layer that :func:`checked` compares with that of Keras. With these, Keras
+    #: does not draw from Python's global generator.
+    example: ClassVar = {
+        "units": 2,
+        "return_sequences": True,
+        "kernel_initializer": "zeros",
+        "recurrent_initializer": "zeros",
+        "seed": 0,
+    }
 
     def call(self, sequences, initial_state=None, mask=None, training=False):
         """Return the output of the layer, as ``keras.layers.LSTM.call`` does."""
@@ -747,22 +734,19 @@ def default_settings() -> Iterator[None]:
     """Build a network within a ``with`` block independently of the settings of the user.
 
     These are the settings for which Keras and TensorFlow have no argument: the policy of a model,
-    the data type of the learning rate and of the loss, and the eager execution of functions, of
-    which the functions of a data set warn. A network that has been built does not depend on them.
+    and the data type of the learning rate and of the loss. A network that has been built does not
+    depend on them.
     """
     with _BUILDING:
-        # All are read first, since Keras derives the policy from the data type when it is read.
+        # Both are read first, since Keras derives the policy from the data type when it is read.
         policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
-        eagerly = tf.config.functions_run_eagerly()
         try:
             keras.config.set_dtype_policy("float32")
             keras.config.set_floatx("float32")
-            tf.config.run_functions_eagerly(False)
             yield
         finally:
             keras.config.set_dtype_policy(policy)
             keras.config.set_floatx(floatx)
-            tf.config.run_functions_eagerly(eagerly)
 
 
 # ---------------------------------------------------------------- initial weights

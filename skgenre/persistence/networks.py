@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..networks.layers import LAYERS, Architecture, Layer
+from ..layers import LAYERS, Architecture, Layer
 from .archive import Refused
 from .attributes import Attribute, Loader, Saver, Sizes, check_range, check_size, from_json, to_json
 
