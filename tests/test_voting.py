@@ -130,7 +130,7 @@ def test_pieces_of_other_lengths():
 
 def test_a_pipeline_of_descriptors_goes_through_a_model_file(tracks, tmp_path):
     model = make_pipeline(
-        TrackDescriptors(groups=("timbre", "rhythm")),
+        TrackDescriptors(families=("timbre", "rhythm")),
         SegmentVotingClassifier(
             make_pipeline(
                 QuantileTransformer(n_quantiles=5),
