@@ -13,7 +13,7 @@ from joblib import Parallel, delayed
 
 from ..audio import AudioError
 from ..features import UnreadableTracksError
-from ..timeline import parts
+from ..timeline import predict_segments
 from .inputs import threshold_of
 
 
@@ -81,7 +81,7 @@ def _predict(pipeline, path: str, file, timeline: bool) -> dict | str:
                     "stop": round(float(stop), 3),
                     **_prediction(pipeline.classes_, proba),
                 }
-                for start, stop, proba in zip(*parts(pipeline, file), strict=True)
+                for start, stop, proba in zip(*predict_segments(pipeline, file), strict=True)
                 if not np.isnan(proba).any()  # no signal
             ]
     except UnreadableTracksError as error:
