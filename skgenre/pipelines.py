@@ -31,7 +31,6 @@ from .voting import SegmentVotingClassifier
 #: The pretrained model shipped with the package, created by ``benchmarks/starter_model.py``.
 STARTER = Path(__file__).parent / "data" / "starter.skgenre"
 
-
 #: Steps of each baseline after the imputer, by a function of the random state. Power transforms
 #: reduce the skew of features, which is strongest for variances; scaling before them keeps powers
 #: of large values from overflowing.

@@ -58,9 +58,8 @@ class _TableOutput:
             Scaled data.
         """
         scaled = self._transform(X)
-        if scaled.ndim > 2:
-            return scaled
-        return _wrap_data_with_container("transform", scaled, X, self)
+        is_table = scaled.ndim == 2
+        return _wrap_data_with_container("transform", scaled, X, self) if is_table else scaled
 
 
 class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -185,8 +184,7 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         return self
 
     def _transform(self, X) -> np.ndarray:
-        check_is_fitted(self)
-        X = self._check(X, reset=False)
+        X = self._check(X)
         X = X - self.mean_.astype(X.dtype) if self.with_mean else X.copy()
         return X / self.scale_.astype(X.dtype) if self.with_std else X
 
@@ -203,15 +201,15 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
         X : ndarray of the same shape
             Data on the original scale.
         """
-        check_is_fitted(self)
-        X = self._check(X, reset=False)
+        X = self._check(X)
         X = X * self.scale_.astype(X.dtype) if self.with_std else X.copy()
         return X + self.mean_.astype(X.dtype) if self.with_mean else X
 
-    def _check(self, X, *, reset: bool) -> np.ndarray:
-        X = check_tensor(self, X, reset=reset, allow_nan=True)
+    def _check(self, X) -> np.ndarray:
+        check_is_fitted(self)
+        X = check_tensor(self, X, reset=False, allow_nan=True)
         if X.ndim > 2:
-            segment_mask(as_tensor(X))
+            segment_mask(as_tensor(X))  # raises for segments that are partly NaN
         return X
 
     def __sklearn_tags__(self):
@@ -258,7 +256,8 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "statistics": ["array-like", StrOptions(set(STATISTICS))]
+        # Not sets, whose order differs between processes.
+        "statistics": [list, tuple, np.ndarray, StrOptions(set(STATISTICS))]
     }
 
     def __init__(self, *, statistics: str | Sequence[str] = STATISTICS):
@@ -348,12 +347,6 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
         return np.asarray(names, dtype=object)
 
     def _statistics(self) -> list[str]:
-        if isinstance(self.statistics, set | frozenset):
-            # Its order differs between processes.
-            raise TypeError(
-                f"statistics={self.statistics!r} is a {type(self.statistics).__name__}, which has "
-                "no order; pass a list"
-            )
         names = [self.statistics] if isinstance(self.statistics, str) else list(self.statistics)
         unknown = [name for name in names if name not in STATISTICS]
         if unknown or not names:

@@ -12,15 +12,15 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ._sklearn import _wrap_data_with_container
-from ._warnings import warn
 from .audio import AudioFile
 from .features import FrontEnd
 from .features.columns import tensor_order
+from .features.errors import Report
 from .features.model_front_ends import Computed, replace_front_ends
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
-    """Predict the genre of each part of a track and of the whole track.
+    """Predict the genre of each segment of a track and of the whole track.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     timeline : Bunch
         Dictionary-like object, with the following attributes.
 
-        start, stop : ndarray of shape (n_parts,)
-            Start and end of each part in seconds. The parts are the segments of the front
-            end; for tables of :class:`GTZANFeatures`, they are 30 seconds long.
-        proba : ndarray of shape (n_parts, n_classes)
-            Class probabilities of each part; NaN for parts without a signal.
+        start, stop : ndarray of shape (n_segments,)
+            Start and end of each segment in seconds. Segments follow each other and have the
+            duration of those of the front end, or 30 seconds for :class:`GTZANFeatures`.
+        proba : ndarray of shape (n_segments, n_classes)
+            Class probabilities of each segment; NaN for segments without a signal.
         track_proba : ndarray of shape (n_classes,)
             Class probabilities of the whole track.
         classes : ndarray of shape (n_classes,)
@@ -52,7 +52,7 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     TypeError
         If the pipeline does not start with a front end or has no ``predict_proba``.
     ValueError
-        If the pipelines of a meta-estimator split the track into different parts.
+        If the pipelines of a meta-estimator split the track into different segments.
     UnreadableTracksError, AudioError
         If the track cannot be used.
 
@@ -72,15 +72,15 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     (1, 10)
     """
     pipeline = getattr(pipeline, "best_estimator_", pipeline)
-    start, stop, proba = parts(pipeline, path)
+    start, stop, proba = predict_segments(pipeline, path)
     [track_proba] = pipeline.predict_proba([path])
     return Bunch(
         start=start, stop=stop, proba=proba, track_proba=track_proba, classes=pipeline.classes_
     )
 
 
-def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Predict the class probabilities of each part of a track.
+def predict_segments(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Predict the class probabilities of each segment of a track.
 
     Parameters
     ----------
@@ -91,10 +91,10 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Returns
     -------
-    start, stop : ndarray of shape (n_parts,)
-        Start and end of each part in seconds.
-    proba : ndarray of shape (n_parts, n_classes)
-        Class probabilities of each part; NaN for parts without a signal.
+    start, stop : ndarray of shape (n_segments,)
+        Start and end of each segment in seconds.
+    proba : ndarray of shape (n_segments, n_classes)
+        Class probabilities of each segment; NaN for segments without a signal.
     """
     if not hasattr(model, "predict_proba"):
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
@@ -103,37 +103,38 @@ def parts(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     def compute(front: FrontEnd) -> Computed:
         key = joblib.hash((type(front).__name__, front.get_params()))
         if key not in found:
-            found[key] = _extract_parts(front, path)
+            found[key] = _extract_segments(front, path)
         X = found[key][-1]
         return Computed(front, X, {str(i): i for i in range(len(X))})
 
-    of_parts = replace_front_ends(model, compute)
+    of_segments = replace_front_ends(model, compute)
     start, stop, _ = next(iter(found.values()))
     if any(not np.array_equal(start, other) for other, *_ in found.values()):
         raise ValueError(
-            "The pipelines of the model split tracks into different parts; use the same "
+            "The pipelines of the model split tracks into different segments; use the same "
             "segment_duration in their front ends"
         )
-    # Parts without a signal are NaN.
+    # Segments without a signal are NaN.
     missing = [np.isnan(np.asarray(X, float)).reshape(len(X), -1) for *_, X in found.values()]
     exists = ~np.any([values.all(axis=1) for values in missing], axis=0)
     proba = np.full((len(start), len(model.classes_)), np.nan)
     if exists.any():
-        proba[exists] = of_parts.predict_proba([str(i) for i in np.flatnonzero(exists)])
+        proba[exists] = of_segments.predict_proba([str(i) for i in np.flatnonzero(exists)])
     return start, stop, proba
 
 
-def _extract_parts(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Extract the features of each part of a track as if it were a track.
+def _extract_segments(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Extract the features of each segment of a track as if it were a track.
 
     Returns
     -------
-    start, stop : ndarray of shape (n_parts,)
-        Start and end of each part in seconds.
+    start, stop : ndarray of shape (n_segments,)
+        Start and end of each segment in seconds.
     X : ndarray or DataFrame
         Features, in the container that the front end has returned in fit.
     """
     front, seconds = extractor.consecutive()
+    report = Report(1)
     with AudioFile(path, front.sample_rate) as audio:
         is_table = len(extractor.track_shape) == 1
         one = round(seconds * front.sample_rate)
@@ -143,18 +144,10 @@ def _extract_parts(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, A
         else:
             segments = front._extract_open(audio)
         duration = audio.n_samples / front.sample_rate
-        if audio.ended_early:
-            warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
-        if audio.channels_cancel:
-            warn(
-                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
-                "the loudest channel is used"
-            )
-        if audio._partly_cancels:
-            warn(
-                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
-                "used, in which these parts are faint or missing"
-            )
+        for note, names in report.notes.items():
+            if getattr(audio, note):
+                names.append(audio.name)
+    report.conclude("raise")
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     if not is_table:

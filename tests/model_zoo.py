@@ -71,7 +71,9 @@ def tables():
         "power": make_pipeline(PowerTransformer(), eigen),
         "quantiles": svc,
         "polynomial": SVC(kernel="poly", degree=2),
-        "neighbors": make_pipeline(SimpleImputer(), KNeighborsClassifier(3, algorithm="kd_tree")),
+        "neighbors": make_pipeline(
+            SimpleImputer(strategy="median"), KNeighborsClassifier(3, algorithm="kd_tree")
+        ),
         "cosines": KNeighborsClassifier(3, metric="cosine", weights="distance"),
         "forest": RandomForestClassifier(3, random_state=0),
         "boosting": HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=4),

@@ -114,9 +114,11 @@ def change_value(model, rng):
 
 def change_values_of_an_array(arrays, rng):
     name = list(arrays)[rng.integers(len(arrays))]
-    array = arrays[name].copy()
+    arrays[name] = array = arrays[name].copy()
     if not array.size:
         return
+    if array.dtype.names:  # a field of the nodes of trees
+        array = array[array.dtype.names[rng.integers(len(array.dtype.names))]]
     flat, kind = array.reshape(-1), rng.integers(9)
     some = rng.integers(array.size, size=int(rng.integers(1, 4)))
     floats = array.dtype.kind == "f"
@@ -140,7 +142,6 @@ def change_values_of_an_array(arrays, rng):
             flat[:] = flat * (rng.choice([1e-30, 1e30, -1]) if floats else 1)
     else:
         flat[some] = -flat[some] if array.dtype.kind != "u" else flat[some]
-    arrays[name] = array
 
 
 def change_size(model, arrays, rng):
@@ -158,9 +159,8 @@ def change_size(model, arrays, rng):
     for item, key in places(model):
         if isinstance(item, dict) and type(item[key]) is int and item[key] == old:
             item[key] = new
-        if key == "labels" and len(item[key]) == old and isinstance(item[key][0], str):
+        if key == "classes_" and len(item[key]) == old and isinstance(item[key][0], str):
             item[key] = [f"label{i:04}" for i in range(new)]
-            item["dtype"] = "U9"
 
 
 def mutate(path, target, rng):

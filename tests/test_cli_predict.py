@@ -19,7 +19,7 @@ from sklearn.svm import SVC
 from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
 from skgenre.audio import AudioFile, load_audio, reader
 from skgenre.cli import errors, inputs, main, predictions, writers
-from skgenre.timeline import parts
+from skgenre.timeline import predict_segments
 
 from .conftest import make_sound, write_sound
 
@@ -339,7 +339,7 @@ def test_a_long_track_is_read_once_in_blocks(name, rate, pipeline, tmp_path, mon
 
     monkeypatch.setattr(reader, "_open_first", opening)
     monkeypatch.setattr(AudioFile, "read", reading)
-    start, stop, found = parts(pipeline, path)
+    start, stop, found = predict_segments(pipeline, path)
     assert len(opened) == 1
     assert max(asked) <= 30 * 22050
     assert_allclose(found, expected, atol=1e-4)

@@ -5,6 +5,7 @@ load is tried by ``make fuzz``, in processes of their own: it must not crash.
 """
 
 import copy
+import json
 import os
 import re
 import struct
@@ -23,6 +24,7 @@ from skgenre.persistence.attributes import (
     EstimatorAttribute,
     NoneAttribute,
     NumberAttribute,
+    ValueAttribute,
 )
 
 from .model_files import npy, pack, read_members, unpack, write_members
@@ -118,6 +120,16 @@ def first(cls, path, value):
         return a
 
     return array(cls, path, change)
+
+
+def node_of_a_tree(cls, name, field, value):
+    """Set a field of the first node of the trees."""
+
+    def change(a):
+        a[field][0] = value
+        return a
+
+    return array(cls, f"{name}.nodes", change)
 
 
 def root(*build):
@@ -258,7 +270,7 @@ def many_trees(model):
 
 def many_labels(model):
     """Estimators with labels that are padded to many characters."""
-    labels = {"dtype": "U200", "labels": [f"{i:04}" for i in range(8000)]}
+    labels = [*[f"{i:04}" for i in range(7999)], "a" * 200]
     state = {"n_features_in_": 1, "classes_": labels}
 
     def linear():
@@ -338,10 +350,10 @@ CASES = {
     },
     "no estimator": ("scaled", root("x"), "x is not an estimator"),
     "steps without names": ("scaled", parameter("Pipeline", steps=[1]), "not a name and an est"),
-    "no list of steps": ("scaled", parameter("Pipeline", steps=None), "must have a list of names"),
+    "no list of steps": ("scaled", parameter("Pipeline", steps=None), "'steps' parameter"),
     "a list as an estimator": (
         *("segments", parameter("SegmentVotingClassifier", estimator=[["a", "drop"]])),
-        "SegmentVotingClassifier must have a list|must be",
+        "SegmentVotingClassifier.*'estimator' parameter",
     ),
     "a splitter": (
         *("calibrated", parameter("GroupCalibratedClassifier", cv=estimator("x"))),
@@ -375,7 +387,7 @@ CASES = {
     ),
     "a front end as a scaler": (
         *("power", fitted("PowerTransformer", "_scaler", front_end())),
-        "PowerTransformer._scaler must be a StandardScaler; got a GTZANFeatures",
+        "PowerTransformer has a _scaler that is not a StandardScaler",
     ),
     # Compiled code would read outside of arrays, or never end.
     **{
@@ -387,18 +399,16 @@ CASES = {
     },
     "weights of a metric": ("cosines", parameter(KNN, metric_params={"dict": []}), "metric_params"),
     **{
-        f"neighbors of the label {value}": ("cosines", first(KNN, "_y", value), "KNeigh.*_y has va")
+        f"neighbors of the label {value}": ("cosines", first(KNN, "_y", value), "KNeighbors")
         for value in (3, -1, 2**62)
     },
     "more neighbors than rows": (
         *("cosines", parameter(KNN, n_neighbors=31)),
         "has 30 training samples, expected n_neighbors=31 to 200000",
     ),
-    "many neighbors": ("cosines", parameter(KNN, n_neighbors=10**6), "n_neighbors 1000000 is not"),
     "many rows": ("cosines", neighbors(1_000_000), "has 1000000 training samples"),
     "rows of no class": ("cosines", array(KNN, "_y", lambda a: a * 0), "class without samples"),
     "cosines in a tree": ("cosines", parameter(KNN, algorithm="kd_tree"), "KNeighbors.*cosine"),
-    "neighbors in leaves of one": ("cosines", parameter(KNN, leaf_size=1), "leaf_size 1 is not"),
     "a kernel of indices": ("two", parameter("SVC", kernel="precomputed"), "SVC.kernel must be"),
     "a support vector": ("two", first("SVC", "support_", -1), "SVC.support_ has values below 0"),
     "counts that lie": (
@@ -425,7 +435,7 @@ CASES = {
     ),
     **{
         f"a tree whose {name} is {value}": (
-            *("forest", first(FOREST, f"estimators_.{name}", value)),
+            *("forest", node_of_a_tree(FOREST, "estimators_", name, value)),
             f"RandomForestClassifier.estimators_ .*{message}",
         )
         for name, value, message in (
@@ -436,12 +446,11 @@ CASES = {
     },
     **{
         f"a boosted tree whose {name} is {value}": (
-            *("boosting", first(BOOSTING, f"_predictors.{name}", value)),
+            *("boosting", node_of_a_tree(BOOSTING, "_predictors", name, value)),
             f"HistGradientBoostingClassifier._predictors.* {message}",
         )
         for name, value, message in (
-            *(("left", 0, NO_CHILD), ("right", 2**40, NO_CHILD), ("right", -1, "values below 0")),
-            ("feature_idx", 4, NO_FEATURE),
+            *(("left", 0, NO_CHILD), ("right", 2**31, NO_CHILD), ("feature_idx", 4, NO_FEATURE)),
         )
     },
     **{
@@ -464,13 +473,17 @@ CASES = {
         *("boosting", array(BOOSTING, "_predictors.n_nodes", lambda a: a.reshape(-1, 1))),
         "HistGradientBoostingClassifier._predictors has size 1, expected 3",
     ),
-    "trees without a field": (
-        *("forest", lambda m: m.node(FOREST)["fitted"]["estimators_"].pop("feature")),
+    "nodes of another kind": (
+        *("forest", array(FOREST, "estimators_.nodes", lambda a: np.zeros(len(a), "f8,f8"))),
+        "RandomForestClassifier.estimators_ has dtype .*, expected ",
+    ),
+    "trees without values": (
+        *("forest", lambda m: m.node(FOREST)["fitted"]["estimators_"].pop("values")),
         "RandomForestClassifier.estimators_ must consist of",
     ),
     "fewer trees": ("forest", parameter(FOREST, n_estimators=2), "3 trees, expected n_est"),
     "categories": ("boosting", fitted(BOOSTING, "is_categorical_", [1]), "must be None"),
-    "an indicator": ("neighbors", fitted("SimpleImputer", "indicator_", 1), "must be None"),
+    "an indicator": ("neighbors", fitted("SimpleImputer", "indicator_", 1), "unknown fitted attr"),
     "indicators": (
         *("neighbors", parameter("SimpleImputer", add_indicator=True)),
         "SimpleImputer.add_indicator must be one of",
@@ -481,7 +494,7 @@ CASES = {
             n
             for n in nodes(m.node("VotingClassifier")["fitted"])
             if "fitted" in n and "classes_" in n["fitted"]
-        )["fitted"].update(classes_={"dtype": "i8", "labels": [0, 1, 2**40]}),
+        )["fitted"].update(classes_=[0, 1, 2**40]),
         "VotingClassifier has a member in estimators_ with other classes",
     ),
     "fewer voters": (
@@ -494,7 +507,7 @@ CASES = {
     ),
     **{
         f"other classes of {cls}": (
-            *(base, fitted(cls, "classes_", {"dtype": "U1", "labels": ["a", "b", "c"]})),
+            *(base, fitted(cls, "classes_", ["a", "b", "c"])),
             f"{cls} has an estimator_ that is not fitted to the same classes",
         )
         for base, cls in (
@@ -503,22 +516,19 @@ CASES = {
         )
     },
     # Outputs of transformers.
-    "no scaler of powers": (
-        *("power", lambda m: m.node("PowerTransformer")["fitted"].pop("_scaler")),
-        "PowerTransformer has standardize=True, which does not match _scaler",
-    ),
-    "a scaler of no powers": (
-        *("power", parameter("PowerTransformer", standardize=False)),
-        "PowerTransformer has standardize=False, which does not match _scaler",
-    ),
-    "an unfitted scaler of powers": (
-        *("power", lambda m: m.node("PowerTransformer")["fitted"]["_scaler"].pop("fitted")),
-        "PowerTransformer has a _scaler that is not fitted to 4 features",
-    ),
-    "quantiles in another order": (
-        *("quantiles", array("QuantileTransformer", "quantiles_", lambda a: a[::-1])),
-        "QuantileTransformer.quantiles_ has values that are not in increasing order",
-    ),
+    **{
+        f"{label} of powers": (
+            *("power", change),
+            "PowerTransformer has a _scaler that is not a StandardScaler fitted to 4 features",
+        )
+        for label, change in (
+            ("no scaler", lambda m: m.node("PowerTransformer")["fitted"].pop("_scaler")),
+            (
+                "an unfitted scaler",
+                lambda m: m.node("PowerTransformer")["fitted"]["_scaler"].pop("fitted"),
+            ),
+        )
+    },
     "references above 1": (
         *("quantiles", array("QuantileTransformer", "references_", lambda a: a * 2)),
         "QuantileTransformer.references_ has values above 1",
@@ -529,14 +539,6 @@ CASES = {
     ),
     "a scale of zero": ("scaled", first("StandardScaler", "scale_", 0), "scale_ has values below"),
     "a negative variance": ("scaled", first("StandardScaler", "var_", -1), "var_ has values below"),
-    "samples of another kind": (
-        *("scaled", fitted("StandardScaler", "n_samples_seen_", [1, 2])),
-        "n_samples_seen_ .* is neither a number nor one for each feature",
-    ),
-    "negative samples": (
-        *("scaled", fitted("StandardScaler", "n_samples_seen_", -1)),
-        "n_samples_seen_ has values below 0",
-    ),
     # Ranges of parameters.
     **{
         f"{name}={value} of {cls}": (base, parameter(cls, **{name: value}), f"{cls}.*{name}")
@@ -559,24 +561,9 @@ CASES = {
             ("files of mfcc", "MFCCSegmenter", {"sample_rate": 2 * 10**9, "n_fft": 1}),
             ("files of mfcc", "MFCCSegmenter", {"segment_duration": {"number": "nan"}}),
             ("files of levels", "MelSegmenter", {"top_db": 1e300, "frames_per_step": 10**9}),
-            ("forest", FOREST, {"n_estimators": 10**6}),
-            ("polynomial", "SVC", {"degree": 101, "cache_size": 10**5}),
-            ("calibrated", "GroupCalibratedClassifier", {"cv": 10**6}),
+            ("polynomial", "SVC", {"degree": 10**6 + 1, "cache_size": 0}),
         )
         for name, value in values.items()
-    },
-    **{
-        f"a long list of {name}": (base, parameter(cls, **{name: value}), f"{cls}.{name} .* more")
-        for base, cls, name, value in (
-            ("files of features", "GTZANFeatures", "columns", ["rms_mean"] * 2000),
-            ("ann", NET, "hidden_units", {"tuple": [1] * 2000}),
-            (
-                "scaled",
-                "LogisticRegression",
-                "class_weight",
-                {"dict": [[f"c{i}", 1] for i in range(2000)]},
-            ),
-        )
     },
     **{
         f"the value {value!r}": (
@@ -603,19 +590,15 @@ CASES = {
     "labels of 96 MB": ("scaled", root(many_labels), "LogisticRegression.classes_ unpacks to"),
     **{
         f"labels {label}": (
-            *("scaled", fitted("LogisticRegression", "classes_", {"dtype": dtype, "labels": y})),
+            *("scaled", fitted("LogisticRegression", "classes_", labels)),
             "LogisticRegression.classes_",
         )
-        for label, y, dtype in (
-            *(("one", ["a"], "U1"), ("none", [], "U1"), ("unsorted", ["c", "b", "a"], "U1")),
-            *(("repeated", ["a", "a", "b"], "U1"), ("of two kinds", ["a", 1, 2.5], "O")),
-            *(("cut off", ["abc", "abd", "b"], "U1"), ("wide", ["a", "b", "c"], "U201")),
-            ("long", ["a" * 201, "b", "c"], "O"),
-            ("wider than it seems", ["a", "b", "c"], "U000100000000"),
-            *(("lists", [["a"], ["b"], ["c"]], "O"), ("of parts", ["a", "b", "c"], "U1,O")),
-            *(("too large", [0, 1, 2**70], "i8"), ("NaN", [0.0, 1.0, float("nan")], "f8")),
-            ("of numbers in other digits", ["a", "b", "c"], "U\u0661"),
-            ("too many", list(range(10_001)), "i8"),
+        for label, labels in (
+            *(("one", ["a"]), ("none", []), ("unsorted", ["c", "b", "a"])),
+            *(("repeated", ["a", "a", "b"]), ("of two kinds", ["a", 1, 2.5])),
+            *(("long", ["a" * 201, "b", "c"]), ("lists", [["a"], ["b"], ["c"]])),
+            *(("NaN", [0.0, 1.0, float("nan")]), ("too many", list(range(10_001)))),
+            ("of an object", {"dtype": "O", "labels": ["a", "b", "c"]}),
         )
     },
     # Networks.
@@ -658,13 +641,8 @@ CASES = {
                 lambda m: m.node(NET)["fitted"]["weights_"].append("arrays/0.npy"),
                 "is not an array of the file, or is used twice",
             ),
-            ("no loss", fitted(NET, "history_", {}), "history_ must contain the loss"),
-            ("other losses", fitted(NET, "history_", {"loss": "x"}), "is not a list of numbers"),
-            (
-                "unequal losses",
-                fitted(NET, "history_", {"loss": [1.0, 2.0], "accuracy": [1.0]}),
-                "has size 1, expected 2",
-            ),
+            ("no loss", fitted(NET, "history_", {"dict": []}), "without a list of losses"),
+            ("no history", fitted(NET, "history_", "loss"), "without a list of losses"),
         )
     },
     "weights that are not finite": (
@@ -680,13 +658,21 @@ CASES = {
         f"a manifest of {label}": ("scaled", change, message)
         for label, change, message in (
             ("deep lists", described_as("[" * 100_000 + "]" * 100_000), "damaged|nested"),
-            ("lists 61 deep", described_as("[" * 61 + "]" * 61), "more than 60 nested levels"),
+            (
+                "lists 600 deep",
+                parameter("LogisticRegression", C=json.loads("[" * 600 + "]" * 600)),
+                "recursion",
+            ),
             ("deep objects", described_as('{"a":' * 999 + "1" + "}" * 999), "nested|recursion"),
             ("a huge integer", described_as("9" * 5000), "damaged|digits"),
             ("many lists", described_as("[" + "[]," * 100_000 + "[]]"), "of the wrong type"),
             ("5 MB", described_as('"' + "x" * 5_000_000 + '"'), "a manifest of .* bytes, more"),
             ("control characters", described_as('"\\u001b[2J"'), "control character"),
-            ("control characters in a key", described_as('{"\\u009b2J": 1}'), "control character"),
+            (
+                "control characters in a key",
+                lambda m: m.manifest["versions"].update({"\x9b2J": "1"}),
+                "control character",
+            ),
             ("text that runs backwards", described_as('"\\u202egnp.exe"'), "control character"),
             ("half a character", described_as('"\\ud800"'), "control character"),
             ("other bytes than UTF-8", described_as('"\ud800"'), "damaged|control"),
@@ -747,11 +733,6 @@ CASES = {
             ("BZIP2", members(lambda c: write_members(c, zipfile.ZIP_BZIP2)), "than deflate"),
             ("LZMA", members(lambda c: write_members(c, zipfile.ZIP_LZMA)), "than deflate"),
             ("encrypted members", members(lambda c: stored(c, flags=1)), "encrypted"),
-            (
-                "a member twice",
-                members(lambda c: raw_zip([(n, b, None) for n, b in [*c.items(), *c.items()]])),
-                "two members with the same name",
-            ),
             (
                 "members that overlap",
                 members(lambda c: stored(c, offsets=[0] * len(c))),
@@ -856,7 +837,7 @@ def damaged_arrays(attribute, array):
     if attribute.shape[0] in ("n", "k", "rows", "k - 1", "pairs"):
         yield from (array[:-1], np.concatenate([array, array[:1]]))
     numbers = [np.nan, np.inf] if attribute.dtype.startswith("f") and attribute.finite else []
-    if attribute.low is not None and attribute.dtype != "u1":
+    if attribute.low is not None:
         numbers.append(-1)
     for number in numbers:
         changed = array.copy()
@@ -873,7 +854,7 @@ def test_each_class_refuses_what_its_attributes_do_not_allow(name, zoo, tmp_path
     )
     state = next((n for n in nodes(manifest["model"]) if n["class"] == name and "fitted" in n), {})
     for attribute, kind in ALLOWED[name].fitted.items():
-        if isinstance(kind, NoneAttribute):
+        if isinstance(kind, NoneAttribute | ValueAttribute):
             continue
         models = []
         for value in damaged(kind):
@@ -910,8 +891,7 @@ def test_a_notebook_shows_text_of_a_file_as_text(zoo, tmp_path):
             if "class_weight" in node["parameters"]:
                 node["parameters"]["class_weight"] = {"dict": [["<script>", 1.0]]}
             if "classes_" in node.get("fitted", {}) and base != "hard":
-                labels = [f"<script>{i}" for i in range(3)]
-                node["fitted"]["classes_"] = {"dtype": "O", "labels": labels}
+                node["fitted"]["classes_"] = [f"<script>{i}" for i in range(3)]
             if node["class"] == SCALER:
                 node["fitted"]["feature_names_in_"] = [f"<script>{i}" for i in range(4)]
         path.write_bytes(model.content())

@@ -10,19 +10,17 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     RandomForestClassifier,
     StackingClassifier,
     VotingClassifier,
 )
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 import skgenre
@@ -37,7 +35,6 @@ from skgenre import (
     MusicnnEmbedder,
     SegmentScaler,
     SegmentSummary,
-    SegmentVotingClassifier,
     TrackDescriptors,
     describe,
     genre_pipeline,
@@ -48,7 +45,7 @@ from skgenre import (
 
 from .conftest import make_tensor, run_python
 from .model_files import pack, unpack
-from .model_zoo import untrained
+from .model_zoo import TABLE as ZOO_TABLE, tables, tensors, untrained
 from .registry import BASELINES, NETWORKS
 
 X, Y = make_tensor(30)
@@ -64,34 +61,11 @@ def path(tmp_path):
 @pytest.fixture(scope="module")
 def network():
     return make_pipeline(
-        SegmentScaler(), ANNClassifier(hidden_units=(4,), epochs=2, random_state=0)
-    ).fit(X, Y)
+        SegmentScaler().fit(X), untrained(ANNClassifier(hidden_units=(4,)), X.shape[2:])
+    )
 
 
 # ---------------------------------------------------------------- what goes in comes out
-
-
-def composed():
-    baseline = make_pipeline(SegmentSummary(), make_baseline("lda"))
-    voting = SegmentVotingClassifier(make_pipeline(StandardScaler(), LogisticRegression()))
-    pair = [("segments", voting), ("baseline", baseline)]
-    yield "voting", VotingClassifier(pair, voting="soft", weights=(1, 2))
-    yield "one voter", VotingClassifier([*pair, ("none", "drop")], voting="hard")
-    yield "by groups", GroupCalibratedClassifier(baseline, cv=2)
-    rows = SegmentSummary(statistics=("mean", "std"))
-    for name, steps in {
-        "quantiles": [QuantileTransformer(n_quantiles=5), LinearDiscriminantAnalysis()],
-        "lsqr": [LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.5)],
-        "svc": [StandardScaler(with_std=False), SVC(decision_function_shape="ovo")],
-        "polynomial": [SimpleImputer(strategy="median"), SVC(kernel="poly", degree=2)],
-        "trees of neighbors": [KNeighborsClassifier(3, algorithm="kd_tree", weights="distance")],
-        "cosines": ["passthrough", KNeighborsClassifier(metric="cosine")],
-        "weights": [LogisticRegression(class_weight={"genre1": 2.0})],
-    }.items():
-        yield name, make_pipeline(rows, *steps)
-
-
-COMPOSED = dict(composed())
 
 
 def parameters(model):
@@ -105,12 +79,15 @@ def parameters(model):
 
 
 def every_model():
-    """Every preset, baseline, network, front end and composition, by name."""
+    """Presets, baselines, networks, front ends and compositions, by name."""
     models = {name: genre_pipeline(name) for name in skgenre.pipelines.PRESETS}
     models |= {f"baseline {name}": make_baseline(name) for name in BASELINES}
     models |= {type(m).__name__: type(m)() for m in NETWORKS.values()}
     models |= {cls.__name__: cls(on_error="warn") for cls in FRONT_ENDS}
-    return {**models, **COMPOSED}
+    models["steps"] = make_pipeline("passthrough", KNeighborsClassifier(metric="cosine"))
+    models["vote"] = VotingClassifier([("lda", make_baseline("lda")), ("none", "drop")])
+    models["groups"] = GroupCalibratedClassifier(make_baseline("lda"), cv=2)
+    return models
 
 
 FRONT_ENDS = [MFCCSegmenter, MelSegmenter, MusicnnEmbedder, TrackDescriptors, GTZANFeatures]
@@ -167,27 +144,15 @@ def test_networks(name, path):
     assert again.architecture_ == model.architecture_
 
 
-@pytest.mark.parametrize("name", BASELINES)
-@pytest.mark.parametrize("classes", [2, 3])
-def test_baselines(name, classes, path):
-    model = make_pipeline(SegmentSummary(), clone(BASELINES[name]))
-    some = np.isin(Y, np.unique(Y)[:classes])
-    model.fit(np.repeat(X[some], 3, axis=0), np.repeat(Y[some], 3))
-    save(model, path)
-    method = "predict_proba" if hasattr(model, "predict_proba") else "decision_function"
-    again = load(path)
-    assert_array_equal(getattr(again, method)(X), getattr(model, method)(X))
-    assert_array_equal(again.predict(X), model.predict(X))
-
-
-@pytest.mark.parametrize("name", COMPOSED)
-def test_compositions(name, path):
-    model = clone(COMPOSED[name]).fit(X, Y, **({"groups": GROUPS} if name == "by groups" else {}))
-    save(model, path)
-    again = load(path)
-    for method in ("predict", "predict_proba", "decision_function"):
-        if hasattr(model, method):
-            assert_array_equal(getattr(again, method)(X), getattr(model, method)(X))
+@pytest.mark.parametrize(("models", "data"), [(tables, ZOO_TABLE), (tensors, X)])
+def test_models_predict_the_same_after_loading(models, data, path):
+    for name, model in models():
+        save(model, path)
+        again = load(path)
+        for method in ("predict", "predict_proba", "decision_function"):
+            if hasattr(model, method):
+                expected = getattr(model, method)(data)
+                assert_array_equal(getattr(again, method)(data), expected, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +161,8 @@ def test_compositions(name, path):
 def test_labels_of_every_kind(labels, path):
     model = LogisticRegression().fit([[0.0], [1.0]], labels)
     save(model, path)
-    assert_array_equal(load(path).classes_, model.classes_, strict=True)
+    assert_array_equal(load(path).classes_, model.classes_)
+    assert load(path).predict([[0.0]]).tolist() == model.predict([[0.0]]).tolist()
 
 
 def test_a_forest_of_missing_values(path):
@@ -214,8 +180,7 @@ def test_importances_of_a_forest_are_kept(path):
 
 def test_a_network_can_be_trained_further(network, path):
     """From its weights, with a new optimizer."""
-    model = network[-1]
-    save(model, path)
+    save(network[-1], path)
     again = load(path)
     again.partial_fit(X, Y)
     assert again.n_iter_ == 3
@@ -325,7 +290,7 @@ def test_loading_and_answering_need_no_tensorflow(network, path):
 def test_what_cannot_be_saved_is_refused_and_the_old_file_stays(network, path):
     save(network, path)
     before = path.read_bytes()
-    model = make_pipeline(FunctionTransformer(lambda X: X), network).fit(X, Y)
+    model = make_pipeline(FunctionTransformer(lambda X: X), network)
     with pytest.raises(ModelFileError, match="cannot be written"):
         save(model, path)
     assert path.read_bytes() == before
@@ -433,16 +398,6 @@ def test_classes_of_ones_own_have_to_be_trusted(cls, path):
     assert again.get_params() == model.get_params()
     if cls is Own:
         assert_array_equal(again.predict(X), model.predict(X))
-
-
-def test_fitted_attributes_that_would_be_lost_are_refused(path):
-    model = OwnFrontEnd()
-    model.level_ = 3.0
-    with pytest.raises(
-        ModelFileError,
-        match=r"OwnFrontEnd has fitted attributes that cannot be saved: \['level_'\]",
-    ):
-        save(model, path)
 
 
 @pytest.mark.parametrize("trusted", ["Own", ["tests.Own"], [SVC], [print]])

@@ -46,7 +46,7 @@ from skgenre.features import mfcc, musicnn, segment_mfcc
 from skgenre.features.musicnn_network import Musicnn
 from skgenre.plotting import GenreTimelineDisplay, MFCCDisplay
 from skgenre.report import pictures
-from skgenre.timeline import parts
+from skgenre.timeline import predict_segments
 
 from .conftest import encode_sound, make_sound, write_sound
 from .test_musicnn import random_arrays
@@ -498,7 +498,7 @@ def test_parts_of_the_starter_model_without_a_signal(tracks):
 
 def test_a_timeline_of_silence_is_an_error(model):
     with pytest.raises(ValueError, match="contains no signal"):
-        parts(model, sound_file(np.zeros(4 * RATE)))
+        predict_segments(model, sound_file(np.zeros(4 * RATE)))
 
 
 def test_a_vote_has_the_parts_in_which_all_members_found_a_signal(model, tracks, gapped):

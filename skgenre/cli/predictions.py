@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from ..audio import AudioError, name_of
 from ..features import UnreadableTracksError
-from ..timeline import parts
+from ..timeline import predict_segments
 
 
 def predictions(
@@ -67,7 +67,7 @@ def _predict(pipeline, file, timeline: bool) -> dict | str:
                     "stop": round(float(stop), 3),
                     **_prediction(pipeline.classes_, proba),
                 }
-                for start, stop, proba in zip(*parts(pipeline, file), strict=True)
+                for start, stop, proba in zip(*predict_segments(pipeline, file), strict=True)
                 if not np.isnan(proba).any()  # no signal
             ]
     except UnreadableTracksError as error:

@@ -53,15 +53,15 @@ from .archive import Refused
 from .attributes import (
     ArrayAttribute,
     Attribute,
-    CountsAttribute,
     EstimatorAttribute,
     EstimatorsAttribute,
     LabelsAttribute,
     NamesAttribute,
     NoneAttribute,
     NumberAttribute,
+    ValueAttribute,
 )
-from .networks import ArchitectureAttribute, HistoryAttribute, WeightsAttribute, complete_network
+from .networks import ArchitectureAttribute, WeightsAttribute, complete_network
 from .trees import BoostingAttribute, ForestAttribute, complete_boosting, complete_forest
 
 
@@ -102,21 +102,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "n_segments": (1, 1000),
     "max_duration": (0.01, 86_400),
     "frames_per_step": (1, 10_000),
-    "leaf_size": (8, 10**6),
-    "n_neighbors": (1, 1000),
-    "n_estimators": (1, 10_000),
-    "max_iter": (-1, 100_000),
-    "cv": (2, 1000),
-    "cache_size": (1, 4000),
-    "degree": (0, 100),
     "random_state": (0, 2**32 - 1),
 }
 
 #: Maximum number of training samples of nearest neighbors, which are searched again.
 MAX_NEIGHBORS = 200_000
-
-#: Smallest scale of a feature, since compiled code and NumPy divide by it.
-_MIN_SCALE = 1e-300
 
 
 # ---------------------------------------------------------------- consistent attributes
@@ -124,14 +114,18 @@ _MIN_SCALE = 1e-300
 
 def _complete_imputer(imputer) -> None:
     imputer._fit_dtype = imputer._fill_dtype = imputer.statistics_.dtype
+    imputer.indicator_ = None
+
+
+def _complete_scaler(scaler) -> None:
+    scaler.n_samples_seen_ = np.asarray(scaler.n_samples_seen_)[()]  # may be one for each feature
 
 
 def _complete_power(transformer) -> None:
-    scaler = getattr(transformer, "_scaler", None)
-    if (scaler is not None) != transformer.standardize:
-        raise Refused(f"has standardize={transformer.standardize}, which does not match _scaler")
-    if scaler is not None and getattr(scaler, "n_features_in_", 0) != transformer.n_features_in_:
-        raise Refused(f"has a _scaler that is not fitted to {transformer.n_features_in_} features")
+    scaler, n = getattr(transformer, "_scaler", None), transformer.n_features_in_
+    is_scaler = isinstance(scaler, StandardScaler) and getattr(scaler, "n_features_in_", 0) == n
+    if transformer.standardize and not is_scaler:
+        raise Refused(f"has a _scaler that is not a StandardScaler fitted to {n} features")
 
 
 def _complete_svc(svc) -> None:
@@ -193,8 +187,8 @@ _MOMENTS = {
     **_X,
     "mean_": _MAYBE_COLUMN,
     "var_": ArrayAttribute(("n",), low=0, optional=True),
-    "scale_": ArrayAttribute(("n",), low=_MIN_SCALE, optional=True),
-    "n_samples_seen_": CountsAttribute(),
+    "scale_": ArrayAttribute(("n",), low=1e-300, optional=True),  # values are divided by it
+    "n_samples_seen_": ValueAttribute(),
 }
 
 _LINEAR = {
@@ -211,7 +205,7 @@ _NETWORK = AllowedClass(
         **_XY,
         "class_prior_": _PRIOR,
         "_class_weights_seen": ArrayAttribute(("k",), "f8", low=0),
-        "history_": HistoryAttribute(),
+        "history_": ValueAttribute(),
         "architecture_": ArchitectureAttribute(),
         "weights_": WeightsAttribute(),
     },
@@ -220,13 +214,13 @@ _NETWORK = AllowedClass(
 
 _CLASSES = [
     AllowedClass(Pipeline, "steps"),
-    AllowedClass(StandardScaler, fitted=_MOMENTS),
+    AllowedClass(StandardScaler, fitted=_MOMENTS, complete=_complete_scaler),
     AllowedClass(
         PowerTransformer,
         fitted={
             **_X,
             "lambdas_": ArrayAttribute(("n",)),
-            "_scaler": EstimatorAttribute(StandardScaler, optional=True),
+            "_scaler": EstimatorAttribute(optional=True),
         },
         complete=_complete_power,
     ),
@@ -235,19 +229,15 @@ _CLASSES = [
         fitted={
             **_X,
             "n_quantiles_": NumberAttribute(1, 10**6, integer=True, name="quantiles"),
-            "references_": ArrayAttribute(("quantiles",), low=0, high=1, increasing=True),
-            "quantiles_": ArrayAttribute(("quantiles", "n"), increasing=True),
+            "references_": ArrayAttribute(("quantiles",), low=0, high=1),
+            "quantiles_": ArrayAttribute(("quantiles", "n")),
         },
     ),
     AllowedClass(
         SimpleImputer,
         options={"add_indicator": (False,)},
         # Statistics are NaN for columns without any values.
-        fitted={
-            **_X,
-            "statistics_": ArrayAttribute(("n",), finite=False),
-            "indicator_": NoneAttribute(),
-        },
+        fitted={**_X, "statistics_": ArrayAttribute(("n",), finite=False)},
         complete=_complete_imputer,
     ),
     AllowedClass(LogisticRegression, fitted=_LINEAR),
@@ -285,7 +275,7 @@ _CLASSES = [
         fitted={
             **_XY,
             "_fit_X": ArrayAttribute(("samples", "n")),
-            "_y": ArrayAttribute(("samples",), "i8", low=0, high="k"),
+            "_y": ArrayAttribute(("samples",), "i8", low=0),
         },
         complete=_complete_neighbors,
     ),
@@ -323,7 +313,7 @@ _CLASSES = [
         replace(_NETWORK, cls=cls)
         for cls in (ANNClassifier, CNNClassifier, LSTMClassifier, MelCNNClassifier)
     ),
-    AllowedClass(SegmentScaler, fitted=_MOMENTS),
+    AllowedClass(SegmentScaler, fitted=_MOMENTS, complete=_complete_scaler),
     AllowedClass(SegmentSummary, fitted=_X),
     AllowedClass(
         SegmentVotingClassifier,

@@ -15,7 +15,7 @@ import stat
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,9 +24,6 @@ FORMAT = 3
 
 MANIFEST = "manifest.json"
 MAX_MANIFEST = 2 << 20
-
-#: Maximum nesting depth of lists and objects in the manifest.
-MAX_DEPTH = 60
 
 #: Maximum unpacked size: of any file, as a multiple of the size of the file, and the size up to
 #: which the multiple does not matter.
@@ -38,9 +35,6 @@ MAX_DIRECTORY = 1 << 20
 #: Sizes of the end record of a zip archive, of the locator before it in a ZIP64 archive, and of
 #: the header before each member without its name.
 _END, _LOCATOR, _MEMBER_HEADER = 22, 20, 30
-
-#: Maximum size of the header of an array. Those that are written have 128 bytes.
-_MAX_HEADER = 512
 
 #: Control characters except for line breaks and tabs, surrogates, and bidirectional controls.
 _CONTROL = re.compile(
@@ -86,12 +80,11 @@ class Refused(ValueError):
 
     def __init__(self, reason: str):
         super().__init__(reason)
-        self.reason = reason
         #: Names of the nested parts of the model that contain the error, outermost first.
         self.where: list[str] = []
 
     def __str__(self) -> str:
-        return f"{'.'.join(self.where)} {self.reason}".strip()
+        return f"{'.'.join(self.where)} {self.args[0]}".strip()
 
 
 class ArrayWriter:
@@ -124,7 +117,7 @@ class ArrayReader:
     def __init__(self, archive: zipfile.ZipFile, size: int):
         self._archive = archive
         self._remaining = set(archive.namelist()) - {MANIFEST}
-        self._max_unpacked = _max_unpacked(size)
+        self._max_unpacked = min(MAX_UNPACKED, max(MAX_UNPACKED_SMALL, MAX_RATIO * size))
         self._n_unpacked = 0
         self.count(sum(member.file_size for member in archive.infolist()))
 
@@ -140,7 +133,7 @@ class ArrayReader:
         if self._n_unpacked > self._max_unpacked:
             raise Refused(f"unpacks to {self._n_unpacked} bytes, more than {self._max_unpacked}")
 
-    def take(self, name: Any, dtypes: Sequence[str]) -> np.ndarray:
+    def take(self, name: Any, dtypes: Sequence[str | np.dtype]) -> np.ndarray:
         """Read an array of one of the given dtypes.
 
         Raises
@@ -151,15 +144,14 @@ class ArrayReader:
         if not isinstance(name, str) or name not in self._remaining:
             raise Refused(f"{name!r:.100} is not an array of the file, or is used twice")
         self._remaining.discard(name)
-        content = _read(self._archive, self._archive.getinfo(name))
-        header = io.BytesIO(content[:_MAX_HEADER])
-        np.lib.format.read_magic(header)
-        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(header)
-        if dtype not in map(np.dtype, dtypes):
-            raise Refused(f"has dtype {dtype}, expected {' or '.join(dtypes)}")
-        # `content` is a bytearray, so the array is writable, as scikit-learn requires.
-        values = np.frombuffer(content, dtype, offset=header.tell())
-        return values.reshape(shape, order="F" if is_fortran else "C")
+        with self._archive.open(name) as member:
+            np.lib.format.read_magic(member)
+            shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(member)
+            if dtype not in [np.dtype(each) for each in dtypes]:
+                raise Refused(f"has dtype {dtype}, expected {' or '.join(map(str, dtypes))}")
+            content = _read(member, self._archive.getinfo(name).file_size)
+        # NumPy's `read_array` would first allocate the size that the header of the array states.
+        return np.frombuffer(content, dtype).reshape(shape, order="F" if is_fortran else "C")
 
     def check_all_taken(self) -> None:
         """Raise Refused if the file contains members that were not read."""
@@ -175,11 +167,6 @@ def to_bytes(manifest: dict, arrays: ArrayWriter) -> memoryview:
         for name, content in {MANIFEST: text.encode(), **arrays.members}.items():
             archive.writestr(name, content)
     return file.getbuffer()
-
-
-def _max_unpacked(size: int) -> int:
-    """Return the maximum unpacked size of a file of the given size."""
-    return min(MAX_UNPACKED, max(MAX_UNPACKED_SMALL, MAX_RATIO * size))
 
 
 @contextlib.contextmanager
@@ -202,14 +189,10 @@ def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
     ModelFileError
         If the file is not a valid model file.
     """
-    # Without O_NONBLOCK, opening a named pipe would block.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(path, flags)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):  # opening a named pipe would block
         raise ModelFileError(path, "cannot be loaded: it is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
+    with open(path, "rb") as file:
         try:
             _check_directory(file, status.st_size)
             with zipfile.ZipFile(file) as archive:
@@ -222,7 +205,7 @@ def open_archive(path: str) -> Iterator[tuple[zipfile.ZipFile, int]]:
             ) from error
 
 
-def _check_directory(file: BinaryIO, size: int) -> None:
+def _check_directory(file: IO[bytes], size: int) -> None:
     file.seek(max(0, size - _END - _LOCATOR))
     tail = file.read()
     end = tail[-_END:]
@@ -242,7 +225,8 @@ def read_manifest(archive: zipfile.ZipFile) -> dict:
         If the file is damaged or was written by another version.
     """
     _check_members(archive)
-    manifest = json.loads(_read(archive, archive.getinfo(MANIFEST)))
+    with archive.open(MANIFEST) as member:
+        manifest = json.loads(_read(member, MAX_MANIFEST))
     if not isinstance(manifest, dict):
         raise Refused("has a manifest that is not a JSON object")
     found = manifest.get("format")
@@ -251,23 +235,22 @@ def read_manifest(archive: zipfile.ZipFile) -> dict:
             f"has format {found!r:.100}, but this version of skgenre reads format {FORMAT}; save "
             "the model again, or load it with the version that wrote it"
         )
-    _check_texts(manifest)
     expected = {"format", "description", "versions", "model"}
     if manifest.keys() != expected:
         differing = sorted(manifest.keys() ^ expected)[:5]
         raise Refused(f"has a manifest with missing or unknown keys: {differing}")
-    versions = manifest["versions"]
-    if not isinstance(manifest["description"], str) or not isinstance(versions, dict):
+    description, versions = manifest["description"], manifest["versions"]
+    if not isinstance(description, str) or not isinstance(versions, dict):
         raise Refused("has a manifest with a description or versions of the wrong type")
     if not all(isinstance(version, str) for version in versions.values()):
         raise Refused("has versions that are not strings")
+    check_text(description, allow_lines=True)
+    _check_texts([versions, manifest["model"]])
     return manifest
 
 
 def _check_members(archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
-    if len({member.filename for member in members}) < len(members):
-        raise Refused("has two members with the same name")
     stop = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -281,33 +264,23 @@ def _check_members(archive: zipfile.ZipFile) -> None:
         raise Refused(f"has a manifest of {size} bytes, more than {MAX_MANIFEST}")
 
 
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytearray:
-    """Read a member up to its declared size. ``ZipFile.read`` would unpack all of it first."""
-    content = bytearray(info.file_size)
-    view = memoryview(content)
-    n_read = 0
-    with archive.open(info) as member:
-        while n := member.readinto(view[n_read : n_read + (1 << 20)]):  # type: ignore[attr-defined]
-            n_read += n
-    if n_read < len(content):
-        raise Refused(f"contains {info.filename}, which ends early")
-    return content
+def _read(member: IO[bytes], size: int) -> bytearray:
+    """Read up to `size` bytes of a member; ``read`` without a size would unpack all of it.
+
+    Arrays of a bytearray are writable, as scikit-learn requires.
+    """
+    return bytearray(member.read(size))
 
 
-def _check_texts(manifest: dict) -> None:
-    """Check all strings and the nesting depth of the manifest."""
-    level: list = [manifest]
-    for _ in range(MAX_DEPTH):
-        below: list = []
-        for item in level:
-            for value in (*item, *item.values()) if isinstance(item, dict) else item:
-                if isinstance(value, str):
-                    check_text(value, allow_lines=value is manifest.get("description"))
-                elif isinstance(value, dict | list):
-                    below.append(value)
-        level = below
-    if level:
-        raise Refused(f"has a manifest with more than {MAX_DEPTH} nested levels")
+def _check_texts(value: Any) -> None:
+    """Check all strings of the manifest."""
+    if isinstance(value, str):
+        check_text(value)
+    elif isinstance(value, dict):
+        _check_texts([*value.keys(), *value.values()])
+    elif isinstance(value, list):
+        for item in value:
+            _check_texts(item)
 
 
 def check_text(text: str, *, allow_lines: bool = False) -> None:

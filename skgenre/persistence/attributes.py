@@ -9,7 +9,6 @@ by the first array in which they occur.
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ from scipy.sparse import issparse
 
 from .archive import ArrayReader, ArrayWriter, Refused
 
-#: Limits of numbers in parameters, and of the items of a list or dict.
-MAX_INTEGER, MAX_REAL, MAX_ITEMS = 10**6, 1e15, 1000
+#: Limits of integers and of other numbers in parameters.
+MAX_INTEGER, MAX_REAL = 10**6, 1e15
 
 #: Limits of the class labels: their number, and the characters of each.
 MAX_CLASSES, MAX_CHARACTERS = 10_000, 200
@@ -112,7 +111,7 @@ def _is_key(value: Any) -> bool:
 
 
 def check_range(value: Any, limits: tuple[float, float] | None = None) -> None:
-    """Check all numbers in the value of a parameter, and the lengths of lists.
+    """Check all numbers in the value of a parameter.
 
     Parameters
     ----------
@@ -124,21 +123,17 @@ def check_range(value: Any, limits: tuple[float, float] | None = None) -> None:
     Raises
     ------
     Refused
-        If a number is out of the limits, or a list is too long.
+        If a number is out of the limits.
     """
     if isinstance(value, list | tuple | dict):
-        if len(value) > MAX_ITEMS:
-            raise Refused(f"has {len(value)} items, more than {MAX_ITEMS}")
         for item in value.values() if isinstance(value, dict) else value:
             check_range(item, limits)
-    elif not isinstance(value, int | float) or isinstance(value, bool):
-        return
-    elif limits is None:
+    elif isinstance(value, int | float) and not isinstance(value, bool):
         largest = MAX_INTEGER if isinstance(value, int) else MAX_REAL
-        if math.isfinite(value) and not -largest <= value <= largest:
-            raise Refused(f"{value!r:.50} is not between {-largest} and {largest}")
-    elif not limits[0] <= value <= limits[1]:
-        raise Refused(f"{value!r:.50} is not between {limits[0]} and {limits[1]}")
+        low, high = limits or (-largest, largest)
+        is_special = limits is None and not math.isfinite(value)
+        if not (low <= value <= high or is_special):
+            raise Refused(f"{value!r:.50} is not between {low} and {high}")
 
 
 # ---------------------------------------------------------------- fitted attributes
@@ -191,30 +186,28 @@ class ArrayAttribute(Attribute):
     ----------
     shape : tuple of int or str
         Expected sizes, or their names.
-    dtype : {"f", "f8", "i8", "i4", "u1"}, default="f"
+    dtype : dtype or {"f", "f8", "i8", "i4"}, default="f"
         Data type in the file. "f" is f4 for float32 arrays and f8 for others.
-    low, high : float or str, default=None
-        Limits of the values. For `high`, the name of a size stands for this size minus one.
+    low, high : float, default=None
+        Limits of the values.
     finite : bool, default=True
         Whether to reject NaN and infinity.
-    increasing : bool, default=False
-        Whether to reject values that decrease along the first axis.
     """
 
     shape: tuple[int | str, ...]
-    dtype: str = "f"
+    dtype: str | np.dtype = "f"
     low: float | None = None
-    high: float | str | None = None
+    high: float | None = None
     finite: bool = True
-    increasing: bool = False
 
     def save(self, value: Any, saver: Saver) -> Any:
         if issparse(value):
             raise Refused("is sparse; fit the model to a dense array")
         value = np.asarray(value)
-        is_float = value.dtype in (np.float32, np.float64)
-        dtype = self.dtype if self.dtype != "f" else value.dtype.str[1:] if is_float else "f8"
-        return {"array": saver.arrays.add(value.astype(f"<{dtype}"))}
+        dtype = self.dtype
+        if dtype == "f":
+            dtype = "f4" if value.dtype == np.float32 else "f8"
+        return {"array": saver.arrays.add(value.astype(dtype))}
 
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> np.ndarray:
         if not isinstance(stored, dict) or stored.keys() != {"array"}:
@@ -227,13 +220,10 @@ class ArrayAttribute(Attribute):
             check_size(size, found, sizes)
         if self.finite and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise Refused("has values that are not finite")
-        high = sizes[self.high] - 1 if isinstance(self.high, str) else self.high
         if self.low is not None and (array < self.low).any():
             raise Refused(f"has values below {self.low}")
-        if high is not None and (array > high).any():
-            raise Refused(f"has values above {high}")
-        if self.increasing and (array[1:] < array[:-1]).any():
-            raise Refused("has values that are not in increasing order")
+        if self.high is not None and (array > self.high).any():
+            raise Refused(f"has values above {self.high}")
         return array
 
 
@@ -269,19 +259,14 @@ class NumberAttribute(Attribute):
 
 
 @dataclass(frozen=True)
-class CountsAttribute(Attribute):
-    """Numbers of samples, one for all features or one for each feature."""
+class ValueAttribute(Attribute):
+    """A value as of a parameter, which no method uses as a size or an index."""
 
     def save(self, value: Any, saver: Saver) -> Any:
         return to_json(value)
 
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Any:
-        counts = np.array(stored)
-        if counts.dtype.kind not in "if" or counts.shape not in ((), (sizes["n"],)):
-            raise Refused(f"{stored!r:.50} is neither a number nor one for each feature")
-        if not (counts >= 0).all():
-            raise Refused("has values below 0")
-        return counts[()]
+        return from_json(stored)
 
 
 @dataclass(frozen=True)
@@ -289,35 +274,24 @@ class LabelsAttribute(Attribute):
     """Sorted class labels: strings, integers, floats or booleans. Their number is the size "k"."""
 
     def save(self, value: Any, saver: Saver) -> Any:
-        value = np.asarray(value)
-        return {"dtype": value.dtype.str.lstrip("<|"), "labels": value.tolist()}
+        return np.asarray(value).tolist()
 
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> np.ndarray:
-        if not isinstance(stored, dict) or stored.keys() != {"dtype", "labels"}:
-            raise Refused("does not contain labels")
-        labels, dtype = stored["labels"], stored["dtype"]
-        if not isinstance(dtype, str) or not re.fullmatch(
-            "O|U[1-9][0-9]{0,2}|[iu][1248]|f[248]|b1", dtype
-        ):
-            raise Refused(f"has an invalid dtype {dtype!r:.50}")
-        expected = {"U": str, "O": str, "f": float, "b": bool}.get(dtype[0], int)
-        if not isinstance(labels, list) or not all(type(label) is expected for label in labels):
-            raise Refused(f"has labels that are not of type {expected.__name__}")
-        if not 2 <= len(labels) <= MAX_CLASSES:
-            raise Refused(f"has {len(labels)} labels, expected 2 to {MAX_CLASSES}")
-        if expected is str:
-            longest = max(map(len, labels))
-            width = longest if dtype == "O" else int(dtype[1:])
-            if not longest <= width <= MAX_CHARACTERS:
-                raise Refused(
-                    f"has labels of dtype {dtype} with up to {longest} characters; at most "
-                    f"{MAX_CHARACTERS} are allowed"
-                )
-        if not all(a < b for a, b in pairwise(labels)):  # NaN is never less
+        if not isinstance(stored, list) or not 2 <= len(stored) <= MAX_CLASSES:
+            raise Refused(f"is not a list of 2 to {MAX_CLASSES} labels")
+        types = set(map(type, stored))
+        if len(types) > 1 or not types <= {str, int, float, bool}:
+            raise Refused("has labels that are neither all strings nor all numbers")
+        if types == {str} and (longest := max(map(len, stored))) > MAX_CHARACTERS:
+            raise Refused(
+                f"has labels of {longest} characters; at most {MAX_CHARACTERS} are allowed"
+            )
+        if not all(a < b for a, b in pairwise(stored)):  # NaN is never less
             raise Refused("has labels that are not sorted or not unique")
-        check_size("k", len(labels), sizes)
-        loader.arrays.count(len(labels) * np.dtype(dtype).itemsize)
-        return np.array(labels, dtype)
+        check_size("k", len(stored), sizes)
+        labels = np.array(stored)
+        loader.arrays.count(labels.nbytes)
+        return labels
 
 
 @dataclass(frozen=True)
@@ -349,18 +323,13 @@ class NoneAttribute(Attribute):
 
 @dataclass(frozen=True)
 class EstimatorAttribute(Attribute):
-    """A fitted estimator, of any allowed class or of `cls`."""
-
-    cls: type = object
+    """A fitted estimator of any allowed class."""
 
     def save(self, value: Any, saver: Saver) -> Any:
         return saver.save_estimator(value)
 
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Any:
-        estimator = loader.load_estimator(stored)
-        if not isinstance(estimator, self.cls):
-            raise Refused(f"must be a {self.cls.__name__}; got a {type(estimator).__name__}")
-        return estimator
+        return loader.load_estimator(stored)
 
 
 @dataclass(frozen=True)

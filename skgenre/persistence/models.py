@@ -162,7 +162,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
     describe : Read the description of a model file.
     """
     path = expand(path)
-    custom = _by_name(trusted)
+    custom = _allow_trusted(trusted)
     with open_archive(path) as (archive, size):
         manifest, model = _load(archive, size, custom)
     _warn_of_versions(path, manifest["versions"])
@@ -211,17 +211,17 @@ def describe(path: str | os.PathLike) -> dict:
         return read_manifest(archive)
 
 
-def _by_name(trusted: Sequence[type]) -> dict[str, type]:
-    """Return the trusted classes by name."""
+def _allow_trusted(trusted: Sequence[type]) -> dict[str, AllowedClass]:
+    """Return what is allowed for trusted classes, by their names."""
     if isinstance(trusted, str) or not all(isinstance(cls, type) for cls in trusted):
         raise TypeError(f"trusted must be a sequence of classes; got {trusted!r}.")
     try:
-        return {public_name(allow_custom(cls).cls): cls for cls in trusted}
+        return {public_name(cls): allow_custom(cls) for cls in trusted}
     except Refused as error:
         raise TypeError(f"trusted={trusted!r}: {error}") from error
 
 
-def _load(archive: zipfile.ZipFile, size: int, custom: dict[str, type]) -> tuple[dict, Any]:
+def _load(archive: zipfile.ZipFile, size: int, custom: dict[str, AllowedClass]) -> tuple[dict, Any]:
     manifest = read_manifest(archive)
     loader = _Loader(ArrayReader(archive, size), custom)
     model = loader.load_estimator(manifest["model"])
@@ -262,41 +262,42 @@ class _Saver:
 
     def __init__(self) -> None:
         self.arrays = ArrayWriter()
-        self.custom: dict[str, type] = {}
+        self.custom: dict[str, AllowedClass] = {}
 
     def save_estimator(self, estimator: Any) -> dict:
         cls = type(estimator)
-        allowed = ALLOWED.get(public_name(cls))
-        if allowed is None or allowed.cls is not cls:
+        class_name = public_name(cls)
+        if class_name not in ALLOWED:
             if hasattr(estimator, "best_estimator_"):
                 raise Refused(f"a {cls.__name__} cannot be saved; save its best_estimator_")
-            allowed = allow_custom(cls)
-            _check_custom(allowed, estimator)
-            self.custom[public_name(cls)] = cls
-        node: dict[str, Any] = {"class": public_name(cls), "parameters": {}}
+            self.custom[class_name] = allow_custom(cls)
+        allowed = ALLOWED.get(class_name) or self.custom[class_name]
+        parameters, fitted = {}, {}
         with _inside(cls.__name__):
             for name, parameter in _parameters_of(cls).items():
-                value = getattr(estimator, name)
+                value, default = getattr(estimator, name), parameter.default
                 if isinstance(value, np.random.RandomState) or (
-                    cls.__module__.startswith("sklearn.")
-                    and parameter.default in _PLACEHOLDERS
-                    and str(value) == parameter.default
+                    default in _PLACEHOLDERS and str(value) == default
                 ):
                     continue
                 with _inside(name):
-                    is_nested = name == allowed.nested
-                    node["parameters"][name] = (
-                        self._save_nested(value) if is_nested else _save_parameter(name, value)
-                    )
+                    save = self._save_nested if name == allowed.nested else to_json
+                    if name == "cv" and not isinstance(value, Integral | None):
+                        raise Refused(
+                            f"is {value!r:.100} and cannot be saved; set an integer such as "
+                            f"cv={getattr(value, 'n_splits', 5)}"
+                        )
+                    parameters[name] = save(value)
+            node = {"class": class_name, "parameters": parameters}
             if allowed.fitted and hasattr(estimator, next(iter(allowed.fitted))):
-                node["fitted"] = {}
                 for name, attribute in allowed.fitted.items():
-                    value = getattr(estimator, name, None)
                     with _inside(name):
+                        value = getattr(estimator, name, None)
                         if value is not None:
-                            node["fitted"][name] = attribute.save(value, self)
+                            fitted[name] = attribute.save(value, self)
                         elif hasattr(estimator, name):
-                            node["fitted"][name] = None
+                            fitted[name] = None
+                node["fitted"] = fitted
             if "_sklearn_output_config" in vars(estimator):
                 node["output"] = estimator._sklearn_output_config.get("transform", "default")
         return node
@@ -311,40 +312,29 @@ class _Saver:
         return value if value is None or isinstance(value, str) else self.save_estimator(value)
 
 
-def _save_parameter(name: str, value: Any) -> Any:
-    if name == "cv" and value is not None and not isinstance(value, Integral):
-        n_folds = value.n_splits if hasattr(value, "n_splits") else 5
-        raise Refused(f"is {value!r:.100} and cannot be saved; set an integer such as cv={n_folds}")
-    return to_json(value)
-
-
-def _check_custom(allowed: AllowedClass, estimator: Any) -> None:
-    """Raise Refused if a custom class has fitted attributes that would not be saved."""
-    known = {*allowed.fitted, "callbacks_", "n_iter_"}
-    names = [name for name in vars(estimator) if name.endswith("_") and not name.startswith("_")]
-    if lost := [name for name in names if name not in known]:
-        raise Refused(
-            f"{type(estimator).__name__} has fitted attributes that cannot be saved: {lost}"
-        )
-
-
 class _Loader:
     """Creates estimators from JSON and arrays. `custom` contains trusted custom classes."""
 
-    def __init__(self, arrays: ArrayReader, custom: dict[str, type]):
+    def __init__(self, arrays: ArrayReader, custom: dict[str, AllowedClass]):
         self.arrays = arrays
-        self._custom = custom
+        self._allowed = {**ALLOWED, **custom}
         self._n_estimators = 0
         #: Number of estimators that contain the one that is being loaded.
         self._nesting = 0
-        #: Number of pipelines of which a later step than the first is being loaded.
-        self._n_behind = 0
+        #: Whether the estimator that is being loaded gets the input of the model.
+        self._gets_paths = True
 
     def load_estimator(self, stored: Any) -> Any:
         keys = {"class", "parameters", "fitted", "output"}
         if not isinstance(stored, dict) or not stored.keys() <= keys:
             raise Refused(f"{str(stored)[:100]} is not an estimator")
-        allowed = self._find(stored.get("class"))
+        name = stored.get("class")
+        if not isinstance(name, str) or name not in self._allowed:
+            raise Refused(
+                f"{name!r:.100} is not a supported class of a model file. Pass custom networks and "
+                "front ends to load(trusted=[...])"
+            )
+        allowed = self._allowed[name]
         self._n_estimators += 1
         if self._n_estimators > MAX_ESTIMATORS or self._nesting >= MAX_NESTING:
             raise Refused(
@@ -352,7 +342,7 @@ class _Loader:
             )
         self._nesting += 1
         with _inside(allowed.cls.__name__):
-            if self._n_behind and issubclass(allowed.cls, FrontEnd):
+            if not self._gets_paths and issubclass(allowed.cls, FrontEnd):
                 raise Refused("must be the first step, since other steps could pass paths to it")
             estimator = self._create(allowed, stored.get("parameters"))
             if "fitted" in stored:
@@ -365,16 +355,6 @@ class _Loader:
         self._nesting -= 1
         return estimator
 
-    def _find(self, name: Any) -> AllowedClass:
-        if isinstance(name, str) and name in ALLOWED:
-            return ALLOWED[name]
-        if isinstance(name, str) and name in self._custom:
-            return allow_custom(self._custom[name])
-        raise Refused(
-            f"{name!r:.100} is not a supported class of a model file. Pass custom networks and "
-            "front ends to load(trusted=[...])"
-        )
-
     def _create(self, allowed: AllowedClass, parameters: Any) -> Any:
         known = _parameters_of(allowed.cls).keys()
         if not isinstance(parameters, dict) or not parameters.keys() <= known:
@@ -384,34 +364,31 @@ class _Loader:
         for name, stored in parameters.items():
             with _inside(name):
                 if name == allowed.nested:
-                    values[name] = self._load_nested(stored, in_turn=name == "steps")
+                    values[name] = self._load_nested(stored, is_pipeline=name == "steps")
                     continue
                 value = values[name] = from_json(stored)
                 check_range(value, RANGES.get(name))
                 if name in allowed.options and value not in allowed.options[name]:
                     options = list(allowed.options[name])
                     raise Refused(f"must be one of {options}; got {value!r:.50}")
-        has_list = isinstance(values.get(allowed.nested), list)
-        if has_list != (allowed.nested in ("steps", "estimators")):
-            raise Refused(f"must have a list of names and estimators as {allowed.nested}")
         estimator = allowed.cls(**values)
         estimator._validate_params()
         return estimator
 
-    def _load_nested(self, stored: Any, *, in_turn: bool = False) -> Any:
-        """Load an estimator, or a list of names and estimators that may be applied in turn."""
+    def _load_nested(self, stored: Any, *, is_pipeline: bool = False) -> Any:
+        """Load an estimator, or a list of names and estimators."""
         if stored in (None, "drop", "passthrough"):
             return stored
         if not isinstance(stored, list):
             return self.load_estimator(stored)
-        pairs = []
+        pairs, gets_paths = [], self._gets_paths
         for i, pair in enumerate(stored):
             if not isinstance(pair, list) or len(pair) != 2 or not isinstance(pair[0], str):
                 raise Refused(f"{str(pair)[:100]} is not a name and an estimator")
-            self._n_behind += in_turn and i > 0
+            self._gets_paths = gets_paths and not (is_pipeline and i > 0)
             with _inside(pair[0]):
                 pairs.append((pair[0], self._load_nested(pair[1])))
-            self._n_behind -= in_turn and i > 0
+        self._gets_paths = gets_paths
         return pairs
 
     def _set_fitted(self, allowed: AllowedClass, estimator: Any, stored: Any) -> None:

@@ -1,4 +1,4 @@
-"""Networks in model files: layers, weights and training histories."""
+"""Networks in model files: their layers and weights."""
 
 from __future__ import annotations
 
@@ -86,23 +86,8 @@ def complete_network(model) -> None:
             raise Refused("has weights that are not finite")
         if weight.name == "moving_variance" and (values < 0).any():
             raise Refused("has negative variances")
-    model.n_iter_ = len(model.history_["loss"])
+    history = model.history_
+    if not isinstance(history, dict) or not isinstance(history.get("loss"), list):
+        raise Refused("has a history_ without a list of losses")
+    model.n_iter_ = len(history["loss"])
     model._state = None  # of the optimizer
-
-
-@dataclass(frozen=True)
-class HistoryAttribute(Attribute):
-    """A training history, with the same number of epochs for each quantity."""
-
-    def save(self, value: Any, saver: Saver) -> Any:
-        return {name: to_json([float(number) for number in each]) for name, each in value.items()}
-
-    def load(self, stored: Any, loader: Loader, sizes: Sizes) -> dict[str, list[float]]:
-        if not isinstance(stored, dict) or "loss" not in stored:
-            raise Refused("must contain the loss")
-        history = {name: from_json(each) for name, each in stored.items()}
-        for name, numbers in history.items():
-            if not isinstance(numbers, list) or not all(type(n) is float for n in numbers):
-                raise Refused(f"{name!r:.50} is not a list of numbers")
-            check_size("epochs", len(numbers), sizes)
-        return history

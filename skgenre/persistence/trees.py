@@ -1,6 +1,6 @@
 """Random forests and gradient boosting in model files.
 
-The nodes of all trees are concatenated to plain arrays, one for each field of a node.
+The nodes of all trees are concatenated to one array, whose fields are those of scikit-learn.
 
 The compiled code of scikit-learn does not check the indices of children and features. Invalid
 indices may cause reads outside of arrays or infinite loops. In valid trees, children always follow
@@ -31,14 +31,12 @@ from .attributes import ArrayAttribute, Attribute, Loader, Saver, Sizes
 #: Memory that a tree takes beside its nodes, in bytes.
 _TREE_BYTES = 5000
 
-_NODES = ("nodes",)
-
 
 @dataclass(frozen=True)
 class _TreesAttribute(Attribute):
     """The trees of an ensemble."""
 
-    #: Arrays with the number of nodes of each tree and the fields of the nodes.
+    #: The arrays that are saved: the nodes, the number of nodes of each tree, and others.
     arrays: ClassVar[Mapping[str, ArrayAttribute]]
 
     @abstractmethod
@@ -65,49 +63,35 @@ class _TreesAttribute(Attribute):
 
 @dataclass(frozen=True)
 class ForestAttribute(_TreesAttribute):
-    """The trees of a random forest. Nodes have the names of scikit-learn."""
+    """The trees of a random forest."""
 
     arrays = {
         "n_nodes": ArrayAttribute(("trees",), "i8", low=1),
-        "left_child": ArrayAttribute(_NODES, "i4"),
-        "right_child": ArrayAttribute(_NODES, "i4"),
-        "feature": ArrayAttribute(_NODES, "i4"),
-        # Infinite if only missing values split.
-        "threshold": ArrayAttribute(_NODES, "f8", finite=False),
-        "missing_go_to_left": ArrayAttribute(_NODES, "u1", high=1),
-        "impurity": ArrayAttribute(_NODES, "f8"),
-        "n_node_samples": ArrayAttribute(_NODES, "i8", low=0),
-        "weighted_n_node_samples": ArrayAttribute(_NODES, "f8", low=0),
+        "nodes": ArrayAttribute(("nodes",), NODE_DTYPE),
         "values": ArrayAttribute(("nodes", "k"), "f8", low=0),
     }
 
     def collect(self, trees):
         states = [tree.tree_.__getstate__() for tree in trees]
-        nodes = np.concatenate([state["nodes"] for state in states])
         return {
-            **{name: nodes[name] for name in NODE_DTYPE.names},
             "n_nodes": [len(state["nodes"]) for state in states],
+            "nodes": np.concatenate([state["nodes"] for state in states]),
             "values": np.concatenate([state["values"][:, 0] for state in states]),
         }
 
     def create(self, arrays, sizes):
         n_features, k = sizes["n"], sizes["k"]
-        nodes = np.zeros(sizes["nodes"], NODE_DTYPE)
-        for name in arrays.keys() & set(NODE_DTYPE.names):
-            nodes[name] = arrays[name]
         trees = []
-        for part in _parts(arrays["n_nodes"], len(nodes)):
-            node = nodes[part]
-            left = node["left_child"]
-            depth = _check_nodes(left, node["right_child"], node["feature"], left == -1, n_features)
+        for part in _parts(arrays["n_nodes"], sizes["nodes"]):
+            nodes, values = arrays["nodes"][part], arrays["values"][part, None]
+            left, right = nodes["left_child"], nodes["right_child"]
+            depth = _check_nodes(left, right, nodes["feature"], left == -1, n_features)
             tree = DecisionTreeClassifier()
             tree.n_features_in_, tree.n_outputs_, tree.n_classes_ = n_features, 1, k
             tree.classes_ = np.arange(k, dtype=np.float64)
             tree.tree_ = Tree(n_features, np.array([k], np.intp), 1)
-            values = np.ascontiguousarray(arrays["values"][part, None])
-            tree.tree_.__setstate__(
-                {"max_depth": depth, "node_count": len(node), "nodes": node, "values": values}
-            )
+            state = {"nodes": nodes, "node_count": len(nodes), "max_depth": depth}
+            tree.tree_.__setstate__({**state, "values": np.ascontiguousarray(values)})
             trees.append(tree)
         return trees
 
@@ -130,36 +114,27 @@ class BoostingAttribute(_TreesAttribute):
 
     arrays = {
         "n_nodes": ArrayAttribute(("iterations", "rows"), "i8", low=1),
-        "left": ArrayAttribute(_NODES, "i8", low=0),
-        "right": ArrayAttribute(_NODES, "i8", low=0),
-        "feature_idx": ArrayAttribute(_NODES, "i8", low=0),
-        # Infinite if only missing values split.
-        "num_threshold": ArrayAttribute(_NODES, "f8", finite=False),
-        "missing_go_to_left": ArrayAttribute(_NODES, "u1", high=1),
-        "is_leaf": ArrayAttribute(_NODES, "u1", high=1),
-        "value": ArrayAttribute(_NODES, "f8"),
-        "count": ArrayAttribute(_NODES, "i8", low=0, high=2**32 - 1),
+        "nodes": ArrayAttribute(("nodes",), PREDICTOR_RECORD_DTYPE),
     }
 
     def collect(self, trees):
-        nodes = np.concatenate([tree.nodes for iteration in trees for tree in iteration])
         return {
-            **{name: nodes[name] for name in self.arrays.keys() & set(nodes.dtype.names)},
             "n_nodes": [[len(tree.nodes) for tree in iteration] for iteration in trees],
+            "nodes": np.concatenate([tree.nodes for iteration in trees for tree in iteration]),
         }
 
     def create(self, arrays, sizes):
-        nodes = np.zeros(sizes["nodes"], PREDICTOR_RECORD_DTYPE)
-        children, leaf = (arrays["left"], arrays["right"]), arrays["is_leaf"] == 1
-        parts = _parts(arrays["n_nodes"].ravel(), len(nodes))
-        for part in parts:
-            left, right = (child[part] for child in children)
-            _check_nodes(left, right, arrays["feature_idx"][part], leaf[part], sizes["n"])
-        for name in arrays.keys() - {"n_nodes"}:
-            nodes[name] = arrays[name]
+        # Bit sets of categories, to which nodes would refer, are not saved.
+        arrays["nodes"]["is_categorical"] = 0
         no_categories = np.zeros((0, 8), np.uint32)
-        trees = iter([TreePredictor(nodes[part], no_categories, no_categories) for part in parts])
-        return [[next(trees) for _ in iteration] for iteration in arrays["n_nodes"]]
+        trees = []
+        for part in _parts(arrays["n_nodes"].ravel(), sizes["nodes"]):
+            nodes = arrays["nodes"][part]
+            left, right, is_leaf = nodes["left"], nodes["right"], nodes["is_leaf"] != 0
+            _check_nodes(left, right, nodes["feature_idx"], is_leaf, sizes["n"])
+            trees.append(TreePredictor(nodes, no_categories, no_categories))
+        n_rows = arrays["n_nodes"].shape[1]
+        return [trees[i : i + n_rows] for i in range(0, len(trees), n_rows)]
 
 
 def complete_boosting(model) -> None:

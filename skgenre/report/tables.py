@@ -41,7 +41,7 @@ from ..features import UnreadableTracksError
 from ..features.front_end import check_paths
 from ..features.model_front_ends import copy_with_front_ends, front_ends
 from ..folds import count_groups
-from ..timeline import parts
+from ..timeline import predict_segments
 from .result import EvaluationReport
 
 #: Scores in the report, by their names in scikit-learn.
@@ -421,7 +421,7 @@ def _mistakes(fitted_models, used, fold, predicted, n_mistakes: int) -> dict[str
 
 def _timeline(model, path) -> Bunch | None:
     try:
-        start, stop, proba = parts(model, path)
+        start, stop, proba = predict_segments(model, path)
     except (TypeError, ValueError, AudioError, UnreadableTracksError):
         return None  # no segments, no probabilities, or members with different segments
     return Bunch(start=start, stop=stop, proba=proba, classes=np.asarray(model.classes_))
