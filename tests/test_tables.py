@@ -13,7 +13,6 @@ from skgenre.cli import main
 from skgenre.datasets import (
     load_folder,
     load_gtzan,
-    load_gtzan_features,
     load_table,
     make_tracks,
 )
@@ -96,6 +95,7 @@ def test_numbers_as_genres_stay_as_they_are_written(table):
             r"1 of the 2 rows .* 'genre': row 3",
         ),
         (["path,genre", "a.mp3"], ValueError, r"no 'genre': row 2\. Fill them in"),
+        (["path;genre", "a.mp3;x"], ValueError, r"has \['path;genre'\].* separated by commas"),
         (["path,genre", ",rock"], ValueError, r"no 'path': row 2"),
         (["path,genre", "a.mp3,x", "./a.mp3,y"], ValueError, r"an earlier row: row 3"),
         (["path,genre"], ValueError, "has no rows below"),
@@ -110,41 +110,6 @@ def test_numbers_as_genres_stay_as_they_are_written(table):
 def test_tables_that_cannot_be_used(table, lines, error, message):
     with pytest.raises(error, match=message):
         load_table(write_table(table.parent, lines, "wrong.csv"))
-
-
-@pytest.mark.parametrize(
-    ("name", "separator", "words"),
-    [
-        ("t.csv", ";", "semicolons"),
-        ("t.csv", "\t", "tabs"),
-        ("t.csv", "|", "vertical bars"),
-        ("t.tsv", ",", "commas"),
-        ("t.tsv", ";", "semicolons"),
-    ],
-)
-@pytest.mark.parametrize("load", [load_table, load_gtzan_features])
-def test_another_separator_is_named_with_the_remedy(table, load, name, separator, words):
-    # A comma in a row makes a column more than in the header.
-    lines = [separator.join(row) for row in (["path", "genre"], ["a, b.mp3", "rock"])]
-    if load is load_gtzan_features and name == "t.tsv":
-        pytest.skip("always separated by commas")
-    path = write_table(table.parent, lines, name)
-    with pytest.raises(ValueError, match=f"are separated by {words}: .*path") as caught:
-        load(path)
-    assert f"read_csv(old, sep={separator!r}, dtype=str).to_csv(new, sep=" in str(caught.value)
-
-
-@pytest.mark.parametrize("header", ["path,genre,genre,artist", "path, path,genre,artist"])
-def test_repeated_columns_are_named(table, header):
-    lines = [header, "a.mp3,a.mp3,rock,Can"]
-    name = "genre" if header.count("genre") > 1 else "path"
-    with pytest.raises(ValueError, match=f"more than one column '{name}'; .* Rename or remove"):
-        load_table(write_table(table.parent, lines))
-
-
-def test_repeated_columns_of_no_use_are_left_alone(table):
-    lines = ["path,genre,note, note", "a.mp3,rock,x,y"]
-    assert load_table(write_table(table.parent, lines)).target.tolist() == ["rock"]
 
 
 def test_a_file_is_listed_twice_through_a_link(table):
