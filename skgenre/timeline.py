@@ -12,7 +12,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
 from ._sklearn import _wrap_data_with_container
-from ._warnings import warn
 from .audio import AudioFile
 from .features import FrontEnd
 from .features.columns import tensor_order
@@ -143,18 +142,7 @@ def _extract_parts(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, A
         else:
             segments = front._extract_open(audio)
         duration = audio.n_samples / front.sample_rate
-        if audio.ended_early:
-            warn(f"{audio.name} ends early (truncated file?); only the decoded part is used")
-        if audio.channels_cancel:
-            warn(
-                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
-                "the loudest channel is used"
-            )
-        if audio._partly_cancels:
-            warn(
-                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
-                "used, in which these parts are faint or missing"
-            )
+        audio._warn()
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     if not is_table:

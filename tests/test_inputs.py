@@ -117,7 +117,7 @@ def test_samples_that_are_not_finite(compute, value):
 @pytest.fixture(scope="module")
 def fitted():
     # A CNN that was fitted on such tensors before, which takes no TensorFlow.
-    return load(Path(__file__).parent / "data" / "format_2.skgenre").estimators_[0][-1]
+    return load(Path(__file__).parent / "data" / "format_3.skgenre").estimators_[0][-1]
 
 
 @pytest.mark.parametrize("value", [1e39, -1e300])

@@ -264,12 +264,12 @@ def _open_first(view: FileView) -> Decoder:
 
 def _open_mp3(view: FileView, part: SndfileDecoder | None, reason: str = "") -> Decoder:
     """Open an MP3 file with its true length, if libsndfile does not know it."""
-    song, is_stated = mp3.first_song(view, None if part is None else part.n_frames)
+    song = mp3.first_song(view, None if part is None else part.n_frames)
     if song is not None:
         if part is not None:
             part.close()
         part = SndfileDecoder(song)
     elif part is None:
         raise DecodingError(reason)
-    part.tolerance = mp3.TOLERANCE if is_stated else math.inf
+    part.tolerance = mp3.TOLERANCE
     return part
