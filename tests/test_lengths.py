@@ -160,7 +160,7 @@ CASES = [
 ]
 
 #: Front ends get the same samples from every container, so that these stand for all.
-SOME_CASES = [(kind, length) for kind in ("flac", "mp3") for length in list(LENGTHS)[1:]]
+SOME_CASES = [("flac", "missing"), ("mp3", "too short"), ("mp3", "too long")]
 
 
 @pytest.fixture(scope="module")

@@ -240,17 +240,17 @@ def load_folder(
 
 def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
     """List audio files with genres, artists and names by folder; no files are excluded."""
-    paths = list_audio(root)
-    parts = [Path(path).relative_to(root).parts for path in paths]
-    paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
-    if not paths:
-        found = f"its {len(parts)} audio files are not in genre folders" if parts else "no audio"
+    found = {path: Path(path).relative_to(root).parts for path in list_audio(root)}
+    # Names of the folders and the file, of all files in genre folders.
+    tracks = {path: names for path, names in found.items() if len(names) > 1}
+    if not tracks:
+        reason = f"its {len(found)} audio files are not in genre folders" if found else "no audio"
         raise ValueError(
-            f"{root} contains no genre folders with audio ({found}); expected one folder per "
+            f"{root} contains no genre folders with audio ({reason}); expected one folder per "
             "genre, such as rock/song.mp3 and jazz/song.mp3"
         )
-    parts = [names for names in parts if len(names) > 1]
-    genres = [normal(names[0]) for names in parts]
+    paths = list(tracks)
+    genres = [normal(names[0]) for names in tracks.values()]
     if "" in genres:
         raise ValueError(
             f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
@@ -258,9 +258,9 @@ def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], l
     # A folder that is named as a track of GTZAN contains its parts, not the tracks of an artist.
     artists = [
         "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
-        for genre, names in zip(genres, parts, strict=True)
+        for genre, names in zip(genres, tracks.values(), strict=True)
     ]
-    return paths, genres, artists, ["/".join(names) for names in parts], []
+    return paths, genres, artists, ["/".join(names) for names in tracks.values()], []
 
 
 def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:

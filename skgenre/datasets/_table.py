@@ -9,13 +9,10 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._checks import AT_LEAST_1, check_number
+from .._checks import AT_LEAST_1, check_number, list_names
 from .._files import expand
 from ._groups import make_collection
 from ._names import normal
-
-#: Maximum number of rows named in a message.
-_MAX_NAMED = 3
 
 
 def load_table(
@@ -177,8 +174,5 @@ def _raise_for_rows(
 
 
 def _rows(wrong) -> str:
-    """Format the first row numbers, counted as in a spreadsheet, where the header is row 1."""
-    rows = (np.flatnonzero(np.asarray(wrong)) + 2).tolist()
-    named = ", ".join(map(str, rows[:_MAX_NAMED]))
-    more = f" and {len(rows) - _MAX_NAMED} more" if len(rows) > _MAX_NAMED else ""
-    return f"{'row' if len(rows) == 1 else 'rows'} {named}{more}"
+    """List the first row numbers, counted as in a spreadsheet, where the header is row 1."""
+    return f"rows {list_names(np.flatnonzero(wrong) + 2)}"
