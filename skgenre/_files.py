@@ -50,7 +50,12 @@ def replace_file(path: str | os.PathLike, content) -> None:
         return
     new = target.with_name(f".skgenre-{secrets.token_hex(8)}.tmp")
     try:
-        _write(new, content, mode)
+        with open(new, "xb") as file:  # never overwrites an existing file
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(new, stat.S_IMODE(mode))
         os.replace(new, target)
     except OSError as error:
         # Report the path that the user passed, not the temporary file.
@@ -61,16 +66,6 @@ def replace_file(path: str | os.PathLike, content) -> None:
         with contextlib.suppress(OSError):
             new.unlink()  # fails if the file was moved, as it normally is
     _remove_abandoned(target.parent)
-
-
-def _write(new: Path, content, mode: int | None) -> None:
-    # "x" never overwrites an existing file.
-    with open(new, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if mode is not None:
-        os.chmod(new, stat.S_IMODE(mode))
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -15,7 +15,6 @@ from ._sklearn import _wrap_data_with_container
 from .audio import AudioFile
 from .features import FrontEnd
 from .features.columns import tensor_order
-from .features.errors import Report
 from .features.model_front_ends import Computed, replace_front_ends
 
 
@@ -134,7 +133,6 @@ def _extract_segments(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray
         Features, in the container that the front end has returned in fit.
     """
     front, seconds = extractor.consecutive()
-    report = Report(1)
     with AudioFile(path, front.sample_rate) as audio:
         is_table = len(extractor.track_shape) == 1
         one = round(seconds * front.sample_rate)
@@ -144,10 +142,7 @@ def _extract_segments(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray
         else:
             segments = front._extract_open(audio)
         duration = audio.n_samples / front.sample_rate
-        for note, names in report.notes.items():
-            if getattr(audio, note):
-                names.append(audio.name)
-    report.conclude("raise")
+        audio._warn()
     start = np.arange(len(segments)) * seconds
     stop = np.minimum(start + seconds, duration)
     if not is_table:

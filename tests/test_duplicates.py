@@ -43,7 +43,7 @@ def write_mp3(path, y, kilobits=128):
 
 
 def test_copies_as_mp3_cut_by_2_s_are_found_each_time(music, tmp_path):
-    copies = []
+    music, copies = music[::2], []
     for i, path in enumerate(music):
         y, rate = soundfile.read(path)
         copies.append(write_mp3(tmp_path / f"{i}.mp3", y[2 * rate :]))

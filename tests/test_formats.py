@@ -243,8 +243,8 @@ def test_what_ffmpeg_knows(foreign):
 
 def test_a_foreign_file_that_ends_early(foreign):
     path, _ = foreign
-    if path.suffix in (".m4a", ".avi"):
-        pytest.skip("its index stands last, so that a part is nothing or knows no more")
+    if path.suffix in (".m4a", ".avi", ".wma"):
+        pytest.skip("states no length, or its index stands last, so that a part is nothing")
     whole = load_audio(path)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

@@ -126,14 +126,6 @@ def test_columns_that_are_missing_are_listed(load):
         load(pd.DataFrame({"a": [1], "b": [2]}))
 
 
-@pytest.mark.parametrize("column", ["filename", "label", GTZAN_FEATURES[0]])
-def test_repeated_columns_are_named(load, column):
-    table = make_table(NAMES)
-    table = pd.concat([table, table[[column]]], axis=1)
-    with pytest.raises(ValueError, match=f"more than one column '{column}'"):
-        load(table)
-
-
 def test_names_that_are_not_gtzans_are_listed(load):
     with pytest.raises(ValueError, match=r"2 of 2 names are not.*\['song1\.mp3', 'song2\.mp3'\]"):
         load(make_table(["song1.mp3", "song2.mp3"]))

@@ -248,27 +248,26 @@ def home(tmp_path, monkeypatch):
 
 
 def test_home_is_expanded_everywhere(home, segmenter):
-    kind = Path
-    where = [kind(f"~/music/{g}/{g}.00000.wav") for g in ("blues", "rock")]
+    where = [Path(f"~/music/{g}/{g}.00000.wav") for g in ("blues", "rock")]
     names = [str(home / "music" / g / f"{g}.00000.wav") for g in ("blues", "rock")]
     expected = segmenter.transform(names)
     assert_array_equal(segmenter.transform(where), expected)
-    cached = clone(segmenter).set_params(memory=kind("~/cache"))
+    cached = clone(segmenter).set_params(memory=Path("~/cache"))
     assert_array_equal(cached.transform(where), expected)
     assert list((home / "cache").rglob("features"))
-    assert list_audio(kind("~/music")) == names
-    assert load_folder(kind("~/music")).data == names
-    assert load_gtzan(kind("~/music")).data == names
-    made = make_tracks(1, genres=1, duration=0.1, folder=kind("~/made"))
+    assert list_audio(Path("~/music")) == names
+    assert load_folder(Path("~/music")).data == names
+    assert load_gtzan(Path("~/music")).data == names
+    made = make_tracks(1, genres=1, duration=0.1, folder=Path("~/made"))
     assert made.data[0].startswith(str(home / "made"))
-    store = extract_store(segmenter, where, kind("~/store"))
+    store = extract_store(segmenter, where, Path("~/store"))
     assert_array_equal(store.data, expected)
-    assert load_store(kind("~/store")).filenames == names
+    assert load_store(Path("~/store")).filenames == names
     scaler = SegmentScaler().fit(expected)
-    save(scaler, kind("~/scaler.skgenre"))
-    assert describe(kind("~/scaler.skgenre"))["format"]
+    save(scaler, Path("~/scaler.skgenre"))
+    assert describe(Path("~/scaler.skgenre"))["format"]
     assert_array_equal(
-        load(kind("~/scaler.skgenre")).transform(expected), scaler.transform(expected)
+        load(Path("~/scaler.skgenre")).transform(expected), scaler.transform(expected)
     )
 
 
@@ -279,6 +278,7 @@ def test_home_of_splits(home):
     assert len(read_splits("~/splits.json", tracks)) == 2
 
 
+@pytest.mark.slow
 def test_home_is_expanded_in_every_command(home):
     runner = CliRunner()
     for genre in ("blues", "rock"):  # long enough for a segment

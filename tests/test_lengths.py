@@ -160,7 +160,7 @@ CASES = [
 ]
 
 #: Front ends get the same samples from every container, so that these stand for all.
-SOME_CASES = [(kind, length) for kind in ("flac", "mp3") for length in list(LENGTHS)[1:]]
+SOME_CASES = [("flac", "missing"), ("mp3", "too short"), ("mp3", "too long")]
 
 
 @pytest.fixture(scope="module")
@@ -334,7 +334,7 @@ def test_a_picture_between_two_mp3_files_is_no_end(tmp_path):
     assert_same_sound(found, decode(b"".join(contents)))
 
 
-# ---------------------------------------------------------------- missing pages
+# ---------------------------------------------------------------- a missing end
 
 
 def starts_of_pages(content):
@@ -342,25 +342,9 @@ def starts_of_pages(content):
     return [found.start() for found in re.finditer(b"OggS", content)]
 
 
-def without_page(content, i):
-    starts = [*starts_of_pages(content), len(content)]
-    return content[: starts[i]] + content[starts[i + 1] :]
-
-
-def flipped(content, n=5):
-    at = np.random.default_rng(0).integers(len(content) // 3, len(content), n)
-    out = np.frombuffer(content, np.uint8).copy()
-    out[at] ^= 255
-    return out.tobytes()
-
-
-#: What happens to a file in which something is then missing.
+#: What happens to a file whose end is then missing.
 LOSSES = {
-    "flipped bytes": flipped,
-    "zeros": lambda content: patched(content, len(content) // 2, bytes(2000)),
-    "lost bytes": lambda c: c[: len(c) // 2] + c[len(c) // 2 + 2000 :],
-    "lost page": lambda content: without_page(content, 4),
-    "lost last page": lambda content: without_page(content, -1 + len(starts_of_pages(content))),
+    "lost last page": lambda content: content[: starts_of_pages(content)[-1]],
     "cut in a page": lambda content: content[: len(content) * 2 // 3],
     "cut after a page": lambda content: content[: starts_of_pages(content)[5]],
 }
@@ -370,13 +354,12 @@ LOSSES = {
     ("kind", "loss", "chain"),
     [
         *(("ogg", loss, "alone") for loss in LOSSES),
-        *(("opus", "lost page", "first"), ("opus", "lost bytes", "last")),
-        *(("ogg", "zeros", "first"), ("ogg", "cut in a page", "last")),
+        *(("opus", "lost last page", "alone"), ("ogg", "cut in a page", "last")),
     ],
 )
-def test_an_ogg_file_that_lost_pages_ends_early(containers, kind, loss, chain):
+def test_an_ogg_file_that_lost_its_end_ends_early(containers, kind, loss, chain):
     whole, damaged = containers[kind], LOSSES[loss](containers[kind])
-    content = {"alone": damaged, "first": damaged + whole, "last": whole + damaged}[chain]
+    content = {"alone": damaged, "last": whole + damaged}[chain]
     found, warned = warns(load_audio, io.BytesIO(content), sample_rate=22050)
     assert warned
     with AudioFile(io.BytesIO(content)) as audio:

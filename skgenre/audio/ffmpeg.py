@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -22,19 +21,7 @@ _FORMATS = (
 
 #: Formats whose header states the length. That of others may be a placeholder, written before the
 #: audio, or ffmpeg estimates it from the bit rate.
-_STATED = ("ape", "asf", "caf", "flac", "matroska,webm", "mov", "mpc", "tta", "w64", "wav")
-
-#: Properties in the header of an asf file: the duration in units of 100 ns, the part of it before
-#: the audio in ms, and flags, of which the first says that both are invalid. ffmpeg prefers an
-#: estimate if the file does not have the stated size.
-_ASF = re.compile(
-    rb"\xa1\xdc\xab\x8c\x47\xa9\xcf\x11\x8e\xe4\x00\xc0\x0c\x20\x53\x65"
-    rb".{48}(.{8}).{8}(.{8})(.)",
-    re.DOTALL,
-)
-
-#: Number of bytes of an asf file that contain its properties.
-_ASF_HEADER = 1 << 16
+_STATED = ("ape", "caf", "flac", "matroska,webm", "mov", "mpc", "tta", "w64", "wav")
 
 #: Replacements for uninformative messages of ffmpeg.
 _WORDS = {
@@ -83,24 +70,20 @@ class FFmpegDecoder(Decoder):
             self.n_channels = stream.channels or 0
             if not (self.sample_rate > 0 and 0 < self.n_channels <= 1024):
                 raise DecodingError("the sample rate or the number of channels is unknown")
-            self.n_frames = self._stated_length(view)
+            self.n_frames = self._stated_length()
         except self._errors as error:
             raise DecodingError(_reason(error)) from error
         # Encoders pad their last packet, and some add more.
         self.tolerance = self.sample_rate // 2
         self._blocks, self._left = self._decode(), np.empty((0, self.n_channels), np.float32)
 
-    def _stated_length(self, view: FileView) -> int | None:
+    def _stated_length(self) -> int | None:
         stream, container = self._stream, self._container
         name = container.format.name
         if not name.startswith(_STATED):
             return None
         if name.startswith("matroska"):  # states only that of the container
             seconds = 0 if stream.duration else (container.duration or 0) / 1e6
-        elif name == "asf":
-            found = _ASF.search(view.at(0, _ASF_HEADER))
-            parts = [int.from_bytes(x, "little") for x in found.groups()] if found else [0, 0, 1]
-            seconds = 0 if parts[2] & 1 else parts[0] / 1e7 - parts[1] / 1e3
         else:
             seconds = float((stream.duration or 0) * stream.time_base)
         return math.ceil(seconds * self.sample_rate) if seconds > 0 else None

@@ -10,21 +10,26 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import warnings
 from collections.abc import Callable, Iterator
-from numbers import Integral
+from numbers import Real
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import soxr
 
+from .._checks import AT_LEAST_0, AT_LEAST_1, check_number
+from .._sklearn import Interval
+from .._warnings import warn
 from .decoders import DecodingError
 from .levels import choose_channel, has_loud_block, why_too_large
 from .reader import Reader
 from .sources import AudioError, Source, name_of
 
 _Result = TypeVar("_Result")
+
+#: Offsets and durations in seconds.
+_SECONDS = Interval(Real, 0, None, closed="left")
 
 #: Margin in seconds that is decoded before and after an interval, since its resampled samples
 #: depend on it. The "HQ" filter of soxr reaches 20 ms at 6 kHz (to 2e-7), less at higher rates.
@@ -90,10 +95,7 @@ class AudioFile:
     """
 
     def __init__(self, path: str | os.PathLike | BinaryIO, sample_rate: int = 22050):
-        integral: Any = Integral  # mypy does not accept int as an Integral
-        is_integer = isinstance(sample_rate, integral) and not isinstance(sample_rate, bool)
-        if not is_integer or sample_rate < 1:
-            raise ValueError(f"sample_rate={sample_rate!r} must be a positive integer, in Hz")
+        check_number("sample_rate", sample_rate, AT_LEAST_1)
         self.sample_rate = sample_rate
         self.name = name_of(path)
         try:
@@ -115,8 +117,6 @@ class AudioFile:
         self._tail, self._tail_stop = np.empty(0, np.float32), 0
         #: Channel that is read, -1 for the mean, None until it is decided.
         self._channel: int | None = None if self._reader.n_channels > 1 else -1
-        #: Whether the mean is read, and channels were found to cancel in parts of the file.
-        self._partly_cancels = False
         #: Whether no interval that was read has a signal, None if nothing was read.
         self._is_silent: bool | None = None
 
@@ -153,6 +153,16 @@ class AudioFile:
         self._reader.close()
         self._source.close()
 
+    def _warn(self) -> None:
+        """Warn of what is known to be missing from the samples that were read."""
+        if self.ended_early:
+            warn(f"{self.name} ends early (truncated file?); only the decoded part is used")
+        if self.channels_cancel:
+            warn(
+                f"the channels of {self.name} cancel in their mean (one of them inverted?); only "
+                "the loudest channel is used"
+            )
+
     @contextlib.contextmanager
     def _naming_the_file(self) -> Iterator[None]:
         """Convert errors of decoding."""
@@ -188,12 +198,8 @@ class AudioFile:
         ValueError
             If `start` or `stop` is negative or not an integer, or `stop` is less than `start`.
         """
-        integral: Any = Integral
-        for name, value in (("start", start), ("stop", stop)):
-            if name == "stop" and value is None:
-                continue
-            if not isinstance(value, integral) or value < 0:
-                raise ValueError(f"{name}={value!r} must be an integer of at least 0, in samples")
+        check_number("start", start, AT_LEAST_0)
+        check_number("stop", stop, AT_LEAST_0, None)
         if stop is not None and stop < start:
             raise ValueError(f"stop={stop} must be at least start={start}")
         start, stop = int(start), None if stop is None else int(stop)  # NumPy's may be too small
@@ -284,13 +290,6 @@ class AudioFile:
             self._channel = choose_channel(block, self._reader.sample_rate)
         if self.channels_cancel:
             return block[:, self._channel].copy()  # a view would keep all channels in memory
-        # Parts as long as the first, on which the decision is based; a short rest may be by chance.
-        starts = range(0, len(block) - _DECISION_FRAMES // 2, _DECISION_FRAMES)
-        self._partly_cancels = self._partly_cancels or any(
-            choose_channel(block[i : i + _DECISION_FRAMES], self._reader.sample_rate)
-            not in (None, -1)
-            for i in starts
-        )
         with np.errstate(invalid="ignore"):  # infinite samples are reported later
             return sum(block.T) / block.shape[1]  # 20 times as fast as block.mean(axis=1)
 
@@ -363,7 +362,7 @@ def load_audio(
     UserWarning
         If the file is shorter than its header states. The part that could be decoded is returned.
         Also if the channels cancel in their mean, as in a recording with one channel inverted. The
-        loudest channel is returned. If they cancel only later in the file, the mean is returned.
+        loudest channel is returned.
 
     Examples
     --------
@@ -375,32 +374,9 @@ def load_audio(
     ...     load_audio(tracks.data[0], duration=0.5).shape
     (11025,)
     """
-    for seconds in (offset, 0.0 if duration is None else duration):
-        if isinstance(seconds, bool) or not (math.isfinite(seconds) and seconds >= 0):
-            raise ValueError(
-                f"offset={offset!r} and duration={duration!r} must be finite and must not be "
-                "negative"
-            )
+    check_number("offset", offset, _SECONDS)
+    check_number("duration", duration, _SECONDS, None)
     with AudioFile(path, sample_rate) as audio:
         y = audio._read_seconds(offset, duration)
-        if audio.ended_early:
-            warnings.warn(
-                f"{audio.name} ends early (truncated file?); only the decoded part is used",
-                UserWarning,
-                stacklevel=2,
-            )
-        if audio.channels_cancel:
-            warnings.warn(
-                f"the channels of {audio.name} cancel in their mean (one of them inverted?); only "
-                "the loudest channel is used",
-                UserWarning,
-                stacklevel=2,
-            )
-        if audio._partly_cancels:
-            warnings.warn(
-                f"the channels of {audio.name} cancel in their mean in some parts; the mean is "
-                "used, in which these parts are faint or missing",
-                UserWarning,
-                stacklevel=2,
-            )
+        audio._warn()
     return y

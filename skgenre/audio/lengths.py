@@ -7,17 +7,14 @@ or with what follows as a file of its own. Offsets are in bytes.
 from __future__ import annotations
 
 import re
-import struct
-import zlib
 from collections.abc import Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import islice, pairwise
 
 from .decoders import DecodingError
 from .sources import FileView
 
-#: Number of bytes that are searched at a time.
-_SEARCHED = 1 << 20
+#: Number of bytes that are searched at a time, and of those behind them that a match may take.
+_SEARCHED, _OVERLAP = 1 << 20, 1 << 10
 
 #: Maximum number of chunks before the samples of a WAV file.
 _MAX_CHUNKS = 1000
@@ -30,15 +27,13 @@ _UNKNOWN = b"\xff\xff\xff\xff"
 _FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
 _FLAC_START, _FLAC_LENGTH = 42, 21
 
-#: Header of a page of an Ogg file: its name, version, flags, time, stream, number, checksum, and
-#: number of segments, whose lengths follow in a byte each (RFC 3533).
-_PAGE = struct.Struct("<4sBBqIIIB")
+#: First pages of the streams of a link of an Ogg file, and the name, version and flags of a page
+#: (RFC 3533).
+_OGG_START = re.compile(rb"(?:OggS\0[\2\3].{20,300}?(?=OggS))+", re.DOTALL)
+_OGG_PAGE = re.compile(rb"OggS\0([\0-\7])")
 
-#: Flags of the first and the last page of a stream.
-_FIRST, _LAST = 2, 4
-
-#: Bytes with their bits in reverse order: that of zlib is the other one.
-_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+#: Flag of the last page of a stream, and the longest page.
+_LAST, _MAX_PAGE = 4, 65_307
 
 
 def without_length(file: FileView) -> FileView | None:
@@ -93,29 +88,12 @@ def flac_parts(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     n_read : int
         Number of its frames that were read.
     """
-    for start, stop in pairwise([*_flac_starts(file), file.size]):
+    for start, stop in pairwise([*_starts(file, _FLAC), file.size]):
         head = file.at(start, _FLAC_START)
         at = _FLAC_LENGTH
         head = head[:at] + bytes([head[at] & 0xF0]) + bytes(4) + head[at + 5 :]
         yield file.part(start + _FLAC_START, stop, head), n_read
         n_read = 0
-
-
-def _flac_starts(file: FileView) -> Iterator[int]:
-    for start in range(0, file.size, _SEARCHED):
-        for found in _FLAC.finditer(file.at(start, _SEARCHED + 7)):
-            yield start + found.start()
-
-
-class _Page(NamedTuple):
-    """Page of an Ogg file, from `start` to `end`."""
-
-    start: int
-    end: int
-    flags: int
-    time: int
-    stream: int
-    number: int
 
 
 def ogg_links(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
@@ -126,50 +104,20 @@ def ogg_links(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     Raises
     ------
     DecodingError
-        After the last link, if pages are missing or damaged.
+        After the last link, if the file does not end with the last page of a stream.
     """
-    unfinished: dict[int, _Page] = {}  # the previous page of each stream
-    is_complete, previous = True, None
-    for page in _pages(file):
-        before = unfinished.pop(page.stream, None)
-        if page.flags & _FIRST:
-            is_complete &= before is None
-            # The streams of a link start together.
-            if previous is not None and not previous.flags & _FIRST:
-                is_complete &= not unfinished
-                unfinished.clear()
-                yield file.part(page.start), 0
-        elif before is None:
-            is_complete = False
-        elif page.number != (before.number + 1) % (1 << 32):
-            # A recording of a station has the headers, and then starts anywhere.
-            is_complete &= before.time == 0 and page.start == before.end
-        if not page.flags & _LAST:
-            unfinished[page.stream] = page
-        previous = page
-    if unfinished or not is_complete:
-        raise DecodingError("pages are missing or damaged")
+    for start in islice(_starts(file, _OGG_START), 1, None):
+        yield file.part(start), 0
+    pages = _OGG_PAGE.findall(file.at(max(0, file.size - _MAX_PAGE), _MAX_PAGE))
+    if pages and not pages[-1][0] & _LAST:
+        raise DecodingError("the last page is missing")
 
 
-def _pages(file: FileView) -> Iterator[_Page]:
-    """Yield the undamaged pages of an Ogg file."""
-    at = 0
-    while len(head := file.at(at, _PAGE.size)) == _PAGE.size:
-        name, _, flags, time, stream, number, checksum, n_segments = _PAGE.unpack(head)
-        if name == b"OggS":
-            sizes = file.at(at + _PAGE.size, n_segments)
-            body = file.at(at + _PAGE.size + n_segments, sum(sizes))
-            if _checksum(head[:22] + bytes(4) + head[26:] + sizes + body) == checksum:
-                end = at + len(head) + len(sizes) + len(body)
-                yield _Page(at, end, flags, time, stream, number)
-                at = end
-                continue
-        found = file.at(at + 1, _SEARCHED).find(b"OggS")
-        # The name may be cut in two.
-        at += 1 + found if found >= 0 else _SEARCHED - 3
-
-
-def _checksum(page: bytes) -> int:
-    """Compute the checksum of a page, which is that of zlib but for the bits' order and signs."""
-    checksum = zlib.crc32(page.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{checksum:032b}"[::-1], 2)
+def _starts(file: FileView, pattern: re.Pattern) -> Iterator[int]:
+    """Yield the offsets at which a pattern matches."""
+    end = 0
+    for start in range(0, file.size, _SEARCHED):
+        for found in pattern.finditer(file.at(start, _SEARCHED + _OVERLAP)):
+            if start + found.start() >= end:
+                end = start + found.end()
+                yield start + found.start()

@@ -43,10 +43,6 @@ _MAX_DAMAGE = 1 << 16
 #: header.
 _GIVEN_UP = 1020
 
-#: Frames at the end of a run that may be missing although libsndfile has read it, because they are
-#: padding, or were lost at small gaps.
-_FEW = 16
-
 #: Number of consecutive frames that identify MP3 data.
 _IN_A_ROW = 4
 
@@ -59,14 +55,6 @@ _CONTAINER = re.compile(
     rb"nut/multimedia|OggS|MAC |wvpk|(G.{187}){3}|(....G.{187}){3}|(G.{203}){3}",
     re.DOTALL,
 )
-
-
-class _Run(NamedTuple):
-    """Frames of a song between damage, from an offset on, and the number of frames before them."""
-
-    start: int
-    n_before: int
-    n_frames: int
 
 
 class _Frame(NamedTuple):
@@ -106,7 +94,7 @@ def _parse(header: bytes) -> _Frame | None:
     return _Frame(length, samples, sample_rate, header[3] >> 6 == 3)
 
 
-def first_song(file: FileView, believed: int | None = None) -> tuple[FileView | None, bool]:
+def first_song(file: FileView, believed: int | None = None) -> FileView | None:
     """Create a view of an MP3 file that libsndfile reads completely.
 
     Parameters
@@ -122,40 +110,38 @@ def first_song(file: FileView, believed: int | None = None) -> tuple[FileView | 
     view : FileView or None
         None if the file is not MP3 or libsndfile reads it without help. With an added header, the
         decoder discards its first 529 samples, as for files with an encoder's header.
-    is_stated : bool
-        Whether a header states the length.
     """
     start = _find(file)
     if start is None:
-        return None, False
+        return None
     if _stated(file, start):
-        return (file.part(start) if believed is None else None), True
-    n_frames = sum(run.n_frames for run in _find_runs(file, start)[0])
+        return file.part(start) if believed is None else None
+    n_frames, _ = _count_frames(file, start)
     samples = n_frames * _frame_at(file, start).samples
     if believed is not None and abs(samples - believed) <= TOLERANCE:
-        return None, False
-    return _with_length(file, start, n_frames), False
+        return None
+    return _with_length(file, start, n_frames)
 
 
 def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     """Yield what follows the samples that libsndfile has read of an MP3 file.
 
-    Its header may state too few frames, libsndfile may have stopped at damage, and other songs may
-    follow the first.
+    Its header may state too few frames, and other songs may follow the first. What follows damage
+    at which libsndfile stops is a song of its own.
 
     Parameters
     ----------
     file : FileView
         The file, viewed from its first byte.
     n_read : int
-        Number of samples per channel that were read.
+        Number of samples per channel that were read, of the first song.
 
     Yields
     ------
     view : FileView
-        A song, or a part of it between damage, with its true length.
-    n_skipped : int
-        Number of its samples that were already read.
+        A song, with its true length.
+    n_read : int
+        Number of its samples that were read.
 
     Raises
     ------
@@ -164,22 +150,17 @@ def songs(file: FileView, n_read: int) -> Iterator[tuple[FileView, int]]:
     """
     start, is_damaged = _find(file), False
     while start is not None:
-        runs, end = _find_runs(file, start)
+        n_frames, end = _count_frames(file, start)
         stated = _stated(file, start)
         # Some encoders count the frame that contains the header.
-        is_short = 0 < stated < runs[0].n_frames - 2
-        if len(runs) > 1:
-            samples = _frame_at(file, start).samples
-            for run in runs:
-                n_skipped = max(0, n_read - run.n_before * samples)
-                if n_skipped == 0 or n_skipped < (run.n_frames - _FEW) * samples:
-                    yield _with_length(file, run.start, run.n_frames), n_skipped
-                # With a header it is another song, behind a tag.
-                is_damaged |= run.start != start and _stated(file, run.start) == 0
-        elif n_read == 0 or is_short:
-            is_right = stated > 0 and not is_short
-            n_frames = runs[0].n_frames
-            yield file.part(start) if is_right else _with_length(file, start, n_frames), n_read
+        if stated >= n_frames - 2:
+            if n_read == 0:
+                yield file.part(start), 0
+        elif stated or n_read == 0:
+            yield _with_length(file, start, n_frames), n_read
+        if end is not None and _frame_at(file, end).kind == _frame_at(file, start).kind:
+            # With a header it is another song, behind a tag.
+            is_damaged |= _stated(file, end) == 0
         start, n_read = end, 0
     if is_damaged:
         raise DecodingError("it is damaged")
@@ -200,44 +181,37 @@ def _frame_at(file: FileView, start: int) -> _Frame:
     return frame
 
 
-def _find_runs(file: FileView, start: int) -> tuple[list[_Run], int | None]:
-    """Find the frames of a song, skipping data in between, reading the file piece by piece.
+def _count_frames(file: FileView, start: int) -> tuple[int, int | None]:
+    """Count the frames of a song, skipping other data, reading the file piece by piece.
 
     Returns
     -------
-    runs : list of _Run
-        One, or more if there is damage.
+    n_frames : int
+        Number of frames.
     end : int or None
-        Offset of frames of another kind, None if there are none.
+        Offset of frames behind damage or of another kind, None if there are none.
     """
     kind = _frame_at(file, start).kind
-    starts, n_frames, n_skipped = [(start, 0)], 0, 0
-    end, i, data = None, 0, b""
+    n_frames, n_skipped, i, data = 0, 0, 0, b""
     while True:
         if len(data) - i < 2 * _MAX_DAMAGE and (i or not data):
             start += i
             data, i = file.at(start, 16 * _MAX_DAMAGE), 0
         if i >= len(data):
-            break
+            return n_frames, None
         frame = _parse(data[i : i + 4])
-        if frame is not None and frame.kind != kind:
-            if _first_frame(data, i, 1) == i:
-                end = start + i
-                break
-            frame = None  # damage
-        if frame is not None:
+        if frame is not None and frame.kind == kind:
             if n_skipped > _GIVEN_UP:
-                starts.append((start + i, n_frames))
-            n_frames, n_skipped = n_frames + 1, 0
-            i += frame.length
+                return n_frames, start + i
+            n_frames, n_skipped, i = n_frames + 1, 0, i + frame.length
+        elif frame is not None and _first_frame(data, i, 1) == i:
+            return n_frames, start + i
         elif data[i : i + 3] == b"ID3":  # of the next song; may contain a picture
             start, i, data = skip_tags(file, start + i), 0, b""
-        else:
+        else:  # damage
             found = _first_frame(data, i + 1)
             step = _MAX_DAMAGE if found is None else found - i
             n_skipped, i = n_skipped + step, i + step
-    stops = [*(n_before for _, n_before in starts[1:]), n_frames]
-    return [_Run(*run, stop - run[1]) for run, stop in zip(starts, stops, strict=True)], end
 
 
 def skip_tags(file: FileView, i: int = 0) -> int:
@@ -277,25 +251,15 @@ def _with_length(file: FileView, start: int, n_frames: int) -> FileView:
     first = _frame_at(file, start)
     at = first.header_length
     frame = file.at(start, first.length)
-    if frame[at : at + 4] not in (b"Xing", b"Info"):
-        return file.part(start, head=_xing(frame[:4], first, n_frames))
-    n_frames -= 1  # itself
-    start += first.length
-    if not frame[at + 7] & 1:
-        return file.part(start, head=_xing(frame[:4], first, n_frames))
-    # The rest of it says how many samples an encoder added.
-    frame = frame[: at + 8] + n_frames.to_bytes(4, "big") + frame[at + 12 :]
-    return file.part(start, head=frame)
-
-
-def _xing(header: bytes, first: _Frame, n_frames: int) -> bytes:
-    """Create a silent frame with a Xing header that contains the number of frames."""
-    # No checksum or padding; 128 or 64 kbit/s is long enough at every sample rate.
+    if _stated(file, start):
+        # The rest of the header says how many samples an encoder added.
+        count = (n_frames - 1).to_bytes(4, "big")  # itself is not counted
+        return file.part(start + first.length, head=frame[: at + 8] + count + frame[at + 12 :])
+    # A silent frame without checksum and padding, of a bit rate that is enough for the header.
     bit_rate = 9 if first.samples == 1152 else 8
-    header = bytes([header[0], header[1] | 1, bit_rate << 4 | header[2] & 0x0C])
-    header += bytes([0xC0 if first.mono else 0])
-    frame = _parse(header)
-    assert frame is not None  # built from the header of a valid frame
+    header = bytes([0xFF, frame[1] | 1, bit_rate << 4 | frame[2] & 0x0C, 0xC0 * first.mono])
+    silent = _parse(header)
+    assert silent is not None  # built from the header of a valid frame
     body = b"Xing" + (1).to_bytes(4, "big") + n_frames.to_bytes(4, "big")
-    start = header + bytes(first.header_length - 4) + body
-    return start + bytes(frame.length - len(start))
+    head = header + bytes(at - len(header)) + body
+    return file.part(start, head=head + bytes(silent.length - len(head)))

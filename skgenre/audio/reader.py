@@ -201,25 +201,29 @@ class Reader:
         if following is not None and (first.format != "FLAC" or first.damage is None):
             try:
                 for view, n_read in following(self._view, self.position):
-                    yield from _open_behind(SndfileDecoder, view, n_read)
+                    if (part := _open_behind(SndfileDecoder, view, n_read)) is not None:
+                        yield part
             except DecodingError:
                 self.ended_early = True
         if self._part.damage is not None or self._part.is_unread or self._is_short():
             self._may_jump = False
             with contextlib.suppress(ImportError):
-                for part in _open_behind(FFmpegDecoder, self._view.part(0), self.position):
-                    if part.sample_rate == self.sample_rate:
-                        yield part
+                part = _open_behind(FFmpegDecoder, self._view.part(0), self.position)
+                if part is not None and part.sample_rate == self.sample_rate:
+                    yield part
 
 
-def _open_behind(decoder: type, view: FileView, n_read: int) -> Iterator[Decoder]:
-    """Yield a decoder behind the frames of a part that were read before, if it takes the part."""
-    with contextlib.suppress(DecodingError):
+def _open_behind(decoder: type, view: FileView, n_read: int) -> Decoder | None:
+    """Open a decoder behind the frames of a part that were read before; None if that fails."""
+    try:
         part = decoder(view)
         check_rate(part.sample_rate)
-        if n_read == 0 or part.seek(n_read) == n_read:
-            part.exact_seek = False  # of the whole file
-            yield part
+        if n_read > 0 and part.seek(n_read) < n_read:
+            return None
+    except DecodingError:
+        return None
+    part.exact_seek = False  # of the whole file
+    return part
 
 
 def _open_first(view: FileView) -> Decoder:
@@ -264,12 +268,12 @@ def _open_first(view: FileView) -> Decoder:
 
 def _open_mp3(view: FileView, part: SndfileDecoder | None, reason: str = "") -> Decoder:
     """Open an MP3 file with its true length, if libsndfile does not know it."""
-    song, is_stated = mp3.first_song(view, None if part is None else part.n_frames)
+    song = mp3.first_song(view, None if part is None else part.n_frames)
     if song is not None:
         if part is not None:
             part.close()
         part = SndfileDecoder(song)
     elif part is None:
         raise DecodingError(reason)
-    part.tolerance = mp3.TOLERANCE if is_stated else math.inf
+    part.tolerance = mp3.TOLERANCE
     return part

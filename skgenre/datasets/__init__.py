@@ -1,7 +1,7 @@
 """Music collections: loading, groups, GTZAN's artists and split, synthetic tracks."""
 
 from ._duplicates import find_duplicates
-from ._folder import load_folder
+from ._folder import list_audio, load_folder
 from ._groups import (
     artist_groups,
     count_known_artists as count_known_artists,  # not public
@@ -9,7 +9,6 @@ from ._groups import (
     track_groups,
 )
 from ._gtzan import load_gtzan, load_gtzan_features, segments_to_tracks
-from ._listing import list_audio
 from ._synthetic import make_tracks
 from ._table import load_table
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from itertools import pairwise
 from numbers import Real
 
 import numpy as np
@@ -129,27 +128,31 @@ def find_duplicates(
     paths = list(paths)
     threads = Parallel(n_jobs=n_jobs, prefer="threads")
     prints = threads(delayed(_read)(path, i, duration) for i, path in enumerate(paths))
-    _handle_failures(
-        [found for found in prints if isinstance(found, AudioError)], len(paths), on_error
-    )
+    failures = [found for found in prints if isinstance(found, AudioError)]
+    if failures:
+        message = f"{len(failures)} of {len(paths)} tracks cannot be used:\n{listing(failures)}"
+        if on_error == "raise":
+            raise ValueError(f"{message}\nRemove them, or set on_error='warn'.")
+        warn(f"{message}\nThey are excluded from the comparison.")
     known = [i for i, found in enumerate(prints) if not isinstance(found, AudioError)]
-    # Compare each track with those of equal or shorter length, so that the length of the FFT
-    # depends only on the longer track of a pair.
-    known.sort(key=lambda i: -len(prints[i]))
     min_frames = max(1, round(min_overlap * _SAMPLE_RATE / _HOP))
-    found: list[tuple] = []
-    for block in _equal_lengths([_transform_length(len(prints[i])) for i in known]):
-        n = _transform_length(len(prints[known[block.start]]))
-        spectra = {i: scipy.fft.rfft(prints[i], n, axis=0) for i in known[block.start :]}
-        rows = threads(
-            delayed(_compare)(i, known[k + 1 :], prints, spectra, n, min_frames)
-            for k, i in enumerate(known[block], start=block.start)
-        )
-        found += [pair for row in rows for pair in row if pair[-1] >= threshold]
-    pairs = pd.DataFrame(
-        [_in_order(paths, *pair) for pair in found], columns=["order", *_COLUMNS]
-    ).sort_values(["similarity", "order"], ascending=[False, True], ignore_index=True)
-    return pairs[_COLUMNS]
+    # The length of the FFT is that of a linear cross-correlation, as a power of two.
+    n = 1 << (2 * max((len(prints[i]) for i in known), default=1) - 1).bit_length()
+    spectra = {i: scipy.fft.rfft(prints[i], n, axis=0) for i in known}
+    rows = threads(
+        delayed(_compare)(i, known[k + 1 :], prints, spectra, n, min_frames)
+        for k, i in enumerate(known)
+    )
+    second = _HOP / _SAMPLE_RATE
+    # Rounding errors can make the similarity of an exact copy exceed 1.
+    found = [
+        (paths[i], paths[j], offset * second, overlap * second, min(similarity, 1.0))
+        for i, row in zip(known, rows, strict=True)
+        for j, offset, overlap, similarity in row
+        if similarity >= threshold
+    ]
+    pairs = pd.DataFrame(found, columns=_COLUMNS)
+    return pairs.sort_values("similarity", ascending=False, kind="stable", ignore_index=True)
 
 
 def _read(path, position: int, duration: float | None) -> np.ndarray | AudioError:
@@ -188,27 +191,8 @@ def fingerprint(y: np.ndarray) -> np.ndarray:
     return level[2:] - level[:-2]
 
 
-def _handle_failures(failures: list[AudioError], n_tracks: int, on_error: str) -> None:
-    if failures:
-        message = f"{len(failures)} of {n_tracks} tracks cannot be used:\n{listing(failures)}"
-        if on_error == "raise":
-            raise ValueError(f"{message}\nRemove them, or set on_error='warn'.")
-        warn(f"{message}\nThey are excluded from the comparison.")
-
-
-def _transform_length(n_frames: int) -> int:
-    """Return the FFT length for a linear cross-correlation, a power of two."""
-    return 1 << (2 * n_frames - 1).bit_length()
-
-
-def _equal_lengths(lengths: list[int]) -> list[slice]:
-    """Return slices of the runs of equal numbers."""
-    edges = [k for k in range(len(lengths)) if k == 0 or lengths[k] != lengths[k - 1]]
-    return [slice(*pair) for pair in pairwise([*edges, len(lengths)])]
-
-
 def _compare(i: int, others: list[int], prints, spectra, n: int, min_frames: int) -> list[tuple]:
-    """Compare a track with others; return tuples (i, j, offset, overlap, similarity) in frames."""
+    """Compare a track with others; return tuples (j, offset, overlap, similarity) in frames."""
     a = prints[i]
     energy_a = _running_energy(a)
     found = []
@@ -223,7 +207,7 @@ def _compare(i: int, others: list[int], prints, spectra, n: int, min_frames: int
         similarity = correlation[offsets] / np.sqrt(energy)
         best = int(similarity.argmax())
         overlap = int(stop[best] - start[best])
-        found.append((i, j, int(offsets[best]), overlap, float(similarity[best])))
+        found.append((j, int(offsets[best]), overlap, float(similarity[best])))
     return found
 
 
@@ -235,12 +219,3 @@ def _energy(running: np.ndarray, start: np.ndarray, stop: np.ndarray) -> np.ndar
     """Compute the energy of parts, with a floor for silence that avoids division by zero."""
     floor = _SILENCE * running[-1] / (len(running) - 1) * (stop - start)
     return np.maximum(running[stop] - running[start], floor) + np.finfo(np.float32).tiny
-
-
-def _in_order(paths: list, i: int, j: int, offset: int, overlap: int, similarity: float) -> tuple:
-    """Return the row of a pair, with the track that comes first in `paths` first."""
-    if i > j:
-        i, j, offset = j, i, -offset
-    second = _HOP / _SAMPLE_RATE
-    # Rounding errors can make the similarity of an exact copy exceed 1.
-    return (i, j), paths[i], paths[j], offset * second, overlap * second, min(similarity, 1.0)

@@ -1,4 +1,4 @@
-"""Loading of music folders, with genres and artists from the names of folders or from tags.
+"""Listing and loading of music folders; genres and artists from names of folders or from tags.
 
 Tags are read with mutagen (extra ``skgenre[tags]``).
 """
@@ -6,22 +6,104 @@ Tags are read with mutagen (extra ``skgenre[tags]``).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sklearn.utils import Bunch
 
-from .._checks import AT_LEAST_1, check_number
+from .._checks import AT_LEAST_1, check_number, list_names
 from .._files import expand
 from .._warnings import warn
 from ._groups import is_no_artist, make_collection
-from ._listing import list_audio, visible
 from ._names import is_audio, normal, parse_gtzan
 
 #: Keys of each field: those of Vorbis comments, APE and mutagen's easy interface, and of ASF.
 _KEYS = {"genre": ("genre", "WM/Genre"), "artist": ("artist", "Author")}
 #: ID3 frames of each field for formats without an easy interface, such as wav and aiff.
 _FRAMES = {"genre": "TCON", "artist": "TPE1"}
+
+
+def list_audio(folder: str | os.PathLike) -> list[str]:
+    """List the audio files in a folder and its subfolders, identified by their suffixes.
+
+    Parameters
+    ----------
+    folder : str or path-like
+        The folder.
+
+    Returns
+    -------
+    paths : list of str
+        Sorted paths. Hidden folders and hidden files, such as the ``._song.mp3`` of some systems,
+        are ignored.
+
+    Raises
+    ------
+    NotADirectoryError
+        If `folder` is not a folder.
+    OSError
+        If `folder` cannot be read, for example a PermissionError.
+
+    Warns
+    -----
+    UserWarning
+        If subfolders cannot be read. The other files are listed.
+
+    Notes
+    -----
+    Symbolic links are followed. A file that is reached more than once by symbolic links is listed
+    once: at its real path if this is below `folder`, otherwise by the first link in alphabetical
+    order. Hard links are listed as files of their own. Broken links, and links to a folder that
+    contains `folder`, are ignored.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from skgenre.datasets import list_audio, make_tracks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tracks = make_tracks(1, genres=["jazz"], duration=1, folder=folder)
+    ...     [os.path.relpath(path, folder) for path in list_audio(folder)]
+    ['jazz/jazz_artist_0/jazz.00000.wav']
+    """
+    folder = expand(folder)
+    if not os.path.isdir(folder):
+        raise NotADirectoryError(f"{folder} is not a folder")
+    # Real paths of folders. A link to a parent of the folder leads back here.
+    visited = set(map(str, Path(os.path.realpath(folder)).parents))
+    found: dict[str, str] = {}  # paths by real path
+    errors: list[OSError] = []
+    links = [folder]
+    # Real folders come before links, and these before the links in their targets.
+    while links:
+        starts, links = sorted(links), []
+        for start in starts:
+            paths = _walk(start, visited, errors) if os.path.isdir(start) else [start]
+            for path in paths:
+                if path != start and os.path.islink(path):
+                    links.append(path)
+                elif is_audio(path) and os.path.isfile(path):
+                    found.setdefault(os.path.realpath(path), path)
+    if any(error.filename == folder for error in errors):
+        raise errors[0]
+    if errors:
+        named = sorted(f"{error.filename} ({error.strerror})" for error in errors)
+        warn(
+            f"Folders of {folder} cannot be read: {list_names(named)}. Their files are left out; "
+            "change the permissions to include them."
+        )
+    return sorted(found.values())
+
+
+def _walk(folder: str, visited: set[str], errors: list[OSError]) -> Iterator[str]:
+    """Iterate over visible files, folders and links in folders that have not been visited."""
+    for parent, folders, names in os.walk(folder, onerror=errors.append):
+        real = os.path.realpath(parent)
+        folders[:] = [name for name in folders if not name.startswith(".") and real not in visited]
+        if real not in visited:
+            visited.add(real)
+            visible = (name for name in (*folders, *names) if not name.startswith("."))
+            yield from (os.path.join(parent, name) for name in visible)
 
 
 def load_folder(
@@ -81,8 +163,7 @@ def load_folder(
     Warns
     -----
     UserWarning
-        If files have no genre tag, or if subfolders cannot be read. They are left out. Also if all
-        files of a genre folder are reached through another one, where they are listed.
+        If files have no genre tag, or if subfolders cannot be read. They are left out.
 
     See Also
     --------
@@ -122,8 +203,7 @@ def load_folder(
       a letter at the end.
     - After the number of a track, a number, or any word with a number or a letter, is a part:
       ``track012_3.wav``, ``track012,3.wav``, ``track012_t30.wav``, ``track012-00m03s.wav`` and
-      ``take 7 (2).wav``. So is a letter if the track has several, as ``track012a.wav`` and
-      ``track012b.wav``. No space may precede the number of the track, which is otherwise part of a
+      ``take 7 (2).wav``. No space may precede the number of the track, which is otherwise part of a
       title (``Studio 54-01.mp3``).
     - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are parts.
     - A number alone (``track_12.wav``), a date, a disc and a track (``1-01.mp3``,
@@ -160,51 +240,27 @@ def load_folder(
 
 def _by_folder(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:
     """List audio files with genres, artists and names by folder; no files are excluded."""
-    paths = list_audio(root)
-    parts = [Path(path).relative_to(root).parts for path in paths]
-    paths = [path for path, names in zip(paths, parts, strict=True) if len(names) > 1]
-    if not paths:
-        found = f"its {len(parts)} audio files are not in genre folders" if parts else "no audio"
+    found = {path: Path(path).relative_to(root).parts for path in list_audio(root)}
+    # Names of the folders and the file, of all files in genre folders.
+    tracks = {path: names for path, names in found.items() if len(names) > 1}
+    if not tracks:
+        reason = f"its {len(found)} audio files are not in genre folders" if found else "no audio"
         raise ValueError(
-            f"{root} contains no genre folders with audio ({found}); expected one folder per "
+            f"{root} contains no genre folders with audio ({reason}); expected one folder per "
             "genre, such as rock/song.mp3 and jazz/song.mp3"
         )
-    parts = [names for names in parts if len(names) > 1]
-    genres = [normal(names[0]) for names in parts]
+    paths = list(tracks)
+    genres = [normal(names[0]) for names in tracks.values()]
     if "" in genres:
         raise ValueError(
             f"The name of the genre folder of {paths[genres.index('')]} is blank; rename the folder"
         )
-    _warn_of_lost_genres(root, set(genres))
     # A folder that is named as a track of GTZAN contains its parts, not the tracks of an artist.
     artists = [
         "" if len(names) == 2 or parse_gtzan(names[1]) else _artist_group(genre, normal(names[1]))
-        for genre, names in zip(genres, parts, strict=True)
+        for genre, names in zip(genres, tracks.values(), strict=True)
     ]
-    return paths, genres, artists, ["/".join(names) for names in parts], []
-
-
-def _warn_of_lost_genres(root: str, genres: set[str]) -> None:
-    """Warn of genre folders without tracks because these are reached through other folders."""
-    real = os.path.join(os.path.realpath(root), "")
-    lost = [
-        folder.path
-        for folder in visible(root, {})
-        if folder.is_dir() and normal(folder.name) not in genres
-        # A link to the folder itself, or to one that contains it, is no genre.
-        if not real.startswith(os.path.join(os.path.realpath(folder.path), ""))
-        if any(_names_audio(files) for _, _, files in os.walk(folder.path))
-    ]
-    if lost:
-        warn(
-            f"Genre folders of {root} without tracks of their own: {', '.join(sorted(lost))}. A "
-            "file that is reached by several links is listed once; give each genre files of its "
-            "own."
-        )
-
-
-def _names_audio(names: list[str]) -> bool:
-    return any(is_audio(name) and not name.startswith(".") for name in names)
+    return paths, genres, artists, ["/".join(names) for names in tracks.values()], []
 
 
 def _by_tags(root: str) -> tuple[list[str], list[str], list[str], list[str], list[str]]:

@@ -14,10 +14,9 @@ from .._checks import AT_LEAST_1, check_labels, check_number
 from .._files import expand
 from .._sklearn import _get_feature_names
 from ..features.columns import GTZAN_FEATURES, tensor_order
+from ._folder import list_audio
 from ._groups import artist_groups, gtzan_table, make_collection, parse_names
-from ._listing import handle_unreadable, visible
 from ._names import GTZAN_GENRES, is_audio, normal, parse_gtzan
-from ._table import check_repeated, read_header
 
 logger = logging.getLogger("skgenre")
 
@@ -107,7 +106,7 @@ def load_gtzan(
     Warns
     -----
     UserWarning
-        If genre folders cannot be read; they are left out.
+        If subfolders cannot be read; they are left out.
 
     Examples
     --------
@@ -129,30 +128,22 @@ def load_gtzan(
     found: dict[str, str] = {}
     excluded = []
     n_parts = 0
-    unreadable: dict[str, OSError] = {}
-    folders = [folder for folder in visible(str(root), unreadable) if folder.is_dir()]
-    files = [
-        file
-        for folder in folders
-        if normal(folder.name) in GTZAN_GENRES
-        for file in visible(folder.path, unreadable)
-        if is_audio(file.name) and file.is_file()
-    ]
-    handle_unreadable(str(root), unreadable)
+    files = [Path(path) for path in list_audio(root)]
     # The shortest name is that of the original of a copy. Sorting makes the choice between two
     # formats of a track reproducible.
-    for file in sorted(files, key=lambda file: (len(file.name), file.path)):
+    for file in sorted(files, key=lambda file: (len(file.name), file)):
+        if file.parent.parent != root or normal(file.parent.name) not in GTZAN_GENRES:
+            continue
         parsed = parse_gtzan(file.name)
         if parsed is None or parsed.is_part:
             n_parts += parsed is not None
             continue
-        stem, suffix = os.path.splitext(file.name)
         # jazz.00054.au.wav is not the common download.
-        if parsed.track in faults and suffix.lower() == ".wav" and not is_audio(stem):
-            logger.info("Excluding %s: %s in the common download", file.path, faults[parsed.track])
-            excluded.append(file.path)
+        if parsed.track in faults and file.suffix.lower() == ".wav" and not is_audio(file.stem):
+            logger.info("Excluding %s: %s in the common download", file, faults[parsed.track])
+            excluded.append(str(file))
         else:
-            found.setdefault(parsed.track, file.path)
+            found.setdefault(parsed.track, str(file))
     if not found:
         parts = f" It contains {n_parts} parts of tracks: use load_folder." if n_parts else ""
         raise FileNotFoundError(
@@ -220,8 +211,8 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     FileNotFoundError
         If the file does not exist.
     ValueError
-        If columns are missing or repeated, or have another separator than commas, values are
-        missing or not finite, or file names are not those of GTZAN.
+        If columns are missing, values are missing or not finite, or file names are not those of
+        GTZAN.
 
     See Also
     --------
@@ -234,9 +225,18 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
     >>> table = load_gtzan_features("features_30_sec.csv")  # doctest: +SKIP
     """
     path = Path(expand(path))
-    header = read_header(path, dtype=str, keep_default_na=False)
-    frame = pd.read_csv(path)
-    _check_columns(frame, header, path)
+    try:
+        frame = pd.read_csv(path)
+    except ValueError as error:  # includes pandas' ParserError and UnicodeDecodeError
+        raise ValueError(f"{path} is not a CSV table in UTF-8: {error}") from error
+    missing = [name for name in ("filename", "label", *GTZAN_FEATURES) if name not in frame]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {len(missing)} of the 59 columns of a GTZAN feature table: {missing}. "
+            f"It has: {list(frame.columns)}; columns must be separated by commas"
+        )
+    if frame.empty:
+        raise ValueError(f"{path} has no rows")
     parsed = parse_names(frame["filename"])
     data = frame[list(GTZAN_FEATURES)].apply(pd.to_numeric, errors="coerce").astype(np.float64)
     _check_values(data, frame, path)
@@ -263,19 +263,6 @@ def load_gtzan_features(path: str | os.PathLike, *, per_track: bool = False) -> 
         segment=segment,
         DESCR=_TABLE_DESCR.format(name=path.name, n_rows=len(data), n_tracks=len(set(track_ids))),
     )
-
-
-def _check_columns(frame: pd.DataFrame, header: list[str], path: Path) -> None:
-    needed = ("filename", "label", *GTZAN_FEATURES)
-    missing = [name for name in needed if name not in frame]
-    if missing:
-        raise ValueError(
-            f"{path} lacks {len(missing)} of the 59 columns of a GTZAN feature table: {missing}. "
-            f"It has: {list(frame.columns)}"
-        )
-    check_repeated(path, header, needed)
-    if frame.empty:
-        raise ValueError(f"{path} has no rows")
 
 
 def _check_values(data: pd.DataFrame, frame: pd.DataFrame, path: Path) -> None:

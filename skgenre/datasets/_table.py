@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
-from .._checks import AT_LEAST_1, check_number
+from .._checks import AT_LEAST_1, check_number, list_names
 from .._files import expand
 from ._groups import make_collection
 from ._names import normal
-
-#: Separators of columns, by which the header of a table in another format is recognized.
-_SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "vertical bars"}
-
-#: Maximum number of rows named in a message.
-_MAX_NAMED = 3
 
 
 def load_table(
@@ -78,9 +70,9 @@ def load_table(
     FileNotFoundError
         If the table or a file listed in it does not exist.
     ValueError
-        If a column is missing or repeated, columns have another separator, the table is not valid
-        CSV or is empty, a path or genre is empty, a file is listed twice, by the same path or
-        through a symbolic link, or no genre has at least `min_tracks` tracks.
+        If a column is missing, the table is not valid CSV or is empty, a path or genre is empty, a
+        file is listed twice, by the same path or through a symbolic link, or no genre has at least
+        `min_tracks` tracks.
 
     See Also
     --------
@@ -101,15 +93,15 @@ def load_table(
     """
     check_number("min_tracks", min_tracks, AT_LEAST_1)
     table = Path(expand(csv))
-    frame, header = _read(table)
+    frame = _read(table)
     columns = [path, target] if group is None else [path, target, group]
     for argument, column in zip(("path", "target", "group"), columns, strict=False):
         if column not in frame:
             raise ValueError(
                 f"{table} has no column {column!r}; it has {list(frame.columns)}. Name the column, "
-                f"for example {argument}={frame.columns[-1]!r}"
+                f"for example {argument}={frame.columns[-1]!r}; columns must be separated by "
+                "commas, or by tabs in a .tsv file"
             )
-    check_repeated(table, header, columns)
     cells = frame[list(dict.fromkeys(columns))].apply(lambda column: column.str.strip())
     cells[target] = cells[target].map(normal)
     for column in (path, target):
@@ -148,61 +140,26 @@ def load_table(
     return (tracks.data, tracks.target) if return_X_y else tracks
 
 
-def _read(table: Path) -> tuple[pd.DataFrame, list[str]]:
-    """Read a table with all cells as strings, and its header, in which names may be repeated."""
+def _read(table: Path) -> pd.DataFrame:
+    """Read a table with all cells as strings."""
     if not table.is_file():
         raise FileNotFoundError(f"There is no table {table}")
-    options: dict[str, Any] = {
-        "sep": "\t" if table.suffix.lower() == ".tsv" else ",",
-        "dtype": str,
-        "keep_default_na": False,
-        "encoding": "utf-8-sig",
-    }
-    header = read_header(table, **options)
-    frame = _parse(table, index_col=False, **options)
+    try:
+        frame = pd.read_csv(
+            table,
+            sep="\t" if table.suffix.lower() == ".tsv" else ",",
+            dtype=str,
+            keep_default_na=False,
+            encoding="utf-8-sig",
+            index_col=False,
+        )
+    except ValueError as error:  # includes pandas' ParserError and UnicodeDecodeError
+        raise ValueError(f"{table} is not a CSV table in UTF-8: {error}") from error
     # Rows with fewer cells than the header have NaN.
     frame = frame.fillna("").rename(columns=str.strip)
     if not len(frame):
         raise ValueError(f"{table} has no rows below its header")
-    return frame, header
-
-
-def _parse(table: Path, **options: Any) -> pd.DataFrame:
-    try:
-        return pd.read_csv(table, **options)
-    except ValueError as error:  # includes pandas' ParserError and UnicodeDecodeError
-        raise ValueError(f"{table} is not a CSV table in UTF-8: {error}") from error
-
-
-def read_header(table: Path, **options: Any) -> list[str]:
-    """Read the names of the columns, without the numbers that pandas adds to repeated names.
-
-    Raises
-    ------
-    ValueError
-        If there is one column whose name is that of several with another separator.
-    """
-    first = _parse(table, header=None, nrows=1, **options)
-    header = [str(name).strip() for name in first.iloc[0]]
-    for separator, name in _SEPARATORS.items():
-        if len(header) == 1 and separator in header[0]:
-            wanted = options.get("sep", ",")
-            raise ValueError(
-                f"The columns of {table} are separated by {name}: {header[0]!r}. Save the table "
-                f"with {_SEPARATORS[wanted]}, for example with pandas.read_csv(old, "
-                f"sep={separator!r}, dtype=str).to_csv(new, sep={wanted!r}, index=False)."
-            )
-    return header
-
-
-def check_repeated(table: Path, header: list[str], columns: Iterable[str]) -> None:
-    """Raise ValueError if one of the columns that are used occurs more than once."""
-    repeated = [column for column in dict.fromkeys(columns) if header.count(column) > 1]
-    if repeated:
-        raise ValueError(
-            f"{table} has more than one column {', '.join(map(repr, repeated))}; its columns are "
-            f"{header}. Rename or remove the others."
-        )
+    return frame
 
 
 def _raise_for_rows(
@@ -217,8 +174,5 @@ def _raise_for_rows(
 
 
 def _rows(wrong) -> str:
-    """Format the first row numbers, counted as in a spreadsheet, where the header is row 1."""
-    rows = (np.flatnonzero(np.asarray(wrong)) + 2).tolist()
-    named = ", ".join(map(str, rows[:_MAX_NAMED]))
-    more = f" and {len(rows) - _MAX_NAMED} more" if len(rows) > _MAX_NAMED else ""
-    return f"{'row' if len(rows) == 1 else 'rows'} {named}{more}"
+    """List the first row numbers, counted as in a spreadsheet, where the header is row 1."""
+    return f"rows {list_names(np.flatnonzero(wrong) + 2)}"

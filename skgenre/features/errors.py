@@ -15,10 +15,6 @@ NOTES = {
         "files have channels that cancel in their mean (one of them inverted?); only the loudest "
         "channel is used"
     ),
-    "_partly_cancels": (
-        "files have channels that cancel in their mean in some parts; the mean is used, in which "
-        "these parts are faint or missing"
-    ),
 }
 
 
