@@ -14,7 +14,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ._checks import check_labels, list_names
-from ._sklearn import _check_y
+from ._sklearn import _check_y, _get_feature_names
 from ._warnings import warn
 from .features.columns import GTZAN_FEATURES, tensor_order
 
@@ -52,8 +52,9 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
     ------
     ValueError
         If the number of dimensions or coefficients is wrong, or, unless `allow_nan`, if 2-D input
-        contains NaN. :func:`segment_mask` checks segments for NaN. Also if `X` is a tensor and the
-        estimator was fitted on a table of GTZAN columns in another order than in tensors.
+        contains NaN or values exceed the range of float32, in which the classifiers compute.
+        :func:`segment_mask` checks segments for NaN. Also if the estimator was fitted on a table
+        of GTZAN columns that are in another order than in tensors, or the reverse.
 
     Warns
     -----
@@ -75,15 +76,22 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
                 "n_features)."
             )
         ensure_all_finite = "allow-nan" if allow_nan else True
+        if not reset and not hasattr(estimator, "feature_names_in_"):
+            _check_order(type(estimator).__name__, _get_feature_names(X))
         # validate_data has specific messages for 0-D and 1-D input and for sparse matrices.
-        return validate_data(
+        checked = validate_data(
             estimator, X, y, reset=reset, dtype=dtype, ensure_all_finite=ensure_all_finite
         )
+        if not allow_nan:
+            _check_float32(checked[0] if isinstance(checked, tuple) else checked)
+        return checked
 
     name = type(estimator).__name__
     X = check_array(X, allow_nd=True, dtype=dtype, ensure_all_finite=False, estimator=name)
     if 0 in X.shape:
         raise ValueError(f"X must not be empty; got shape {X.shape}.")
+    if not allow_nan:
+        _check_float32(X)
     if with_y:
         if y is None:
             raise ValueError(f"{name} requires y to be passed, but the target y is None.")
@@ -118,6 +126,17 @@ def _warn_of_channels(X: np.ndarray) -> None:
         )
 
 
+def _check_order(name: str, names: np.ndarray | None) -> None:
+    """Compare the names of a table with the order of the columns of tensors, without names."""
+    if names is not None and (expected := tensor_order(names)) != list(names):
+        raise ValueError(
+            f"X is a table with GTZAN's columns in the order {list(names)}, but {name} was fitted "
+            f"without names, on a tensor or an array. In tensors, they are in the order of "
+            f"GTZAN_FEATURES: pass X[{expected}]. If it was fitted on an array in this order, pass "
+            "X.to_numpy()."
+        )
+
+
 def _check_names(name: str, names: list[str]) -> None:
     """Compare the names of a table with the order of the columns of tensors, which have none."""
     expected = tensor_order(names)
@@ -136,6 +155,21 @@ def blocks(X: np.ndarray) -> Iterator[slice]:
     step = max(1, BLOCK_VALUES // max(1, X[0].size)) if len(X) else 1
     for start in range(0, len(X), step):
         yield slice(start, start + step)
+
+
+def _check_float32(X: np.ndarray) -> None:
+    """Raise ValueError for finite values that would overflow in float32."""
+    if X.dtype == np.float32:
+        return
+    for block in blocks(X):
+        too_large = np.isfinite(X[block]) & (np.abs(X[block]) > np.finfo(np.float32).max)
+        if too_large.any():
+            where = np.argwhere(too_large)[0]
+            raise ValueError(
+                "Input X contains infinity or a value too large for dtype('float32'): "
+                f"{X[block][tuple(where)]:.1e} in sample {block.start + where[0]}. Scale it first, "
+                "or leave the sample out."
+            )
 
 
 def segment_mask(X: np.ndarray) -> np.ndarray:

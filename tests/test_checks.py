@@ -347,6 +347,9 @@ NUMBERS = {
     "ReliabilityDisplay n_bins": lambda n: ReliabilityDisplay([], [], 0.1, n),
     "ScoreIntervalDisplay chance": lambda n: ScoreIntervalDisplay(pd.DataFrame(), n),
     "epochs": lambda n: NETWORKS["ann"].__class__(epochs=n).fit(np.eye(6), GENRES),
+    "class_weight": lambda n: (
+        NETWORKS["ann"].__class__(epochs=1, class_weight={"jazz": n}).fit(np.eye(6), GENRES)
+    ),
     "learning_rate": lambda n: NETWORKS["ann"].__class__(learning_rate=n).fit(np.eye(6), GENRES),
     "n_mfcc": lambda n: MFCCSegmenter(n_mfcc=n).fit(PATHS),
     "segment_duration": lambda n: TrackDescriptors(segment_duration=n).fit(PATHS),
@@ -355,7 +358,7 @@ NUMBERS = {
     ).fit(np.eye(6), GENRES),
 }
 ZERO_ALLOWED = {
-    *("Dense l2", "Dropout rate", "BatchNormalization momentum"),
+    *("class_weight", "Dense l2", "Dropout rate", "BatchNormalization momentum"),
     "ScoreIntervalDisplay chance",
 }
 
@@ -394,7 +397,7 @@ def test_changes_of_samples_take_finite_numbers(change, value):
 
 @pytest.mark.parametrize("value", [True, False, np.nan, 0, -1, 22050.0])
 def test_a_sample_rate_is_a_positive_integer(value, tracks):
-    with pytest.raises(ValueError, match=r"sample_rate=.* must be a positive integer"):
+    with pytest.raises(ValueError, match=r"sample_rate=.* must be an int in the range \[1, inf\)"):
         AudioFile(tracks.data[0], sample_rate=value)
 
 

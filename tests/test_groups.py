@@ -160,9 +160,9 @@ def test_a_number_before_the_name_of_gtzan_is_that_of_a_part(tmp_path, name):
 
 @LOADERS
 def test_parts_of_gtzan_by_letters_belong_to_the_artist(tmp_path, groups):
-    names = ["blues.00000_seg_b.wav", "blues.00001_seg_a.wav"]
+    names = ["blues.00000a.wav", "blues.00000b.wav", "blues.00001_seg_a.wav"]
     found = groups(tmp_path, *(f"blues/{name}" for name in names), "blues/other.wav")
-    assert found[:2] == ["John Lee Hooker"] * 2
+    assert found[:3] == ["John Lee Hooker"] * 3
 
 
 @LOADERS
@@ -196,6 +196,7 @@ def test_parts_of_an_unknown_artist_are_one_track(tmp_path, groups):
             ("track012", "track012+{}"),
         ),
         *(("track012", "track012_{}s-9s"), ("track012", "track012_other_{a}")),
+        *(("track012", "track012{a}"), ("track012", "track012-{a}"), ("track012", "track012{a}_1")),
         *(
             ("My song12", "My song12_0{}"),
             ("a.00016", "a.00016.{}.0"),
@@ -243,7 +244,7 @@ def test_a_number_alone_makes_no_part(tmp_path, name):
     assert len(set(found[:3])) == 3
 
 
-@pytest.mark.parametrize("name", ["Top100-0{}", "track012_{}", "7 ({})"])
+@pytest.mark.parametrize("name", ["Top100-0{}", "track012_{}", "track012{a}", "7 ({})"])
 @LOADERS
 def test_numbers_do_not_make_one_track_of_a_genre(tmp_path, groups, name):
     names = [f"any/{name.format(i, a='_abc'[i])}.wav" for i in range(1, 4)]

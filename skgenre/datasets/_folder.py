@@ -203,7 +203,8 @@ def load_folder(
       a letter at the end.
     - After the number of a track, a number, or any word with a number or a letter, is a part:
       ``track012_3.wav``, ``track012,3.wav``, ``track012_t30.wav``, ``track012-00m03s.wav`` and
-      ``take 7 (2).wav``. No space may precede the number of the track, which is otherwise part of a
+      ``take 7 (2).wav``. So is a letter if the track has several, as ``track012a.wav`` and
+      ``track012b.wav``. No space may precede the number of the track, which is otherwise part of a
       title (``Studio 54-01.mp3``).
     - Ranges that continue each other, as ``song_0-30.wav`` and ``song_30-60.wav``, are parts.
     - A number alone (``track_12.wav``), a date, a disc and a track (``1-01.mp3``,

@@ -14,7 +14,8 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 #: The genres of GTZAN, each with 100 tracks.
@@ -107,11 +108,9 @@ _NUMBERED = [
 ]
 #: A disc and a track, as in "1-01", or a track and a title, as in "01_song2".
 _POSITION = re.compile(rf"0?[1-9][.\-](?!00)\d\d|\d\d?{_S}?{_LETTER}{{2,}}{_S}?(?:\d+|{_LETTER})")
-#: A range of time, as in "song_0-30".
-_RANGE = re.compile(
-    rf"(?P<track>.*{_LETTER}){_S}(?P<begin>{_TIME}(?:\.\d+)?){_S}(?P<end>{_TIME}(?:\.\d+)?)",
-    re.DOTALL,
-)
+#: A range of time, as in "song_0-30", and a letter of a track, as in "track012a".
+_RANGE = re.compile(rf"(?<={_LETTER}){_S}{_TIME}(?:\.\d+)?{_S}{_TIME}(?:\.\d+)?$")
+_LETTERED = re.compile(rf"(?<=\d){_S}?[A-Za-z]$")
 
 
 class GtzanName(NamedTuple):
@@ -165,7 +164,9 @@ def tracks_of(names: Sequence[str], genres: Sequence[str] | None = None) -> list
     """
     rules = _NUMBERED + _WORDED
     worded = worded_tracks_of(names)
-    tracks = _originals([_strip(name, rules) for name in _without_ranges(worded)])
+    tracks = [_strip(name, rules) for name in _without(worded, _RANGE, _continue_each_other)]
+    tracks = [_strip(name, rules) for name in _without(tracks, _LETTERED, _are_several)]
+    tracks = _originals(tracks)
     if genres is None:
         return tracks
     found: defaultdict[str, set[str]] = defaultdict(set)
@@ -207,16 +208,30 @@ def _shape(stem: str) -> tuple[str, list[int]]:
     return shape, [*(token.start() for token in tokens), len(stem)]
 
 
-def _without_ranges(tracks: Sequence[str]) -> list[str]:
-    """Strip ranges that continue each other, as of "song_0-30" and "song_30-60"."""
-    ranges = [_RANGE.fullmatch(track) for track in tracks]
-    begins = {(normal(found["track"]), found["begin"]) for found in ranges if found}
-    ends = {(normal(found["track"]), found["end"]) for found in ranges if found}
-    continued = {track for track, _ in begins & ends}
+def _without(tracks: list[str], ending: re.Pattern, are_parts: Callable) -> list[str]:
+    """Strip endings that are those of parts if they are taken together, for each track."""
+    bases = [ending.sub("", track) for track in tracks]
+    endings: defaultdict[str, set[str]] = defaultdict(set)
+    for track, base in zip(tracks, bases, strict=True):
+        if track != base:
+            endings[normal(base)].add(normal(track[len(base) :]))
     return [
-        found["track"] if found and normal(found["track"]) in continued else track
-        for found, track in zip(ranges, tracks, strict=True)
+        base if are_parts(endings[normal(base)]) else track
+        for track, base in zip(tracks, bases, strict=True)
     ]
+
+
+def _are_several(letters: set[str]) -> bool:
+    return len(letters) > 1
+
+
+def _continue_each_other(ranges: set[str]) -> bool:
+    """Return whether ranges cover a track: "0-30" and "30-60", also with "15-45" between them."""
+    numbers = sorted([int(number) for number in re.findall(r"\d+", text)] for text in ranges)
+    split = [(times[: len(times) // 2], times[len(times) // 2 :]) for times in numbers]
+    return any(begin == split[0][1] for begin, _ in split) and all(
+        one[0] < other[0] <= one[1] < other[1] for one, other in pairwise(split)
+    )
 
 
 def _originals(tracks: Sequence[str]) -> list[str]:

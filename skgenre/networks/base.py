@@ -20,7 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._checks import AT_LEAST_1, check_groups, check_two_classes
+from .._checks import AT_LEAST_1, check_groups, check_number, check_two_classes
 from .._sklearn import (
     Interval,
     StrOptions,
@@ -38,6 +38,8 @@ logger = logging.getLogger("skgenre")
 
 #: Constraint of the parameter ``dropout`` of the networks.
 DROPOUT = Interval(Real, 0, 1, closed="left")
+
+_NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -461,6 +463,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         if isinstance(self.class_weight, str) and used.any():  # "balanced", over the tracks used
             weight[used] *= compute_sample_weight("balanced", y[used])
         elif isinstance(self.class_weight, dict):
+            for label, value in self.class_weight.items():
+                check_number(f"class_weight[{label!r}]", value, _NOT_NEGATIVE)
             weight *= compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_
             )[y]
