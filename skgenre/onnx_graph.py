@@ -197,7 +197,7 @@ def n_threads() -> int:
 def for_blocks(function: Callable[[slice], Any], n: int, size: int) -> None:
     """Call a function for the slices of up to `size` of `n` segments, in parallel threads."""
     blocks = [slice(start, start + size) for start in range(0, n, size)]
-    n_workers = min(len(blocks), n_threads())
+    n_workers = min(len(blocks), n_threads()) if len(blocks) > 1 else 1
     if n_workers < 2:
         for block in blocks:
             function(block)
