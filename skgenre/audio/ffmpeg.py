@@ -56,9 +56,10 @@ class FFmpegDecoder(Decoder):
 
         self._errors = (av.FFmpegError, ValueError, OSError, OverflowError)
         try:
-            self._container = av.open(
-                view, metadata_errors="replace", options={"format_whitelist": _FORMATS}
-            )
+            # From version 19 on, this is how av decodes tags, and the parameter is gone.
+            older = int(av.__version__.split(".")[0]) < 19
+            tags = {"metadata_errors": "replace"} if older else {}
+            self._container = av.open(view, options={"format_whitelist": _FORMATS}, **tags)
             stream = self._container.streams.best("audio")
             if stream is None:
                 raise DecodingError("there is no audio stream")
