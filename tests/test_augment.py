@@ -510,3 +510,23 @@ def test_stores_are_of_recordings(few, tmp_path):
     store = extract_store(front, few, tmp_path / "store")
     assert_array_equal(store.data, front.transform(few))
     assert not isinstance(store.data, Augmented)
+
+
+@pytest.mark.parametrize(
+    ("options", "augment"), [((), "robust"), (("--augment",), "robust"), (("--no-augment",), None)]
+)
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_commands_train_on_copies_unless_told_otherwise(
+    command, options, augment, monkeypatch, run
+):
+    made = []
+
+    def make(name, **kwargs):
+        made.append(kwargs["augment"])
+        raise ValueError("stop")
+
+    monkeypatch.setattr("skgenre.cli.inputs.genre_pipeline", make)
+    monkeypatch.setattr("skgenre.cli.inputs.labeled_tracks", lambda *args, **kwargs: None)
+    more = ("-o", "m.skgenre") if command == "train" else ()
+    assert run(command, ".", *more, *options).exit_code == 1
+    assert made == [augment]
