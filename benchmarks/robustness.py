@@ -133,7 +133,9 @@ def draw(found):
     """Draw the accuracy of each preset, plain and robust, by condition."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(PRESETS), sharey=True, figsize=(3 * len(PRESETS), 5.5))
+    figure, axes = plt.subplots(
+        1, len(PRESETS), sharey=True, figsize=(3 * len(PRESETS), 5.5), layout="constrained"
+    )
     for ax, name in zip(axes, PRESETS, strict=True):
         ax.set_title(name)
         for recipe, style in (("plain", "o"), ("robust", "s")):
@@ -145,8 +147,7 @@ def draw(found):
     labels = [label(c, of) for c, of in robust.groupby("condition", sort=False)]
     axes[0].set_yticks(range(len(labels)), labels)
     axes[0].invert_yaxis()
-    axes[0].legend()
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     figure.savefig(PICTURE, metadata={"Date": None})
 
 

@@ -272,9 +272,10 @@ def genre_pipeline(
     does not support sample weights: a one-hour track counts as much as 120 clips. The other
     presets divide the weight of a track among its segments.
 
-    With n copies of each track, extraction takes about 1 + n times as long, plus the changes
-    themselves (0.1 to 0.2 s for a copy of 30 s); features of copies are cached, too. Networks are
-    trained for fewer epochs, so that a fit takes at most about twice as long.
+    ``"robust"`` makes two copies of each track, ``("robust", n)`` n of them. Extraction takes 1 + n
+    times as long, plus 0.1 to 0.2 s for the changes of each copy of 30 s; features of copies are
+    cached, too. Networks are trained for fewer epochs, so that a fit takes at most about twice as
+    long.
 
     Examples
     --------

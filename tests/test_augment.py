@@ -41,7 +41,7 @@ from skgenre.features.augmented import Augmented, count_recorded, with_copies, w
 from skgenre.features.model_front_ends import front_ends
 from skgenre.pipelines import PRESETS
 
-from .conftest import make_sound, make_tensor, write_sound
+from .conftest import make_sound, make_tensor, slow_but, write_sound
 from .registry import NETWORKS
 
 RATE = 22050
@@ -58,8 +58,8 @@ def quieter(y, rate, rng):
     ("augment", "expected"),
     [
         (None, []),
-        ("robust", [ROBUST] * 4),
-        (("robust", 2), [ROBUST] * 2),
+        ("robust", [ROBUST] * 2),
+        (("robust", 5), [ROBUST] * 5),
         ("room", ["room"]),
         (("low-pass", 2500, 9000), [("low-pass", 2500, 9000)]),
         ([("robust", 1), "room", quieter], [ROBUST, "room", quieter]),
@@ -166,7 +166,7 @@ def test_what_training_has_met():
     met = {name for name in CHANGES if includes(robust, name)}
     assert met == {
         *("6 dB quieter", "12 dB quieter", "6 dB louder, clipped", "low-pass at 4 kHz"),
-        *("noise at 20 dB", "noise at 10 dB", "3 % faster"),
+        *("noise at 20 dB", "3 % faster"),
     }
     assert includes(["room"], "room")
     assert includes([("MP3", 24, 64)], "MP3 at 32 kbit/s")
@@ -345,7 +345,9 @@ CLASSIFIERS = {
 }
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "name", [*slow_but("ann", NETWORKS), *(name for name in CLASSIFIERS if name not in NETWORKS)]
+)
 def test_fits_use_copies_and_predictions_do_not(name):
     X, y = augmented()
     model = clone(CLASSIFIERS[name]).fit(X, y)
@@ -458,26 +460,20 @@ def test_features_computed_once_are_those_of_a_pipeline_from_paths(tracks):
 
 def test_reports_and_comparisons_train_on_copies(tracks):
     options = {"leakage": False, "robustness": 1, "n_mistakes": 0, "n_resamples": 2}
-    groups = tracks.groups
-    report = evaluation_report(
-        model("12 dB quieter"), tracks.data, tracks.target, groups=groups, cv=2, **options
-    )
+    few = (tracks.data[::2], tracks.target[::2])
+    report = evaluation_report(model("12 dB quieter"), *few, cv=2, **options)
     met = report.robustness.set_index("condition")["in_training"]
     assert met[met].index.tolist() == ["unchanged", "12 dB quieter"]
-    compared = compare_models(
-        {"plain": model(None), "copies": model(AUGMENT)},
-        tracks.data,
-        tracks.target,
-        groups=groups,
-        cv=2,
-    )
-    assert len(compared)
+    model_of_copies = model([lambda y, rate, rng: rng.normal(size=len(y))] * 8)
+    compared = compare_models({"plain": model(None), "copies": model_of_copies}, *few, cv=2)
+    assert compared["accuracy"].nunique() > 1 or compared["f1_macro"].nunique() > 1
 
 
 def test_a_search_over_changes(tracks):
-    search = GridSearchCV(model(None), {"mfccsegmenter__augment": [None, "room", AUGMENT]}, cv=2)
-    search.fit(tracks.data, tracks.target)
-    assert len(search.cv_results_["params"]) == 3
+    grid = {"mfccsegmenter__augment": [None, AUGMENT]}
+    search = GridSearchCV(model(None), grid, cv=2, refit=False, error_score="raise")
+    search.fit(tracks.data[::2], tracks.target[::2])
+    assert len(search.cv_results_["params"]) == 2
 
 
 def test_the_report_marks_what_training_has_met(tracks):

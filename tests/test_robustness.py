@@ -189,7 +189,7 @@ def test_shares_are_of_what_is_kept_and_right(tmp_path):
 
 
 def test_all_conditions_in_any_number_of_threads(tracks, model):
-    paths, y = tracks.data[::4], tracks.target[::4]
+    paths, y = tracks.data[::8], tracks.target[::8]
     first = robustness_report(model, paths, y)
     assert first["condition"].tolist() == ["unchanged", *CONDITIONS]
     assert (first["n_tracks"] == len(paths)).all()

@@ -26,7 +26,7 @@ Change = Any
 MAX_SECONDS = 120.0
 
 #: Number of copies of :data:`ROBUST`.
-N_COPIES = 4
+N_COPIES = 2
 
 #: Number of frequencies of an equalizer.
 _EQUALIZER_POINTS = 9
@@ -75,16 +75,17 @@ CHANGES: dict[str, tuple[str, float]] = {
 }
 
 #: Name of the random chain, and its steps: the share of copies to which each is applied, and the
-#: change. A high-pass filter takes the telephone band from 0.82 to 0.93 of right answers; a room
-#: made other conditions worse (descriptors, three genres, folds by artist).
+#: change. Stronger ones (speed 0.95 to 1.05, equalizer 9 dB, noise from 8 dB) cost the descriptors
+#: two points on unchanged audio. The high-pass filter takes the telephone band from 0.82 to 0.91;
+#: a room made other conditions worse (140 tracks of three genres, folds by artist).
 ROBUST = "robust"
 _CHAIN = (
-    (0.5, ("speed", 0.95, 1.05)),
-    (0.7, ("equalizer", 9)),
+    (0.5, ("speed", 0.97, 1.03)),
+    (0.7, ("equalizer", 6)),
     (0.5, ("low-pass", 2500, 9000)),
     (0.3, ("high-pass", 100, 500)),
-    (0.6, ("noise", 8, 30)),
-    (0.5, ("gain", -12, 9)),
+    (0.5, ("noise", 12, 30)),
+    (0.5, ("gain", -12, 6)),
 )
 
 
@@ -94,7 +95,7 @@ def list_changes(augment: Any) -> list[Change]:
     Parameters
     ----------
     augment : None, change, or sequence of changes
-        ``"robust"`` stands for 4 copies, and ``("robust", n)`` for `n`.
+        ``"robust"`` stands for 2 copies, and ``("robust", n)`` for `n`.
 
     Raises
     ------

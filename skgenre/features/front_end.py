@@ -135,7 +135,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
     With `augment`, each track is joined by changed copies in training, one for each change. A
     change is one of the following:
 
-    - ``"robust"``: four copies, or ``("robust", n_copies)``, each through another random chain of
+    - ``"robust"``: two copies, or ``("robust", n_copies)``, each through another random chain of
       speed, equalizer, low-pass and high-pass filters, pink noise and gain with clipping;
     - the name of a condition of :func:`skgenre.evaluation.robustness_report` that changes samples,
       such as ``"low-pass at 4 kHz"``;
@@ -332,7 +332,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
             return own
         parts = [own]
         for number, change in enumerate(changes):
-            # What is wrong with a track was reported above.
+            # What is wrong with a track or the cache was reported above.
             extract = partial(self._extract_copy, change, number)
             tracks = self._extract_all(paths, Report(len(paths)), extract, (change, number))
             parts.append(self._stack(tracks, len(paths)))
