@@ -273,7 +273,7 @@ def genre_pipeline(
     presets divide the weight of a track among its segments.
 
     ``"robust"`` makes two copies of each track, ``("robust", n)`` n of them. Extraction takes 1 + n
-    times as long, plus 0.1 to 0.2 s for the changes of each copy of 30 s; features of copies are
+    times as long, plus about 0.1 s for the changes of each copy of 30 s; features of copies are
     cached, too. Networks are trained for fewer epochs, so that a fit takes at most about twice as
     long.
 
