@@ -81,7 +81,7 @@ def variants():
                 f"{name}, {words}",
                 name,
                 lambda seed, name=name, scaler=scaler: genre_pipeline(
-                    name, random_state=seed
+                    name, random_state=seed, augment=None
                 ).set_params(segmentscaler=scaler)[1:],
             )
 
@@ -101,7 +101,7 @@ def _models():
         yield (
             name,
             genre_pipeline(name)[0],
-            lambda s, n=name: genre_pipeline(n, random_state=s)[1:],
+            lambda s, n=name: genre_pipeline(n, random_state=s, augment=None)[1:],
             seeds,
         )
     for name, front, make in variants():
@@ -226,7 +226,7 @@ def milliseconds(name, tracks):
     """Measure the time in which a fitted pipeline predicts a file on one thread."""
     paths = tracks.data[:: max(1, len(tracks.data) // 24)]
     y = np.asarray(tracks.target)[:: max(1, len(tracks.data) // 24)]
-    model = genre_pipeline(name, random_state=0)
+    model = genre_pipeline(name, random_state=0, augment=None)
     quick = {key: 1 for key in model.get_params() if key.endswith("__epochs")}
     model.set_params(**quick).fit(paths, y)
     times = []

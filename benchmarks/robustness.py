@@ -1,5 +1,7 @@
 """Measure how predictions change with modified audio, and write ``docs/robustness.rst``.
 
+Each preset is trained plain, on the recordings alone, and robust, on changed copies as well.
+
 ``make robustness TRACKS=<folder>`` runs this script on a folder of GTZAN tracks with one folder per
 genre. The artists are derived from the file names. The presets are trained on three folds by
 artist, and each track is predicted by the model that was not trained on it. The starter model
@@ -28,27 +30,34 @@ from skgenre.evaluation import robustness_report
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "robustness.rst"
-PRESETS = ("descriptors", "cnn")
+#: The picture, of which only the presets are part.
+PICTURE = ROOT / "docs" / "images" / "robustness.svg"
+PRESETS = ("descriptors", "mel", "cnn", "lstm", "ann")
+RECIPES = {"plain": None, "robust": "robust"}
 
 HEAD = """Robustness of the models
 ========================
 
-This page shows how the predictions of three models change when the audio is modified, for example
-by a microphone, a phone or MP3 compression. It was written by ``make robustness``
+This page shows how the accuracy of models changes when the audio is modified, for example by a
+microphone, a phone or MP3 compression, and how much training on changed copies of the tracks
+helps. It was written by ``make robustness``
 (``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n}
 tracks of GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
 
-:func:`skgenre.evaluation.robustness_report` describes the modifications. *kept* is the share of
-tracks whose
-predicted label does not change. The models are:
+:func:`skgenre.evaluation.robustness_report` describes the modifications. The models are:
 
 - *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It
   distinguishes ten genres and was trained on feature tables of GTZAN. Therefore it only predicts
   the {n_starter} tracks ({starter_counts}) in the test part of the fault-filtered partition,
   which contains none of the artists in its training data.
-- *descriptors* and *cnn*: two presets of :func:`skgenre.genre_pipeline`, trained on
+- {presets}: presets of :func:`skgenre.genre_pipeline`, trained on
   ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist. Each track is predicted by
-  the model that was not trained on it.
+  the model that was not trained on it. *Plain* models are trained on the recordings alone
+  (``augment=None``), *robust* ones, the default, on changed copies as well
+  (``augment="robust"``). Conditions with an asterisk are part of the training of robust models.
+
+.. image:: images/robustness.svg
+   :alt: Accuracy of each preset, plain and robust, by condition.
 """
 
 TAIL = """
@@ -66,7 +75,10 @@ def counted(y):
 
 def preset(name, tracks, jobs):
     return evaluation_report(
-        {name: genre_pipeline(name, random_state=0)},
+        {
+            f"{name}, {recipe}": genre_pipeline(name, random_state=0, augment=augment)
+            for recipe, augment in RECIPES.items()
+        },
         tracks.data,
         tracks.target,
         groups=tracks.groups,
@@ -104,12 +116,39 @@ def kept(name, compute, folder):
 
 def table_of(found):
     models = found["model"].unique()
-    columns = [(model, what) for model in models for what in ("kept", "accuracy")]
     rows = []
     for condition, of in found.groupby("condition", sort=False):
         of = of.set_index("model")
-        rows.append([condition, *(f"{of.loc[model, what]:.3f}" for model, what in columns)])
-    return table(["condition", *(f"{model}: {what}" for model, what in columns)], rows)
+        rows.append([label(condition, of), *(f"{of.loc[m, 'accuracy']:.3f}" for m in models)])
+    return table(["condition", *models], rows)
+
+
+def label(condition, of):
+    """Mark a condition that robust training contains."""
+    met = of["in_training"].any() and condition != "unchanged"
+    return f"{condition} *" if met else condition
+
+
+def draw(found):
+    """Draw the accuracy of each preset, plain and robust, by condition."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(
+        1, len(PRESETS), sharey=True, figsize=(3 * len(PRESETS), 5.5), layout="constrained"
+    )
+    for ax, name in zip(axes, PRESETS, strict=True):
+        ax.set_title(name)
+        for recipe, style in (("plain", "o"), ("robust", "s")):
+            rows = found[found["model"] == f"{name}, {recipe}"]
+            ax.plot(rows["accuracy"], range(len(rows)), style, label=recipe)
+        ax.set_xlabel("accuracy")
+        ax.grid(alpha=0.3)
+    robust = found[found["model"] == f"{PRESETS[0]}, robust"]
+    labels = [label(c, of) for c, of in robust.groupby("condition", sort=False)]
+    axes[0].set_yticks(range(len(labels)), labels)
+    axes[0].invert_yaxis()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    figure.savefig(PICTURE, metadata={"Date": None})
 
 
 def worst(found):
@@ -149,10 +188,12 @@ def main():
         artists=len(set(tracks.groups)),
         n_starter=len(chosen),
         starter_counts=counted(tracks.target[chosen]),
+        presets=", ".join(f"*{name}*" for name in PRESETS),
     )
     tail = TAIL.format(n=len(tracks.data), one=100 / len(tracks.data))
     PAGE.write_text("\n".join([head, worst(found), "", table_of(found), tail]), encoding="utf-8")
-    print(f"{PAGE} is written")
+    draw(found)
+    print(f"{PAGE} and {PICTURE} are written")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from ._sklearn import (
     _safe_indexing,
 )
 from ._warnings import warn
+from .features.augmented import without_copies
 from .folds import check_folds, count_groups, describe_rare
 from .tensor import as_tensor, check_proba, segment_mask
 from .voting import SegmentVotingClassifier
@@ -309,6 +310,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
 def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
     """Drop tracks without segments if `X` is a tensor."""
     if isinstance(X, np.ndarray) and X.ndim > 2:
+        X = without_copies(X)
         return tracks[segment_mask(as_tensor(X))[tracks].any(axis=1)]
     return tracks
 

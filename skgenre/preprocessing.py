@@ -11,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from ._sklearn import StrOptions, _fit_context, _wrap_data_with_container
+from .features.augmented import count_recorded, with_copies
 from .tensor import as_tensor, blocks, check_tensor, segment_mask
 
 STATISTICS = ("mean", "std", "percentiles", "delta_std", "covariance")
@@ -59,7 +60,9 @@ class _TableOutput:
         """
         scaled = self._transform(X)
         is_table = scaled.ndim == 2
-        return _wrap_data_with_container("transform", scaled, X, self) if is_table else scaled
+        if is_table:
+            return _wrap_data_with_container("transform", scaled, X, self)
+        return with_copies(scaled, count_recorded(X))
 
 
 class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -91,7 +94,8 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
     The input is an array of shape ``(n_tracks, n_segments, n_frames, n_coefficients)`` or
     ``(n_samples, n_frames, n_coefficients)``, or a table of shape ``(n_samples, n_features)``, in
     float32 or float64. The output has the same shape and dtype. Missing segments remain missing.
-    ``set_output`` applies to tables and has no effect on tensors.
+    ``set_output`` applies to tables and has no effect on tensors. Segments of changed copies, see
+    :class:`FrontEnd`, are part of the statistics, since the next step is trained on them.
 
     Use ``with_std=False`` before the networks of the published system. High MFCCs vary little;
     unit variance would weigh them as much as the low ones, which lowers the accuracy on unseen
@@ -166,7 +170,7 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
     def _update(self, X, earlier: Mapping[str, Any] | None) -> Self:
         """Compute the statistics of `X`, combined with `earlier` ones if given."""
-        X = check_tensor(self, X, reset=earlier is None, allow_nan=True)
+        X = check_tensor(self, X, reset=earlier is None, allow_nan=True, copies=True)
         # NaN is a missing value in a table, and a missing segment in a tensor.
         exists = segment_mask(as_tensor(X)) if X.ndim > 2 else None
         if exists is not None and not exists.any():
@@ -207,7 +211,7 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
     def _check(self, X) -> np.ndarray:
         check_is_fitted(self)
-        X = check_tensor(self, X, reset=False, allow_nan=True)
+        X = check_tensor(self, X, reset=False, allow_nan=True, copies=True)
         if X.ndim > 2:
             segment_mask(as_tensor(X))  # raises for segments that are partly NaN
         return X
@@ -242,7 +246,8 @@ class SegmentSummary(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Tracks without segments are summarized as rows of NaN. Tables are treated as tracks of one
+    Tracks without segments are summarized as rows of NaN. Segments of changed copies, see
+    :class:`FrontEnd`, are left out, since a track is one row. Tables are treated as tracks of one
     frame; their standard deviations and covariances are 0.
 
     Examples

@@ -2,6 +2,10 @@
 
 A track tensor is a float32 array of shape ``(n_tracks, n_segments, n_frames, n_coefficients)``. A
 missing segment is all NaN, and NaN occurs nowhere else.
+
+In training, the last segments of a tensor may be those of changed copies of the tracks
+(:class:`.features.augmented.Augmented`). One rule applies to all classifiers: fits use all
+segments, predictions only those of the recordings. :func:`check_tensor` implements it.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from ._checks import check_labels, list_names
 from ._sklearn import _check_y, _get_feature_names
 from ._warnings import warn
+from .features.augmented import count_recorded, with_copies, without_copies
 from .features.columns import GTZAN_FEATURES, tensor_order
 
 #: Ways of aggregating the probabilities of the segments of a track.
@@ -30,16 +35,32 @@ BLOCK_VALUES = 1 << 22
 
 def as_tensor(X: np.ndarray) -> np.ndarray:
     """View 2-D or 3-D input as a track tensor of one segment per sample."""
+    X = np.asarray(X)
     if X.ndim == 2:
         return X[:, None, None, :]
     return X[:, None] if X.ndim == 3 else X
 
 
-def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: bool = False):
+def recorded_mask(X: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the mask of the existing segments that are of the recordings, not of copies."""
+    return mask & (np.arange(mask.shape[1]) < (count_recorded(X) or mask.shape[1]))
+
+
+def check_tensor(
+    estimator,
+    X,
+    y="no_validation",
+    *,
+    reset: bool,
+    allow_nan: bool = False,
+    copies: bool = False,
+):
     """Validate 2-D, 3-D or 4-D input like ``validate_data`` of scikit-learn.
 
     Sets or checks ``n_features_in_``, which is the size of the last axis (scikit-learn uses axis
     1), and ``feature_names_in_`` for tables.
+
+    Segments of changed copies are returned only in training: if `y` is passed, or with `copies`.
 
     Returns
     -------
@@ -63,6 +84,9 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
         to an estimator that was fitted on a table of other columns, whose names cannot be checked.
     """
     with_y = not (isinstance(y, str) and y == "no_validation")
+    if not (with_y or copies):
+        X = without_copies(X)
+    n_recorded = count_recorded(X)
     if with_y and y is not None:
         check_labels(y)
     dtype = [np.float32, np.float64]
@@ -111,6 +135,7 @@ def check_tensor(estimator, X, y="no_validation", *, reset: bool, allow_nan: boo
         )
     elif hasattr(estimator, "feature_names_in_"):
         _check_names(name, list(estimator.feature_names_in_))
+    X = with_copies(X, n_recorded)
     return (X, y) if with_y else X
 
 

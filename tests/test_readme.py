@@ -20,7 +20,8 @@ NOT_HERE = ("pip install", "python3 -m venv")
 LESS = {
     "CNNClassifier()": "CNNClassifier(epochs=1)",
     "(16, 16), (32, 32, 32)]": "(4,)]",
-    "--report report.html": "--report report.html --robustness 3",
+    "--report report.html": "--report report.html --robustness 3 --no-augment",
+    "skgenre train music": "skgenre train music --no-augment",
     "CNNClassifier(epochs=10)": "CNNClassifier(epochs=1)",
     "LSTMClassifier(random_state=0)": "LSTMClassifier(epochs=2, random_state=0)",
 }

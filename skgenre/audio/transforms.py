@@ -17,8 +17,14 @@ from .._sklearn import Interval
 #: All finite numbers.
 _ANY = Interval(Real, None, None, closed="neither")
 
-#: Order of the low-pass filter (48 dB per octave).
-_LOW_PASS_ORDER = 8
+#: Orders of the filters (6 dB per octave each).
+_LOW_PASS_ORDER, _HIGH_PASS_ORDER, _TELEPHONE_ORDER = 8, 4, 4
+
+#: Pass band of a telephone in Hz.
+_TELEPHONE_BAND = (300, 3400)
+
+#: Number of taps of the equalizer.
+_EQUALIZER_TAPS = 101
 
 #: Lowest frequency of the noise in Hz. The power of pink noise diverges at low frequencies.
 _NOISE_FROM = 20.0
@@ -70,6 +76,148 @@ def low_pass(y: np.ndarray, sample_rate: int, cutoff: float = 4000.0) -> np.ndar
     return sosfilt(sections, y).astype(y.dtype)
 
 
+def high_pass(y: np.ndarray, sample_rate: int, cutoff: float = 300.0) -> np.ndarray:
+    """Apply a Butterworth high-pass filter of order 4.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    sample_rate : int
+        Sample rate in Hz.
+    cutoff : float, default=300.0
+        Cutoff frequency (-3 dB) in Hz, which must be lower than half the sample rate.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Filtered samples.
+    """
+    from scipy.signal import butter, sosfilt
+
+    check_number("cutoff", cutoff, Interval(Real, 0, sample_rate / 2, closed="neither"))
+    sections = butter(_HIGH_PASS_ORDER, cutoff, "high", fs=sample_rate, output="sos")
+    return sosfilt(sections, y).astype(y.dtype)
+
+
+def telephone(y: np.ndarray, sample_rate: int, line_rate: int = 8000) -> np.ndarray:
+    """Limit the samples to the band of a telephone, 300 to 3,400 Hz.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    sample_rate : int
+        Sample rate in Hz.
+    line_rate : int, default=8000
+        Sample rate of the telephone in Hz, to which the samples are converted and back.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Samples. Their number may differ by one.
+    """
+    from scipy.signal import butter, sosfilt
+
+    sections = butter(_TELEPHONE_ORDER, _TELEPHONE_BAND, "band", fs=sample_rate, output="sos")
+    return through_rate(sosfilt(sections, y).astype(y.dtype), sample_rate, line_rate)
+
+
+def through_rate(y: np.ndarray, sample_rate: int, other_rate: float) -> np.ndarray:
+    """Convert the samples to another sample rate and back.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    sample_rate, other_rate : int
+        Sample rates in Hz.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Samples. Their number may differ by one.
+    """
+    check_number("other_rate", other_rate, POSITIVE)
+    return soxr.resample(soxr.resample(y, sample_rate, other_rate), other_rate, sample_rate)
+
+
+def equalizer(y: np.ndarray, gains) -> np.ndarray:
+    """Change the levels of frequencies.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    gains : array-like of shape (n_points,)
+        Gains in dB at equally spaced frequencies, from zero to half the sample rate.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Filtered samples.
+    """
+    from scipy.signal import firwin2, oaconvolve
+
+    gains = np.asarray(gains, dtype=float)
+    taps = firwin2(_EQUALIZER_TAPS, np.linspace(0, 1, len(gains)), 10 ** (gains / 20))
+    return oaconvolve(y, taps, "same")[: len(y)].astype(y.dtype)
+
+
+def room(
+    y: np.ndarray, sample_rate: int, seconds: float = 0.5, random_state: Any = None
+) -> np.ndarray:
+    """Add the reverberation of a room, as loud as the direct sound.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    sample_rate : int
+        Sample rate in Hz.
+    seconds : float, default=0.5
+        Reverberation time, in which the level decreases by 60 dB.
+    random_state : int, RandomState instance or None, default=None
+        Controls the impulse response, which is decaying noise.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Samples with reverberation.
+    """
+    from scipy.signal import oaconvolve
+
+    check_number("seconds", seconds, POSITIVE)
+    n = max(1, round(seconds * sample_rate))
+    response = check_random_state(random_state).standard_normal(n) * 10 ** (-3 * np.arange(n) / n)
+    response /= np.sqrt(np.square(response).sum())
+    response[0] += 1
+    return oaconvolve(y, response)[: len(y)].astype(y.dtype)
+
+
+def white_noise(y: np.ndarray, snr: float, random_state: Any = None) -> np.ndarray:
+    """Add white noise, whose power density does not depend on the frequency.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Samples.
+    snr : float
+        Signal-to-noise ratio in dB.
+    random_state : int, RandomState instance or None, default=None
+        Controls the noise.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,)
+        Samples with noise. Silence is not changed.
+    """
+    check_number("snr", snr, _ANY)
+    level = np.sqrt(np.mean(np.square(y, dtype=float))) * 10 ** (-snr / 20)
+    noise = check_random_state(random_state).standard_normal(len(y))
+    return (y + level * noise).astype(y.dtype)
+
+
 def room_noise(y: np.ndarray, sample_rate: int, snr: float, random_state: Any = None) -> np.ndarray:
     """Add pink noise.
 
@@ -91,13 +239,14 @@ def room_noise(y: np.ndarray, sample_rate: int, snr: float, random_state: Any = 
     y : ndarray of shape (n_samples,)
         Samples with noise. Silence is not changed.
     """
+    from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
+
     check_number("snr", snr, _ANY)
-    rng = check_random_state(random_state)
-    n = len(y)
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    frequency = np.fft.rfftfreq(n, 1 / sample_rate)
+    n = next_fast_len(len(y), real=True)  # other lengths take up to 20 times as long
+    spectrum = rfft(check_random_state(random_state).standard_normal(n))
+    frequency = rfftfreq(n, 1 / sample_rate)
     spectrum *= (frequency >= _NOISE_FROM) / np.sqrt(np.maximum(frequency, _NOISE_FROM))
-    noise = np.fft.irfft(spectrum, n)
+    noise = irfft(spectrum, n)[: len(y)]
     power = np.mean(np.square(noise))
     if power == 0:  # too short for frequencies of at least 20 Hz
         return y.copy()

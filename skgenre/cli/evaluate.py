@@ -11,6 +11,7 @@ from .options import (
     PRESETS,
     OutputFile,
     UserPath,
+    augment_option,
     cache_option,
     count_tracks,
     count_unusable,
@@ -48,11 +49,12 @@ from .options import (
     show_default=True,
     help="Maximum number of tracks for the robustness section of the report. 0 omits it.",
 )
+@augment_option
 @cache_option
 @seed_option
 @jobs_option
 def evaluate(
-    source, preset, model, folds, report, robustness, cache, seed, jobs, **columns
+    source, preset, model, folds, report, robustness, augment, cache, seed, jobs, **columns
 ) -> None:
     """Compute the accuracy of presets or of a saved model.
 
@@ -89,7 +91,8 @@ def evaluate(
         models, cv = {model: _load_for(model, tracks, jobs)}, "prefit"
     else:
         names = preset or PRESETS[:1]
-        models, cv = {name: make_model(name, jobs, cache, seed) for name in names}, folds
+        made = {name: make_model(name, jobs, cache, seed, augment) for name in names}
+        models, cv = made, folds
     try:
         result = evaluation_report(
             models,

@@ -67,9 +67,15 @@ def labeled_tracks(source: str, genre_from: str, **columns: str | None):
     return tracks
 
 
-def make_model(preset: str, jobs: int, cache: str | None, seed: int):
+def make_model(preset: str, jobs: int, cache: str | None, seed: int, augment: bool):
     """Create the pipeline of a preset, with a progress bar on a terminal."""
-    model = genre_pipeline(preset, n_jobs=jobs, memory=cache, random_state=seed)
+    model = genre_pipeline(
+        preset,
+        n_jobs=jobs,
+        memory=cache,
+        random_state=seed,
+        augment="robust" if augment else None,
+    )
     _set_front_ends(model, verbose=int(on_a_terminal()))
     return model
 

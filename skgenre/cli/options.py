@@ -57,6 +57,13 @@ jobs_option = click.option(
     help="Number of files to process in parallel.",
 )
 cache_option = click.option("--cache", type=UserPath(), help="Folder in which features are cached.")
+augment_option = click.option(
+    "--augment/--no-augment",
+    default=True,
+    show_default=True,
+    help="Train on changed copies of the tracks as well, for robustness to noise and filters. "
+    "It takes several times as long. No effect on classical models such as svm.",
+)
 seed_option = click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),

@@ -10,6 +10,7 @@ from .._printable import printable
 from .options import (
     PRESETS,
     OutputFile,
+    augment_option,
     cache_option,
     count_tracks,
     count_unusable,
@@ -32,10 +33,11 @@ from .options import (
     "--preset", default=PRESETS[0], show_default=True, help=f"Preset: {', '.join(PRESETS)}."
 )
 @click.option("--epochs", type=click.IntRange(1), help="Number of training epochs of networks.")
+@augment_option
 @cache_option
 @seed_option
 @jobs_option
-def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
+def train(source, output, preset, epochs, augment, cache, seed, jobs, **columns) -> None:
     """Train a model on the tracks of a folder or a table, and save it.
 
     A folder contains one folder per genre, such as rock/song.mp3 and jazz/song.mp3. Their
@@ -52,7 +54,7 @@ def train(source, output, preset, epochs, cache, seed, jobs, **columns) -> None:
     from ..persistence import save
     from .inputs import labeled_tracks, make_model
 
-    model = make_model(preset, jobs, cache, seed)
+    model = make_model(preset, jobs, cache, seed, augment)
     tracks = labeled_tracks(source, **columns)
     if epochs is not None:
         names = [name for name in model.get_params() if name.endswith("__epochs")]

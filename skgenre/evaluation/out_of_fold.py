@@ -17,6 +17,7 @@ from sklearn.utils import Bunch
 from .._metadata import fit_with_groups
 from ..datasets import count_known_artists
 from ..features import FrontEnd, UnreadableTracksError
+from ..features.augmented import without_copies
 from ..features.model_front_ends import Computed, replace_front_ends
 from ..folds import check_folds
 
@@ -39,7 +40,9 @@ def name_known(n_known: int, n_tracks: int) -> str:
     return f" (artists known for {n_known} of {n_tracks} tracks)"
 
 
-def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str, Any], Bunch]:
+def compute_features(
+    models: Mapping[str, Any], tracks: Bunch, *, training: bool = True
+) -> tuple[dict[str, Any], Bunch]:
     """Replace the front ends of models by precomputed features and drop unusable tracks.
 
     Parameters
@@ -48,6 +51,9 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
         Models, which are not modified. Features of equal front ends are computed once.
     tracks : Bunch
         Tracks.
+    training : bool, default=True
+        Whether models will be trained, on the changed copies of tracks as well, if their front ends
+        have the parameter `augment`.
 
     Returns
     -------
@@ -69,9 +75,10 @@ def compute_features(models: Mapping[str, Any], tracks: Bunch) -> tuple[dict[str
         # The repr is not unique, since it abbreviates long lists.
         key = joblib.hash((type(front_end).__name__, front_end.get_params()))
         if key not in computed:
-            X = front_end.transform(tracks.data)
+            extract = front_end.fit_transform if training else front_end.transform
+            X = extract(tracks.data)
             # Other tracks may have missing segments, too.
-            missing = np.isnan(np.asarray(X)).reshape(len(X), -1).all(axis=1)
+            missing = np.isnan(np.asarray(without_copies(X))).reshape(len(X), -1).all(axis=1)
             for i in np.flatnonzero(missing):
                 reasons.setdefault(tracks.data[i], _reason(front_end, tracks.data[i]))
             index = {path: i for i, path in enumerate(tracks.data)}

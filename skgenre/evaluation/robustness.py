@@ -12,15 +12,13 @@ from sklearn.utils import check_random_state
 
 from .._checks import check_classifier, check_comparable, check_labels
 from ..audio import AudioError, AudioFile, name_of, transforms
+from ..audio.changes import CHANGES, apply_change, includes, list_changes, read_center
 from ..features import UnreadableTracksError
 from ..features.front_end import check_paths
 from ..features.model_front_ends import copy_with_front_ends, front_ends
 
 #: Sample rate of the modified tracks in Hz, the same as that of GTZAN.
 _RATE = 22050
-
-#: Maximum duration in seconds. Only the central part of longer tracks is used.
-_MAX_SECONDS = 120.0
 
 #: Duration of the first and the last part in seconds.
 _END_SECONDS = 30.0
@@ -31,21 +29,17 @@ _SEGMENT_SECONDS = 3.0
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
 
 
+def _by_name(name: str) -> Callable:
+    return lambda audio, y, rng: apply_change(name, y, _RATE, rng)
+
+
 def _standard_changes(half: int) -> dict[str, Callable]:
     """Return functions of an open file, its central samples and a generator, by condition.
 
     `half` is half a segment in samples.
     """
     return {
-        "6 dB quieter": lambda audio, y, rng: transforms.gain(y, -6),
-        "12 dB quieter": lambda audio, y, rng: transforms.gain(y, -12),
-        "6 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 6),
-        "12 dB louder, clipped": lambda audio, y, rng: transforms.gain(y, 12),
-        "MP3 at 64 kbit/s": lambda audio, y, rng: transforms.mp3(y, _RATE, 64),
-        "low-pass at 4 kHz": lambda audio, y, rng: transforms.low_pass(y, _RATE, 4000),
-        "noise at 20 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 20, rng),
-        "noise at 10 dB": lambda audio, y, rng: transforms.room_noise(y, _RATE, 10, rng),
-        "3 % faster": lambda audio, y, rng: transforms.speed(y, 1.03),
+        **{name: _by_name(name) for name in CHANGES},
         "shifted by half a segment": lambda audio, y, rng: transforms.shift(y, half),
         FIRST: lambda audio, y, rng: audio.read(0, _end(audio)),
         LAST: lambda audio, y, rng: audio.read(audio.n_samples - _end(audio)),
@@ -110,6 +104,10 @@ def robustness_report(
             Accuracy under this condition. Only if `y` is given.
         accuracy_before : float
             Accuracy of the predictions with which `kept` compares. Only if `y` is given.
+        in_training : bool
+            Whether the training of the model included this condition: ``"unchanged"``, and the
+            changes of the parameter `augment` of all of its front ends, see
+            :class:`skgenre.FrontEnd`.
 
     Raises
     ------
@@ -131,9 +129,14 @@ def robustness_report(
     - ``"6 dB quieter"``, ``"12 dB quieter"``;
     - ``"6 dB louder, clipped"``, ``"12 dB louder, clipped"``: samples are clipped at full scale,
       as in 16-bit files;
-    - ``"MP3 at 64 kbit/s"``: mono with constant bit rate, encoded by libsndfile;
-    - ``"low-pass at 4 kHz"``: Butterworth filter of order 8, similar to a phone line;
+    - ``"MP3 at 64 kbit/s"``, ``"MP3 at 32 kbit/s"``: mono with constant bit rate, encoded by
+      libsndfile;
+    - ``"low-pass at 4 kHz"``: Butterworth filter of order 8;
+    - ``"telephone band"``: 300 to 3,400 Hz, at a sample rate of 8 kHz;
+    - ``"16 kHz sample rate"``: nothing above 8 kHz;
     - ``"noise at 20 dB"``, ``"noise at 10 dB"``: pink noise with this signal-to-noise ratio;
+    - ``"white noise at 15 dB"``: white noise with this signal-to-noise ratio;
+    - ``"room"``: reverberation of half a second, as loud as the direct sound;
     - ``"3 % faster"``: higher tempo and pitch, by half a semitone;
     - ``"shifted by half a segment"``: circular shift by half a segment;
     - ``"first 30 s"``, ``"last 30 s"``: beginning and end of the whole track. Tracks shorter than
@@ -163,7 +166,7 @@ def robustness_report(
         random_state=random_state,
         verbose=verbose,
     )
-    return summarize(predictions, y)
+    return summarize(predictions, y, model)
 
 
 def changed_predictions(
@@ -215,8 +218,9 @@ def changed_predictions(
     ]
 
 
-def summarize(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
+def summarize(predictions: pd.DataFrame, y, model) -> pd.DataFrame:
     """Compute the columns of a report from the result of `changed_predictions` for a model."""
+    trained = [list_changes(front.augment) for front in front_ends(model)]
     rows = []
     for name in predictions.columns:
         before = FIRST if name == LAST and FIRST in predictions else UNCHANGED
@@ -226,6 +230,7 @@ def summarize(predictions: pd.DataFrame, y=None) -> pd.DataFrame:
         if y is not None:
             row["accuracy"] = _share(now == np.asarray(y)[used])
             row["accuracy_before"] = _share(then == np.asarray(y)[used])
+        row["in_training"] = name == UNCHANGED or all(includes(each, name) for each in trained)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -271,8 +276,7 @@ def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) 
     """Return the predictions of all models for a track by condition, None if it is unusable."""
     try:
         with AudioFile(path, _RATE) as audio:
-            outside = max(0, audio.n_samples - round(_MAX_SECONDS * _RATE))
-            y = audio.read(outside // 2, audio.n_samples - (outside - outside // 2))
+            y = read_center(audio)
             files = list(_changed_files(audio, y, changes, seed, name_of(path)))
     except AudioError:
         return {name: [None] * len(models) for name in (UNCHANGED, *changes)}

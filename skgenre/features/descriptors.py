@@ -259,6 +259,9 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track in training, such as ``"robust"``; see
+        :class:`skgenre.FrontEnd`.
 
     See Also
     --------
@@ -315,12 +318,15 @@ default=("timbre", "covariance", "fluctuation", "rhythm", "harmony", "texture")
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.families = families
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose, augment=augment
+        )
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from numbers import Integral
 from typing import Any, ClassVar, Self
 
@@ -19,6 +21,9 @@ from sklearn.utils.metaestimators import available_if
 from .._checks import check_labels, check_two_classes
 from .._sklearn import StrOptions, _fit_context
 from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
+from ..audio.changes import Change, apply_change, list_changes, read_center
+from ..audio.transforms import wav
+from .augmented import with_copies
 from .cache import cached
 from .errors import NOTES, Report
 
@@ -102,6 +107,9 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         depend on it.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track, whose segments `fit_transform` adds to those of the track;
+        see Notes. Only for track tensors.
 
     Attributes
     ----------
@@ -123,6 +131,31 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
     A track contains no signal if the level of what is read is at most -90 dB, or if its array is
     all NaN. The level is the RMS of the loudest 50 ms without their mean, where full scale is 1.
     Segments without a signal are missing: they are NaN.
+
+    With `augment`, each track is joined by changed copies in training, one for each change. A
+    change is one of the following:
+
+    - ``"robust"``: two copies, or ``("robust", n_copies)``, each through another random chain of
+      speed, equalizer, low-pass and high-pass filters, pink noise and gain with clipping;
+    - the name of a condition of :func:`skgenre.evaluation.robustness_report` that changes samples,
+      such as ``"low-pass at 4 kHz"``;
+    - a kind and its strength, or a range from which it is drawn: ``("speed", 0.95, 1.05)``,
+      ``("gain", -12, 9)`` in dB, ``("low-pass", 2500, 9000)`` and ``("high-pass", 100, 500)`` in
+      Hz, ``("equalizer", 9)`` in dB, ``("noise", 8, 30)`` (pink) and ``("white noise", 10, 30)`` as
+      signal-to-noise ratios in dB, ``("MP3", 32)`` in kbit/s, ``("room", 0.2, 0.8)`` in seconds,
+      ``("telephone", 8000)`` and ``("sample rate", 16000)`` in Hz;
+    - a function ``f(samples, sample_rate, rng)``, which returns the changed samples (mono,
+      float32). Use the RandomState `rng` for random numbers.
+
+    Random numbers depend only on the samples of the track and the position of the copy, so the
+    result does not depend on order, `n_jobs` or the cache, which has an entry for each copy. Copies
+    are of the central two minutes of longer tracks. A copy without a signal is missing.
+
+    `fit_transform` returns an array that knows which of its segments are of copies. The classifiers
+    of skgenre use all segments in `fit`, and only those of the recordings to predict, also for
+    calibration and early stopping. Indexing by track, as in cross-validation, and
+    :class:`SegmentScaler` preserve this; ``np.concatenate`` and changes of the other axes return
+    ordinary arrays, in which copies count as recordings.
 
     Examples
     --------
@@ -153,7 +186,11 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         "memory": [str, os.PathLike, Memory, None],
         "n_jobs": [Integral, None],
         "verbose": ["verbose"],
+        "augment": [str, tuple, list, callable, None],
     }
+
+    #: Set here for subclasses that do not pass it on.
+    augment: Any = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # the arguments of scikit-learn's mixin
         super().__init_subclass__(**kwargs)
@@ -165,11 +202,13 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.on_error = on_error
         self.memory = memory
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.augment = augment
 
     @property
     @abstractmethod
@@ -270,12 +309,14 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         Returns
         -------
         X : ndarray of shape (n_tracks, \*track_shape)
-            Features; see :meth:`transform`.
+            Features; see :meth:`transform`. With `augment`, the segments of the changed copies of
+            a track follow those of the track.
 
         Raises
         ------
         ValueError
-            If labels are invalid, see :meth:`fit`, or if there is only one class.
+            If labels are invalid, see :meth:`fit`, if there is only one class, or if `augment` is
+            invalid.
         UnreadableTracksError
             If ``on_error="raise"`` and some tracks cannot be used.
         """
@@ -285,7 +326,19 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
             y = check_labels(y, len(paths))
             if y.dtype.kind in "UO":  # equal numbers may be the target of a regression
                 check_two_classes("y", np.unique(y))
-        return super().fit_transform(X, y, **fit_params)
+        own = super().fit_transform(X, y, **fit_params)
+        changes = list_changes(self.augment)
+        if not changes:
+            return own
+        parts = [own]
+        for number, change in enumerate(changes):
+            # What is wrong with a track or the cache was reported above.
+            extract = partial(self._extract_copy, change, number)
+            tracks = self._extract_all(paths, Report(len(paths)), extract, (change, number))
+            parts.append(self._stack(tracks, len(paths)))
+        X = np.concatenate(parts, axis=1)
+        X[np.isnan(own).all(axis=(1, 2, 3))] = np.nan  # no copies of tracks that cannot be used
+        return with_copies(X, own.shape[1])
 
     def transform(self, X) -> Any:
         r"""Extract the features of each track.
@@ -316,17 +369,21 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         self._check_parameters()
         paths = check_paths(X)
         report = Report(len(paths))
-        tracks: Any = self._extract_all(paths, report)
+        out = self._stack(self._extract_all(paths, report), len(paths))
+        report.conclude(self.on_error)
+        return out
+
+    def _stack(self, tracks: Any, n_tracks: int) -> np.ndarray:
+        """Join the arrays of tracks, of which None is missing, and pad them with NaN."""
         shape: Any = self.track_shape
         if shape[0] is None:
             tracks = list(tracks)
             longest = max([1, *(len(track) for track in tracks if track is not None)])
             shape = (longest, *shape[1:])
-        out = np.full((len(paths), *shape), np.nan, self.dtype)
+        out = np.full((n_tracks, *shape), np.nan, self.dtype)
         for row, track in zip(out, tracks, strict=True):
             if track is not None:
                 row[: len(track)] = track
-        report.conclude(self.on_error)
         return out
 
     @available_if(lambda self: len(self.track_shape) == 1)
@@ -360,11 +417,18 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         """
         return super().set_output(transform=transform) if len(self.track_shape) == 1 else self
 
-    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
-        """Yield the array of each track in order; None for tracks added to `report.failures`."""
-        extract: Callable = self._extract
+    def _extract_all(
+        self, paths: list, report: Report, extract: Callable | None = None, key: Any = None
+    ) -> Iterator[np.ndarray | None]:
+        """Yield the array of each track in order; None for tracks added to `report.failures`.
+
+        `extract` is another function than that for the track itself, and `key` is what identifies
+        it in the cache.
+        """
+        extract = extract or self._extract
         if self.memory is not None:
-            extract = cached(extract, self.memory, type(self), self._own_parameters())
+            parameters = self._own_parameters() | ({} if key is None else {"copy": key})
+            extract = cached(extract, self.memory, type(self), parameters)
         start = time.perf_counter()
         # Yield results as they are completed, if the backend supports it; Ray and Spark do not.
         backend, _ = get_active_backend(prefer="threads")
@@ -400,7 +464,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
     def _own_parameters(self) -> dict[str, Any]:
         """Return the parameters that affect the result."""
-        others = {"on_error", "memory", "n_jobs", "verbose"}
+        others = {"on_error", "memory", "n_jobs", "verbose", "augment"}
         return {k: v for k, v in self.get_params().items() if k not in others}
 
     def _extract(self, path) -> tuple[np.ndarray, list[str]]:
@@ -408,6 +472,15 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         with AudioFile(path, self.sample_rate) as audio:
             track = self._extract_open(audio)
             return track, [note for note in NOTES if getattr(audio, note)]
+
+    def _extract_copy(self, change: Change, number: int, path) -> tuple[np.ndarray, list[str]]:
+        """Return the array of a changed copy of a track."""
+        with AudioFile(path, self.sample_rate) as audio:
+            y = read_center(audio)
+        seed = int.from_bytes(hashlib.blake2b(y.tobytes(), digest_size=4).digest(), "little")
+        y = apply_change(change, y, self.sample_rate, np.random.RandomState([seed, number]))
+        with AudioFile(wav(y, self.sample_rate, name_of(path)), self.sample_rate) as audio:
+            return self._extract_open(audio), []
 
     def _extract_open(self, audio: AudioFile) -> np.ndarray:
         """Return the array of an open file, in which there must be a signal."""
@@ -437,6 +510,13 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
 
     def _check_parameters(self) -> None:
         self._validate_params()
+        if list_changes(self.augment) and len(self.track_shape) == 1:
+            raise ValueError(
+                f"augment={self.augment!r} requires a track tensor, to which the segments of "
+                f"copies are added, but {type(self).__name__} returns one row per track. Use "
+                "augment=None, or a front end of segments, such as TrackDescriptors or "
+                "GTZANFeatures(segment_duration=30)."
+            )
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

@@ -68,6 +68,9 @@ class GTZANFeatures(FrontEnd):
         depend on it.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track in training, such as ``"robust"``; see
+        :class:`skgenre.FrontEnd`.
 
     See Also
     --------
@@ -124,13 +127,16 @@ class GTZANFeatures(FrontEnd):
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.columns = columns
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
         self.max_duration = max_duration
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose, augment=augment
+        )
 
     @property
     def dtype(self) -> type[np.floating]:

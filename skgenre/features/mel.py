@@ -58,9 +58,10 @@ class MelFrontEnd(FrontEnd):
         names = ("sample_rate", "n_fft", "n_mels", "fmin", "fmax")
         return {name: getattr(self, name) for name in names}
 
-    def _extract_all(self, paths: list, report: Report) -> Iterator[np.ndarray | None]:
-        warn_of_empty_bands(**self._bands)  # once per call instead of once per track
-        return super()._extract_all(paths, report)
+    def _extract_all(self, paths: list, report: Report, *copy: Any) -> Iterator[np.ndarray | None]:
+        if not copy:  # once per call instead of once per track
+            warn_of_empty_bands(**self._bands)
+        return super()._extract_all(paths, report, *copy)
 
     @property
     def _segment_length(self) -> int:
@@ -121,6 +122,9 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track in training, such as ``"robust"``; see
+        :class:`skgenre.FrontEnd`.
 
     See Also
     --------
@@ -176,6 +180,7 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.sample_rate = sample_rate
         self.n_fft = n_fft
@@ -188,7 +193,9 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose, augment=augment
+        )
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:

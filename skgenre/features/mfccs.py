@@ -232,6 +232,9 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         depend on it.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track in training, such as ``"robust"``; see
+        :class:`skgenre.FrontEnd`.
 
     See Also
     --------
@@ -280,6 +283,7 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.sample_rate = sample_rate
         self.n_mfcc = n_mfcc
@@ -291,7 +295,9 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
         self.segment_duration = segment_duration
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose, augment=augment
+        )
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:

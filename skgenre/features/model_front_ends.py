@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .._sklearn import _safe_indexing
+from .augmented import without_copies
 from .front_end import FrontEnd
 
 #: Attributes of meta-estimators that contain the models to which they pass their input.
@@ -24,7 +25,7 @@ class Computed(FrontEnd, auto_wrap_output_keys=()):
     extractor : FrontEnd
         Front end that computed the features.
     features : array-like
-        Features of all tracks.
+        Features of all tracks, and of their changed copies if models are trained.
     index : dict of str to int
         Index of each path in `features`.
     """
@@ -48,12 +49,12 @@ class Computed(FrontEnd, auto_wrap_output_keys=()):
         return self
 
     def fit_transform(self, X, y=None):
-        """Return the precomputed features of paths."""
-        return self.transform(X)
+        """Return the precomputed features of paths, with those of their changed copies."""
+        return _safe_indexing(self.features, [self.index[path] for path in X])
 
     def transform(self, X):
         """Return the precomputed features of paths."""
-        return _safe_indexing(self.features, [self.index[path] for path in X])
+        return without_copies(self.fit_transform(X))
 
     def __sklearn_clone__(self):
         return self  # immutable, and the features are large

@@ -65,6 +65,9 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
         If nonzero, show a progress bar.
+    augment : None, change, or sequence of changes, default=None
+        Changed copies of each track in training, such as ``"robust"``; see
+        :class:`skgenre.FrontEnd`.
 
     Attributes
     ----------
@@ -136,11 +139,14 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         memory: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
+        augment: Any = None,
     ):
         self.weights = weights
         self.n_segments = n_segments
         self.placement = placement
-        super().__init__(on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose)
+        super().__init__(
+            on_error=on_error, memory=memory, n_jobs=n_jobs, verbose=verbose, augment=augment
+        )
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:

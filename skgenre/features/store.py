@@ -92,6 +92,9 @@ def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     their place, the array is copied, which temporarily requires disk space for both arrays. Damaged
     rows are computed again.
 
+    The rows are those of `transform`: a store does not contain the changed copies of tracks that
+    `augment` adds in training.
+
     Only one process at a time can write to a store; others raise an error. Apart from the paths
     and 100 bytes per track, memory use does not depend on the number of tracks.
 

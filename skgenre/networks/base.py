@@ -30,7 +30,14 @@ from .._sklearn import (
     _fit_context,
 )
 from ..layers import Architecture, Dense, Layer
-from ..tensor import AGGREGATIONS, as_tensor, check_tensor, segment_mask, warn_of_missing
+from ..tensor import (
+    AGGREGATIONS,
+    as_tensor,
+    check_tensor,
+    recorded_mask,
+    segment_mask,
+    warn_of_missing,
+)
 from .holdout import hold_out
 from .prediction import Prediction
 
@@ -351,9 +358,10 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         weight = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True, copy=True
         )
-        X = as_tensor(X)
         y = np.searchsorted(self.classes_, y)
-        mask = segment_mask(X)
+        mask = segment_mask(as_tensor(X))
+        recorded = recorded_mask(X, mask)
+        X = as_tensor(X)
         weight = self._weigh_tracks(y, mask, weight)
         tracks = np.flatnonzero(weight)
 
@@ -386,7 +394,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         trained = train(
             architecture,
             Segments(X, mask, training, y, weight, self._augment),
-            None if validation is None else Segments(X, mask, validation, y, weight),
+            None if validation is None else Segments(X, recorded, validation, y, weight),
             # If random_state is an int, its draws are the same in each call. The number of
             # previous epochs is included so that each call of partial_fit shuffles differently.
             seed=[random_state.randint(np.iinfo(np.int32).max), n_epochs],

@@ -85,7 +85,9 @@ def save(model: BaseEstimator, path: str | os.PathLike, *, description: str = ""
     The file contains all data required for prediction. The parameters ``memory``, ``n_jobs``,
     ``verbose`` and ``callbacks``, RandomState instances passed as ``random_state``, metadata
     requests, and the state of the optimizer of networks are not saved. If the training of a loaded
-    network is continued, it starts from the saved weights with a new optimizer.
+    network is continued, it starts from the saved weights with a new optimizer. Functions in
+    `augment`, see :class:`skgenre.FrontEnd`, cannot be saved; set it to None, which does not change
+    predictions.
 
     Examples
     --------

@@ -157,7 +157,7 @@ def evaluation_report(
         check_two_classes("y", np.unique(tracks.target))
         cv = list(cv) if isinstance(cv, Iterator) else cv
         draw_folds(tracks, cv)  # so that errors come before audio is read
-    models, used = compute_features(models, tracks)
+    models, used = compute_features(models, tracks, training=not prefit)
     if prefit:
         everything = np.arange(len(used.data))
         folds, how = [(everything, everything)], "none (fitted models)"
@@ -399,7 +399,7 @@ def _robustness(fitted_models, used, folds, chosen, **options) -> pd.DataFrame |
     y = used.target[np.concatenate(indices)]
     tables = []
     for name, predictions in zip(fitted_models, zip(*parts, strict=True), strict=True):
-        table = summarize(pd.concat(predictions, ignore_index=True), y)
+        table = summarize(pd.concat(predictions, ignore_index=True), y, fitted_models[name][0])
         table.insert(0, "model", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
