@@ -27,16 +27,14 @@ N_FRAMES, N_MELS = 187, 96
 #: Dimension of an embedding.
 N_EMBEDDING = 200
 
-#: The tags of each training set in the order of the outputs, from ``configuration.py`` of musicnn
-#: 0.1.0 (ISC license).
-TAGS = {
+_TAGS = {
     "MTT": (
         "guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano, "
         "ambient, beat, violin, vocal, synth, female, indian, opera, male, singing, vocals, "
         "no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal, pop, soft, "
         "sitar, solo, man, classic, choir, voice, new age, dance, male voice, female vocal, "
         "beats, harp, cello, no voice, weird, country, metal, female voice, choral"
-    ).split(", "),
+    ),
     "MSD": (
         "rock, pop, alternative, indie, electronic, female vocalists, dance, 00s, "
         "alternative rock, jazz, beautiful, metal, chillout, male vocalists, classic rock, "
@@ -44,8 +42,12 @@ TAGS = {
         "oldies, blues, hard rock, ambient, acoustic, experimental, female vocalist, guitar, "
         "Hip-Hop, 70s, party, country, easy listening, sexy, catchy, funk, electro, "
         "heavy metal, Progressive rock, 60s, rnb, indie pop, sad, House, happy"
-    ).split(", "),
+    ),
 }
+
+#: The tags of each training set in the order of the outputs, from ``configuration.py`` of musicnn
+#: 0.1.0 (ISC license).
+TAGS = {weights: names.split(", ") for weights, names in _TAGS.items()}
 
 #: Epsilon of batch normalization, TensorFlow's default.
 _EPSILON = 1e-3
