@@ -277,7 +277,7 @@ def resampled(path, rate, folder):
 
 @pytest.mark.slow
 def test_wrong_answers_at_16_khz_are_unsure(gtzan, tmp_path):
-    paths = sorted((gtzan / "three_genres").glob("*/*.flac"))[::5]
+    paths = sorted((gtzan / "three_genres").glob("*/*.flac"))[::2]
     labels = np.array([path.parent.name for path in paths])
     model = starter_model("table")
     X = model[:-1].transform([resampled(path, 16000, tmp_path) for path in paths])
