@@ -17,7 +17,10 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
+# With the weights of musicnn (ISC license), which is not part of any extra. It asks for a NumPy
+# below 1.17, which only its code needs.
 demo: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
 	$(BIN)/python examples/demo.py $(if $(GTZAN),--gtzan $(GTZAN))
 
 test: $(VENV)/installed
@@ -29,8 +32,7 @@ test-minimum:
 	.venv-minimum/bin/python -m pip install --quiet --editable ".[test]" -c constraints-minimum.txt
 	.venv-minimum/bin/python -m pytest $(PROCESSES) -m "not slow"
 
-# The slow tests, and those that need the package musicnn (ISC license), which is not part of any
-# extra. It asks for a NumPy below 1.17, which only its code needs.
+# The slow tests, and those that need the weights of musicnn.
 test-extras: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --no-deps musicnn==0.1.0
 	$(TESTS) -m slow
@@ -78,7 +80,8 @@ robustness: $(VENV)/installed
 reproduce: $(VENV)/installed
 	$(BIN)/python benchmarks/reproduce.py $(GTZAN)
 
-# Trains the model that comes with the package, on GTZAN=<folder>.
+# Trains the models that come with the package, on GTZAN=<folder> with the table of 30-second
+# features and the tags of musicnn.
 starter: $(VENV)/installed
 	$(BIN)/python benchmarks/starter_model.py $(GTZAN)
 

@@ -99,7 +99,7 @@ def unseen(tracks):
 def starter(tracks, jobs):
     chosen = unseen(tracks)
     paths = [tracks.data[i] for i in chosen]
-    report = robustness_report(starter_model(), paths, tracks.target[chosen], n_jobs=jobs)
+    report = robustness_report(starter_model("table"), paths, tracks.target[chosen], n_jobs=jobs)
     report.insert(0, "model", "starter")
     return report
 

@@ -1,4 +1,4 @@
-"""Calibration of probabilities on groups not seen in training."""
+"""Calibration of probabilities, and detection of outliers, on groups not seen in training."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import sklearn
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.covariance import LedoitWolf
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags, indexable
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -33,6 +35,9 @@ from .voting import SegmentVotingClassifier
 
 #: Minimum number of groups per class, and of tracks, for estimating a threshold.
 MIN_GROUPS, MIN_TRACKS = 5, 20
+
+#: Why a prediction is unsure.
+LOW_PROBABILITY, UNLIKE_TRAINING = "low probability", "unlike the training tracks"
 
 #: Bounds of the log temperature in the search.
 _LOG_TEMPERATURE = (-3.0, 6.0)
@@ -58,6 +63,10 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         refer to all tracks passed to `fit`.
     target_accuracy : float, default=0.8
         Out-of-fold accuracy of the predictions whose probability is at least ``threshold_``.
+    contamination : float, default=None
+        Share of the tracks of left-out folds that are regarded as outliers, of which the
+        probabilities say nothing. It sets ``max_distance_``. If None, outliers are not detected.
+        Otherwise the input must be an array or a table of numbers.
 
     Attributes
     ----------
@@ -72,6 +81,13 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         The lowest probability at or above which the out-of-fold predictions reach
         `target_accuracy`. None if fewer than 20 predictions do, if a class has fewer than 5
         groups, or if no groups were passed.
+    location_ : ndarray of shape (n_coefficients,) or None
+        Mean of the training tracks, each of which is the mean of its segments and frames.
+    precision_ : ndarray of shape (n_coefficients, n_coefficients) or None
+        Inverse of their covariance, with Ledoit-Wolf shrinkage of standardized values.
+    max_distance_ : float or None
+        Mahalanobis distance from ``location_`` above which a track is an outlier. This and the two
+        attributes above are None if `contamination` is None or probabilities are not calibrated.
     n_features_in_ : int
         Number of features seen by `estimator_`, if it has this attribute.
 
@@ -107,12 +123,23 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         "estimator": [HasMethods(["fit", "predict_proba"]), None],
         "cv": [Interval(Integral, 2, None, closed="left"), "cv_object"],
         "target_accuracy": [Interval(Real, 0, 1, closed="right")],
+        "contamination": [Interval(Real, 0, 0.5, closed="right"), None],
     }
 
-    def __init__(self, estimator: Any = None, *, cv: Any = 5, target_accuracy: float = 0.8):
+    def __init__(
+        self,
+        estimator: Any = None,
+        *,
+        cv: Any = 5,
+        target_accuracy: float = 0.8,
+        contamination: float | None = None,
+    ):
         self.estimator = estimator
         self.cv = cv
         self.target_accuracy = target_accuracy
+        self.contamination = contamination
+
+    precision_: Any
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None, *, groups=None) -> Self:
@@ -186,6 +213,7 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
             if hasattr(fitted, name):
                 setattr(self, name, getattr(fitted, name))
         self.temperature_, self.threshold_ = 1.0, None
+        self.location_ = self.precision_ = self.max_distance_ = None
         used = _with_segments(X, weighted)
         counts = count_groups(y[used], None if groups is None else groups[used])
         n_groups = min(counts.values())
@@ -213,6 +241,16 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         if groups is not None and n_groups >= MIN_GROUPS:
             proba = softmax(log_proba / self.temperature_, axis=1)
             self.threshold_ = _threshold(proba, labels, weight[tracks], self.target_accuracy)
+        if self.contamination is not None:
+            rows = _means(X)
+            distances = [
+                _distances(rows[test], *_fit_normal(rows[np.intersect1d(train, used)]))
+                for train, test in folds
+            ]
+            self.location_, self.precision_ = _fit_normal(rows[used])
+            self.max_distance_ = float(
+                np.nanquantile(np.concatenate(distances), 1 - self.contamination)
+            )
         return self
 
     def _out_of_fold(self, fit, X, y, used, folds):
@@ -265,6 +303,33 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
         check_proba(self, proba)
         return self._calibrate(proba)
 
+    def explain_unsure(self, X, proba: np.ndarray) -> list[str]:
+        """State why predictions are unsure.
+
+        Parameters
+        ----------
+        X : array-like or list of length n_tracks
+            Any input that `estimator` accepts.
+        proba : ndarray of shape (n_tracks, n_classes)
+            Output of :meth:`predict_proba` for `X`.
+
+        Returns
+        -------
+        reasons : list of str
+            For each track, ``"unlike the training tracks"`` if its distance from them is greater
+            than ``max_distance_``, or else ``"low probability"`` if its highest probability is
+            below ``threshold_``, or else an empty string.
+        """
+        check_is_fitted(self)
+        reasons = np.full(len(proba), "", object)
+        if self.threshold_ is not None:
+            reasons[proba.max(axis=1) < self.threshold_] = LOW_PROBABILITY
+        location: Any = getattr(self, "location_", None)  # missing in older model files
+        if location is not None:
+            distances = _distances(_means(X), location, self.precision_)
+            reasons[distances > self.max_distance_] = UNLIKE_TRAINING
+        return reasons.tolist()
+
     @available_if(lambda self: hasattr(self.estimator_, "predict_segments_proba"))
     def predict_segments_proba(self, X) -> np.ndarray:
         """Predict class probabilities of each segment, using the temperature of whole tracks.
@@ -313,6 +378,32 @@ def _with_segments(X, tracks: np.ndarray) -> np.ndarray:
         X = without_copies(X)
         return tracks[segment_mask(as_tensor(X))[tracks].any(axis=1)]
     return tracks
+
+
+def _means(X) -> np.ndarray:
+    """Return the mean of the segments and frames of each track; NaN for tracks without any."""
+    X = np.asarray(X, np.float64)
+    if X.ndim == 2:
+        return X
+    exists = ~np.isnan(X).all(axis=-1, keepdims=True)
+    frames = tuple(range(1, X.ndim - 1))
+    n_frames = exists.sum(axis=frames)
+    return np.where(exists, X, 0).sum(axis=frames) / np.where(n_frames, n_frames, np.nan)
+
+
+def _fit_normal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean and the inverse of the covariance of rows, without those that have NaN."""
+    rows = rows[np.isfinite(rows).all(axis=1)]
+    # Shrinkage makes variances alike, so it needs columns of one scale.
+    scaler = StandardScaler().fit(rows)
+    precision = LedoitWolf().fit(scaler.transform(rows)).precision_
+    return scaler.mean_, precision / np.outer(scaler.scale_, scaler.scale_)
+
+
+def _distances(rows: np.ndarray, location: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Compute the Mahalanobis distance of each row from the location; NaN for NaN."""
+    difference = rows - location
+    return np.sqrt(np.einsum("ij,jk,ik->i", difference, precision, difference))
 
 
 def _log(proba: np.ndarray) -> np.ndarray:

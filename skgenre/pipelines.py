@@ -1,4 +1,4 @@
-"""Predefined pipelines and parameter grids, and the pretrained starter model."""
+"""Predefined pipelines and parameter grids, and the pretrained starter models."""
 
 from __future__ import annotations
 
@@ -24,13 +24,17 @@ from sklearn.svm import SVC
 from .audio.changes import list_changes
 from .calibration import GroupCalibratedClassifier
 from .features import MelSegmenter, MFCCSegmenter, MusicnnEmbedder, TrackDescriptors
+from .features.musicnn import musicnn_is_installed
 from .networks import ANNClassifier, CNNClassifier, LSTMClassifier, MelCNNClassifier
 from .persistence import load
 from .preprocessing import SegmentScaler, SegmentSummary
 from .voting import SegmentVotingClassifier
 
-#: The pretrained model shipped with the package, created by ``benchmarks/starter_model.py``.
-STARTER = Path(__file__).parent / "data" / "starter.skgenre"
+#: The pretrained models shipped with the package, created by ``benchmarks/starter_model.py``.
+STARTERS = {
+    "musicnn": Path(__file__).parent / "data" / "starter_musicnn.skgenre",
+    "table": Path(__file__).parent / "data" / "starter_table.skgenre",
+}
 
 #: Steps of each baseline after the imputer, by a function of the random state. Power transforms
 #: reduce the skew of features, which is strongest for variances; scaling before them keeps powers
@@ -331,25 +335,68 @@ def _check_preset(name: str) -> None:
         raise ValueError(f"Unknown preset {name!r}; expected one of {list(PRESETS)}{hint}")
 
 
-def starter_model() -> Pipeline:
-    """Load the pretrained model that is shipped with the package.
+def make_tagger(**front: Any) -> Pipeline:
+    """Create a transformer from files to the mean probability of each tag over a track.
+
+    The tags are those of the Million Song Dataset, which include genres. `front` are parameters of
+    :class:`MusicnnEmbedder`.
+    """
+    return make_pipeline(
+        MusicnnEmbedder(weights="MSD", output="tags", **front), SegmentSummary(statistics="mean")
+    )
+
+
+def default_starter() -> str:
+    """Return the name of the most accurate starter model that can be used."""
+    return "musicnn" if musicnn_is_installed() else "table"
+
+
+def starter_model(name: str | None = None) -> Pipeline:
+    """Load a pretrained model that is shipped with the package.
+
+    Parameters
+    ----------
+    name : {"musicnn", "table"}, default=None
+        The model:
+
+        - ``"musicnn"`` classifies the probabilities of 50 tags, each averaged over a track, of
+          :class:`MusicnnEmbedder`. It is right for about 76 % of the tracks by unseen artists. The
+          weights of musicnn are not shipped with the package: ``pip install --no-deps
+          musicnn==0.1.0``.
+        - ``"table"`` classifies 52 columns of the GTZAN feature table, and averages the
+          probabilities of 30-second segments. It is right for about 55 %.
+
+        None is ``"musicnn"`` if its weights are installed, and ``"table"`` otherwise.
 
     Returns
     -------
     pipeline : Pipeline
-        Predicts one of the ten genres of GTZAN from paths. It is a logistic regression on 52
-        columns of the GTZAN feature table; probabilities are averaged over the 30-second segments
-        of a track. Its accuracy on unseen artists is about 55 %.
-        ``describe(skgenre.pipelines.STARTER)["description"]`` describes its training data and
-        evaluation.
+        Predicts one of the ten genres of GTZAN from paths.
+        ``describe(skgenre.pipelines.STARTERS[name])["description"]`` describes its training data
+        and evaluation.
+
+    Raises
+    ------
+    ValueError
+        If `name` is unknown.
+    ImportError
+        In `predict`, if the model needs musicnn and it is not installed.
+
+    Notes
+    -----
+    musicnn was trained on the Million Song Dataset, which probably contains artists of GTZAN, so
+    the accuracy of ``"musicnn"`` may be optimistic.
 
     Examples
     --------
     >>> from skgenre import starter_model
-    >>> starter_model().classes_[:3].tolist()
+    >>> starter_model("table").classes_[:3].tolist()
     ['blues', 'classical', 'country']
     """
+    name = default_starter() if name is None else name
+    if name not in STARTERS:
+        raise ValueError(f"Unknown starter model {name!r}; expected one of {list(STARTERS)}")
     with warnings.catch_warnings():
-        # The model is tested with all supported versions of scikit-learn.
+        # The models are tested with all supported versions of scikit-learn.
         warnings.filterwarnings("ignore", message=".* was written with scikit-learn")
-        return load(STARTER)
+        return load(STARTERS[name])

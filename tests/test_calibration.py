@@ -164,3 +164,35 @@ def test_lists_go_to_the_estimator_as_lists():
     words = ["a", "bb", "ccc", "dddd"] * 3
     clf = GroupCalibratedClassifier(FromWords()).fit(words, [0, 0, 1, 1] * 3)
     assert clf.predict_proba(words).shape == (12, 2)
+
+
+# ---------------------------------------------------------------- outliers
+
+
+@pytest.mark.parametrize("shape", [(120, 6), (120, 3, 2, 6)])
+def test_outliers_are_the_share_of_left_out_tracks_and_what_is_far_away(shape):
+    rng = np.random.default_rng(0)
+    y = np.arange(120) % 2
+    X = rng.normal(size=shape) + y.reshape(-1, *[1] * (len(shape) - 1))
+    if len(shape) > 2:
+        X[:3, 1:] = np.nan  # missing segments
+    X = 1000 * X  # units do not matter
+    model = GroupCalibratedClassifier(
+        SegmentVotingClassifier(LogisticRegression()), contamination=0.1
+    )
+    model.fit(X, y, groups=np.arange(120) // 4)
+    model.threshold_ = 0.0
+    reasons = np.array(model.explain_unsure(X, model.predict_proba(X)))
+    assert set(reasons) == {"", "unlike the training tracks"}
+    assert 0 < (reasons != "").mean() < 0.15
+    X[0] = 1e5
+    assert model.explain_unsure(X[:1], model.predict_proba(X[:1])) == ["unlike the training tracks"]
+
+
+def test_without_contamination_nothing_is_an_outlier():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)), np.arange(60) % 2
+    model = GroupCalibratedClassifier(LogisticRegression()).fit(X, y, groups=np.arange(60) // 3)
+    model.threshold_ = 0.9
+    proba = np.array([[0.95, 0.05], [0.2, 0.8]])
+    assert model.explain_unsure(X[:2] * 1e6, proba) == ["", "low probability"]

@@ -13,12 +13,14 @@ import unicodedata
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from skgenre import MFCCSegmenter, SegmentSummary, make_baseline, save
+from skgenre import GroupCalibratedClassifier, MFCCSegmenter, SegmentSummary, make_baseline, save
 from skgenre.audio import AudioFile, load_audio, reader
 from skgenre.cli import errors, inputs, main, predictions, writers
+from skgenre.features import musicnn
 from skgenre.timeline import predict_segments
 
 from .conftest import make_sound, write_sound
@@ -105,7 +107,7 @@ def test_ctrl_c_keeps_the_rows_that_are_known(music, model, tmp_path):
 @posix
 def test_a_closed_pipe_ends_quietly(music, model):
     with start("predict", music, "--model", model) as process:
-        assert process.stdout.readline() == b"path,genre,probability,unsure\n"
+        assert process.stdout.readline() == b"path,genre,probability,unsure,reason\n"
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
@@ -167,7 +169,7 @@ def test_control_characters_reach_no_terminal(music, model, run, tmp_path, monke
 def test_csv_on_a_terminal_escapes_what_it_keeps_in_a_file(capsysbinary, monkeypatch):
     for shown in (False, True):
         monkeypatch.setattr(sys.stdout, "isatty", lambda shown=shown: shown)
-        writers.CSV(timeline=False).write({"path": "a\x1b[2J", "genre": "g"})
+        writers.CSV().write({"path": "a\x1b[2J", "genre": "g"})
         out = capsysbinary.readouterr().out
         assert (rb"a\x1b[2J,g" if shown else b"a\x1b[2J,g") in out
 
@@ -175,7 +177,7 @@ def test_csv_on_a_terminal_escapes_what_it_keeps_in_a_file(capsysbinary, monkeyp
 @pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t"])
 def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
     track = {"path": f"{begin}cmd", "genre": f"{begin}1", "probability": 0.5}
-    writers.CSV(timeline=False).write(track)
+    writers.CSV().write(track)
     text = capsysbinary.readouterr().out.decode()
     [row] = csv.DictReader(io.StringIO(text, newline=""))
     assert row == {
@@ -183,6 +185,7 @@ def test_no_cell_of_csv_is_a_formula(begin, capsysbinary):
         "genre": f"'{begin}1",
         "probability": "0.5",
         "unsure": "",
+        "reason": "",
     }
 
 
@@ -314,6 +317,115 @@ def test_csv_and_json_lines_hold_all_parts(music, model, run):
     assert (
         len(lines) < 2 + len(track["timeline"]) or len({p["genre"] for p in track["timeline"]}) > 1
     )
+
+
+@pytest.mark.parametrize("columns", ["30", "60"])
+def test_tags_in_a_table_are_those_that_fit(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    table = writers.Table(["a.wav"], ["a.wav"], ["jazz", "rock"])
+    tags = {"female vocalists": 0.51, "jazz": 0.4, "Mellow": 0.3, "instrumental": 0.2}
+    table.write({"path": "a.wav", "genre": "rock", **proba(jazz=0.1, rock=0.9), "tags": tags})
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("  tags: female vocalists 0.51")
+    assert ("Mellow" in last) == (columns == "60")
+    assert "instrumental" not in last
+
+
+# ---------------------------------------------------------------- tags, and what is unsure
+
+
+class Network:
+    """Stands for musicnn: embeddings of zeros, and the second tag before the fifth."""
+
+    def embed(self, patches):
+        return np.zeros((len(patches), 200), np.float32)
+
+    def tag(self, embeddings):
+        tags = np.full((len(embeddings), 50), 0.01, np.float32)
+        tags[:, [1, 4]] = 0.75, 0.5
+        return tags
+
+
+@pytest.fixture
+def song(tmp_path):
+    return write_sound(tmp_path / "song.wav", make_sound(3.1))
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "table"])
+def test_the_most_probable_tags(run, model, song, form, monkeypatch):
+    monkeypatch.setattr(musicnn, "_published", lambda weights: Network())
+    done = run("predict", song, "--model", model, "--tags", "--format", form)
+    assert done.exit_code == 0, done.output
+    if form == "table":
+        assert done.stdout.splitlines()[2].startswith("  tags: pop 0.75, electronic 0.50, ")
+    elif form == "csv":
+        [row] = csv.DictReader(io.StringIO(done.stdout))
+        assert row["tags"].startswith("pop 0.75, electronic 0.50, ")
+    else:
+        tags = json.loads(done.stdout)["tags"]
+        assert list(tags.items())[:2] == [("pop", 0.75), ("electronic", 0.5)]
+        assert len(tags) == 5
+
+
+@pytest.fixture
+def no_musicnn(monkeypatch):
+    def missing(weights):
+        raise musicnn._not_installed("which is not installed")
+
+    monkeypatch.setattr(musicnn, "_published", missing)
+
+
+@pytest.mark.usefixtures("no_musicnn")
+def test_tags_without_musicnn_name_the_command(run, model, song):
+    done = run("predict", song, "--model", model, "--tags")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert "run 'pip install --no-deps musicnn==0.1.0'" in done.stderr
+
+
+@pytest.mark.usefixtures("no_musicnn")
+def test_the_starter_without_musicnn_says_so_in_one_line(run, model, song):
+    done = run("predict", song)
+    assert done.exit_code == 0, done.output
+    [line] = done.stderr.splitlines()
+    assert "pip install --no-deps musicnn==0.1.0" in line
+    assert run("predict", song, "--model", model).stderr == ""
+
+
+def test_the_starter_with_musicnn_says_nothing(run, song, monkeypatch):
+    monkeypatch.setattr(musicnn, "_published", lambda weights: Network())
+    done = run("predict", song)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "song.wav" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def calibrated(music, pipeline):
+    """The pipeline with a calibrated classifier that knows what is unlike its tracks."""
+    X = pipeline[:-1].transform(sorted(map(str, music.rglob("*.wav"))) * 2)
+    model = GroupCalibratedClassifier(LinearDiscriminantAnalysis(), cv=2, contamination=0.5)
+    model.fit(X, ["jazz", "jazz", "rock"] * 2, groups=np.arange(6))
+    model.temperature_ = 300.0  # no probability of 1
+    return make_pipeline(*pipeline[:-1], model)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "distance", "reason"),
+    [(0.0, 1e9, ""), (1.0, 1e9, "low probability"), (1.0, 0.0, "unlike the training tracks")],
+)
+def test_the_reason_why_a_track_is_unsure(
+    calibrated, music, run, tmp_path, threshold, distance, reason
+):
+    calibrated[-1].threshold_, calibrated[-1].max_distance_ = threshold, distance
+    save(calibrated, tmp_path / "model.skgenre")
+    args = ("predict", music / "jazz/a.wav", "--model", tmp_path / "model.skgenre", "--format")
+    row = json.loads(run(*args, "jsonl").stdout)
+    assert (row["unsure"], row["reason"]) == (bool(reason), reason)
+    [cells] = csv.DictReader(io.StringIO(run(*args, "csv").stdout))
+    assert (cells["unsure"], cells["reason"]) == (str(bool(reason)).lower(), reason)
+    table = run(*args, "table").stdout
+    assert ("  unsure" in table) == bool(reason)
+    assert (reason in table) == (reason != "low probability")  # genres are shown instead
 
 
 # ---------------------------------------------------------------- long tracks

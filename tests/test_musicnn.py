@@ -1,6 +1,6 @@
 """musicnn: its network against TensorFlow, its spectrogram against librosa, its patches."""
 
-from importlib import metadata
+from importlib import metadata, util
 
 import librosa
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from skgenre import MusicnnEmbedder, SegmentVotingClassifier, UnreadableTracksError, load, save
 from skgenre.features import musicnn
 from skgenre.features.checkpoints import read_checkpoint
-from skgenre.features.musicnn_network import Musicnn
+from skgenre.features.musicnn_network import TAGS, Musicnn
 
 from .conftest import make_sound, write_sound
 
@@ -25,6 +25,7 @@ KERNELS = {
     "conv2d_6": (7, 64, 1, 64),
     "conv2d_7": (7, 64, 1, 64),
     "dense": (1506, 200),
+    "dense_1": (200, 50),
 }
 NORMALISED = (1, 204, 204, 51, 51, 51, 64, 64, 64, 1506, 200)
 
@@ -100,21 +101,21 @@ def test_the_network_is_tensorflows(arrays):
     assert_allclose(Musicnn(arrays).embed(patches), expected, atol=1e-4)
 
 
-def published_embeddings(folder, patches):
-    """What the published graph gives, with the published weights, in TensorFlow."""
+def published_outputs(folder, patches):
+    """Embeddings and tags of the published graph, with the published weights, in TensorFlow."""
     import tensorflow as tf
 
     v1 = tf.compat.v1
     meta = v1.MetaGraphDef()
     meta.ParseFromString((folder / ".meta").read_bytes())
-    layer = "model/batch_normalization_10/batchnorm/add_1"
+    layers = ["model/batch_normalization_10/batchnorm/add_1", "model/Sigmoid"]
     # Without the gradients, which later versions of TensorFlow do not read.
-    graph = v1.graph_util.extract_sub_graph(meta.graph_def, [layer, "save/restore_all"])
+    graph = v1.graph_util.extract_sub_graph(meta.graph_def, [*layers, "save/restore_all"])
     with v1.Graph().as_default(), v1.Session() as session:
         v1.import_graph_def(graph, name="")
         session.run("save/restore_all", {"save/Const:0": f"{folder}/"})
         inputs = {"model/Placeholder:0": patches, "model/Placeholder_2:0": False}
-        return session.run(f"{layer}:0", inputs)
+        return session.run([f"{layer}:0" for layer in layers], inputs)
 
 
 @pytest.mark.parametrize("weights", ["MTT", "MSD"])
@@ -124,8 +125,25 @@ def test_the_published_network_is_that_of_its_graph(weights):
     except metadata.PackageNotFoundError:
         pytest.skip("needs musicnn: make test-extras")
     patches = random_patches(3)
-    expected = published_embeddings(folder, patches)
-    assert_allclose(musicnn._published(weights).embed(patches), expected, atol=1e-4)
+    embeddings, tags = published_outputs(folder, patches)
+    network = musicnn._published(weights)
+    assert_allclose(network.embed(patches), embeddings, atol=1e-4)
+    assert_allclose(network.tag(embeddings), tags, atol=1e-5)
+
+
+def test_tags_equal_those_of_musicnn(gtzan):
+    """On quiet tracks; those of loud ones depend on the resampler, which was another."""
+    if not util.find_spec("musicnn"):
+        pytest.skip("needs musicnn: make test-extras")
+    network = musicnn._published("MSD")
+    with np.load(gtzan / "musicnn_msd_tags" / "test_filtered.npz") as patches:
+        tags, track = patches["tags"], patches["track"]
+    for name in ("classical.00015", "classical.00020"):
+        y, rate = librosa.load(gtzan / "three_genres" / "classical" / f"{name}.flac", sr=16000)
+        mel = librosa.feature.melspectrogram(y=y, sr=rate, n_fft=512, hop_length=256, n_mels=96)
+        x = np.log10(1 + 10000 * mel.T).astype(np.float32)
+        x = np.stack([x[start : start + 187] for start in range(0, len(x) - 186, 61)])
+        assert_allclose(network.tag(network.embed(x)), tags[track == name], atol=0.02)
 
 
 # ---------------------------------------------------------------- checkpoints
@@ -305,9 +323,38 @@ def test_threads_change_nothing(install, arrays, long_track, tmp_path):
     assert_array_equal(one, MusicnnEmbedder(n_segments=1, n_jobs=2).transform(paths))
 
 
-def test_names():
-    names = MusicnnEmbedder(weights="MSD").get_feature_names_out()
-    assert names[[0, -1]].tolist() == ["musicnn_msd1", "musicnn_msd200"]
+@pytest.mark.parametrize(
+    ("weights", "output", "n", "ends"),
+    [
+        ("MSD", "embedding", 200, ["musicnn_msd1", "musicnn_msd200"]),
+        ("MTT", "tags", 50, ["guitar", "choral"]),
+        ("MSD", "tags", 50, ["rock", "happy"]),
+    ],
+)
+def test_names(weights, output, n, ends):
+    names = MusicnnEmbedder(weights=weights, output=output).get_feature_names_out()
+    assert len(set(names)) == n
+    assert names[[0, -1]].tolist() == ends
+
+
+def test_tags_are_the_last_layer_on_the_embeddings(install, arrays, long_track):
+    install("0.1.0", arrays)
+    embeddings = MusicnnEmbedder(n_segments=2).transform([long_track[0]])
+    tags = MusicnnEmbedder(n_segments=2, output="tags").transform([long_track[0]])
+    logits = embeddings @ arrays["dense_1/kernel"] + arrays["dense_1/bias"]
+    assert tags.shape == (1, 2, 1, 50)
+    assert_allclose(tags, 1 / (1 + np.exp(-logits.astype(float))), atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", ["MTT", "MSD"])
+def test_the_tags_are_those_of_musicnn(weights):
+    try:
+        path = metadata.distribution("musicnn").locate_file("musicnn/configuration.py")
+    except metadata.PackageNotFoundError:
+        pytest.skip("needs musicnn: make test-extras")
+    names = {}
+    exec(path.read_text(), names)  # lists only
+    assert TAGS[weights] == names[f"{weights}_LABELS"]
 
 
 def test_a_model_file(recorder, tmp_path):

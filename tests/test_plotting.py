@@ -199,7 +199,7 @@ def test_a_timeline_of_summaries(tracks):
 @pytest.mark.parametrize(("seconds", "stops"), [(20, [20]), (44, [30]), (50, [30, 50])])
 def test_a_timeline_of_whole_track_features(tmp_path, seconds, stops):
     path = write_sound(tmp_path / "a.wav", make_sound(seconds))
-    model = starter_model()
+    model = starter_model("table")
     timeline = genre_timeline(model, path)
     assert timeline.stop.tolist() == stops
     assert_allclose(timeline.track_proba, model.predict_proba([path])[0])

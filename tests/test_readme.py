@@ -53,7 +53,9 @@ def run(command, folder):
         command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, (command, done.stderr)
-    assert not without_tensorflows_start(done.stderr), (command, done.stderr)
+    lines = without_tensorflows_start(done.stderr).splitlines()
+    # Where musicnn is not installed, predict says how to install it.
+    assert all(line.startswith("Note: ") for line in lines), (command, done.stderr)
     return done.stdout
 
 

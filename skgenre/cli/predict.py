@@ -24,8 +24,14 @@ _PICTURES = (".png", ".svg", ".pdf", ".jpg")
     help="Output format.  [default: table on a terminal, csv otherwise]",
 )
 @click.option("--timeline", is_flag=True, help="Also predict the genre of each part of a track.")
+@click.option(
+    "--tags",
+    is_flag=True,
+    help="Also list the most probable tags of each track, such as mellow or female vocalists. "
+    "Requires musicnn: pip install --no-deps musicnn==0.1.0.",
+)
 @jobs_option
-def predict(sources, model, form, timeline, jobs) -> None:
+def predict(sources, model, form, timeline, tags, jobs) -> None:
     """Predict the genres of audio files, and of all audio files in folders.
 
     The file - is standard input, which is called stdin in the output.
@@ -39,7 +45,8 @@ def predict(sources, model, form, timeline, jobs) -> None:
 
     Calibrated models have a threshold of the probability that corresponds to an accuracy of 80% on
     unseen artists. Below this threshold, a table shows "unsure" and the three most probable genres,
-    and unsure is true in csv and jsonl.
+    and unsure is true in csv and jsonl. Their reason is "low probability", or "unlike the training
+    tracks", for example for a track without high frequencies.
 
     If a file cannot be used, the remaining files are still predicted, and the exit code is 1.
     """
@@ -47,7 +54,7 @@ def predict(sources, model, form, timeline, jobs) -> None:
 
     from ..audio import name_of
     from ..persistence import describe
-    from ..pipelines import STARTER
+    from ..pipelines import STARTERS, default_starter, make_tagger
     from .inputs import audio_files, load_predictor, standard_input
     from .predictions import predictions
     from .writers import CSV, JSONLines, Table, Writer
@@ -58,18 +65,23 @@ def predict(sources, model, form, timeline, jobs) -> None:
     for source in sources:
         files += [standard_input()] if source == "-" else audio_files((source,))
     pipeline = load_predictor(model, needs_proba="--timeline" if timeline else "")
+    tagger = make_tagger().fit(files) if tags else None
     if on_a_terminal():
-        click.echo(single_line(describe(model or STARTER)["description"]), err=True)
+        click.echo(
+            single_line(describe(model or STARTERS[default_starter()])["description"]), err=True
+        )
     form = form or ("table" if sys.stdout.isatty() else "csv")
     writer: Writer
     if form == "table":
         writer = Table(list(map(name_of, files)), sources, pipeline.classes_)
     else:
-        writer = CSV(timeline) if form == "csv" else JSONLines()
+        writer = CSV(timeline=timeline, tags=tags) if form == "csv" else JSONLines()
     n_failed = 0
     with (
         tqdm(total=len(files), unit="file", leave=False, disable=not on_a_terminal()) as bar,
-        contextlib.closing(predictions(pipeline, files, timeline=timeline, jobs=jobs)) as found,
+        contextlib.closing(
+            predictions(pipeline, files, tagger=tagger, timeline=timeline, jobs=jobs)
+        ) as found,
     ):
         for file, track in zip(files, found, strict=True):
             bar.update()

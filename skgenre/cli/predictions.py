@@ -13,9 +13,12 @@ from ..audio import AudioError, name_of
 from ..features import UnreadableTracksError
 from ..timeline import predict_segments
 
+#: Number of tags that are returned of a track.
+_N_TAGS = 5
+
 
 def predictions(
-    pipeline, files: list, *, timeline: bool, jobs: int
+    pipeline, files: list, *, tagger: Pipeline | None = None, timeline: bool, jobs: int
 ) -> Generator[dict | str, None, None]:
     """Yield the prediction of each file in order, as soon as it is available.
 
@@ -25,6 +28,8 @@ def predictions(
         Fitted pipeline whose first step raises an error for files that cannot be used.
     files : list of str or binary file object
         Audio files.
+    tagger : Pipeline, default=None
+        Transformer from files to a table of the probabilities of tags. If None, tracks have none.
     timeline : bool
         Whether to also predict the parts of each track.
     jobs : int
@@ -37,7 +42,7 @@ def predictions(
     """
     # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
-        delayed(_predict)(pipeline, file, timeline) for file in files
+        delayed(_predict)(pipeline, file, tagger, timeline) for file in files
     )
     try:
         for track in found:  # noqa: UP028  # `found` must be closed if the caller stops
@@ -49,17 +54,25 @@ def predictions(
             found.close()
 
 
-def _predict(pipeline, file, timeline: bool) -> dict | str:
+def _predict(pipeline, file, tagger: Pipeline | None, timeline: bool) -> dict | str:
     try:
         track: dict = {"path": name_of(file)}
         if hasattr(pipeline, "predict_proba"):
-            [proba] = pipeline.predict_proba([file])
-            track |= _prediction(pipeline.classes_, proba)
-            last = pipeline[-1] if isinstance(pipeline, Pipeline) else pipeline
-            if (threshold := getattr(last, "threshold_", None)) is not None:
-                track["unsure"] = bool(proba.max() < threshold)
+            X, last = [file], pipeline
+            if isinstance(pipeline, Pipeline):
+                X, last = pipeline[:-1].transform(X), pipeline[-1]
+            proba = last.predict_proba(X)
+            track |= _prediction(pipeline.classes_, proba[0])
+            if getattr(last, "threshold_", None) is not None:
+                [reason] = last.explain_unsure(X, proba)
+                track |= {"unsure": bool(reason), "reason": reason}
         else:
             track["genre"] = str(pipeline.predict([file])[0])
+        if tagger is not None:
+            [tags] = tagger.transform([file])
+            names = tagger[0].get_feature_names_out()
+            highest = np.argsort(-tags, kind="stable")[:_N_TAGS]
+            track["tags"] = {names[i]: round(float(tags[i]), 4) for i in highest}
         if timeline:
             track["timeline"] = [
                 {

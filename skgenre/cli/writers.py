@@ -17,6 +17,7 @@ import click
 import numpy as np
 
 from .._printable import printable
+from ..calibration import UNLIKE_TRAINING
 from .options import count_tracks, count_unusable
 
 #: Minimum width of the column of paths.
@@ -69,14 +70,15 @@ class CSV(Writer):
 
     Parameters
     ----------
-    timeline : bool
-        Whether the tracks have a timeline.
+    timeline, tags : bool, default=False
+        Whether the tracks have a timeline, and tags.
     """
 
-    def __init__(self, timeline: bool):
+    def __init__(self, *, timeline: bool = False, tags: bool = False):
         super().__init__("surrogateescape", "utf-8")
         times = ["start", "stop"] if timeline else []
-        columns = ["path", *times, "genre", "probability", "unsure"]
+        columns = ["path", *times, "genre", "probability", "unsure", "reason"]
+        columns += ["tags"] if tags else []
         self._rows = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
         self._rows.writeheader()
 
@@ -86,7 +88,13 @@ class CSV(Writer):
             cells = {"path": track["path"], **row}
             if "unsure" in row:
                 cells["unsure"] = str(row["unsure"]).lower()
+            if "tags" in row:
+                cells["tags"] = _list_tags(row)
             self._rows.writerow({name: _cell(value) for name, value in cells.items()})
+
+
+def _list_tags(track: dict) -> str:
+    return ", ".join(f"{name} {p:.2f}" for name, p in track["tags"].items())
 
 
 def _cell(value) -> str:
@@ -113,9 +121,9 @@ class Table(Writer):
         in_folder = len(sources) == 1 and os.path.isdir(sources[0])
         self._folder = sources[0] if in_folder else None
         self._genre = max(len("unsure"), *(width(printable(str(name))) for name in classes))
-        columns = shutil.get_terminal_size().columns
+        self._columns = shutil.get_terminal_size().columns
         # Reserve two spaces between columns, and space for the probability.
-        room = max(_MIN_PATH, columns - self._genre - 12 - _TOP_THREE)
+        room = max(_MIN_PATH, self._columns - self._genre - 12 - _TOP_THREE)
         self._path = min(room, max(len("path"), *(width(self._name(path)) for path in paths)))
         self._counts: Counter[str] = Counter()
 
@@ -129,6 +137,11 @@ class Table(Writer):
             self._line("path", "genre", *(("prob", "runner-up") if has_probability else ("", "")))
         self._counts["unsure" if track.get("unsure") else track["genre"]] += 1
         self._line(self._name(track["path"]), *_cells(track))
+        if "tags" in track:
+            line = f"  tags: {_list_tags(track)}"
+            while width(line) > self._columns and ", " in line:
+                line, _, _ = line.rpartition(", ")
+            click.echo(line)
         for start, stop, part in merge(track.get("timeline", ())):
             self._line(f"  {clock(start)}-{clock(stop)}", *_cells(part))
 
@@ -150,13 +163,15 @@ class Table(Writer):
 def _cells(row: dict) -> tuple[str, str, str]:
     """Return the genre, its probability, and the runner-up.
 
-    If the prediction is unsure, return "unsure" and the three most probable genres.
+    If the prediction is unsure, return "unsure" and the three most probable genres. They mean
+    nothing for a track unlike the training tracks, of which this is returned.
     """
     genre, probabilities = row["genre"], row.get("probabilities", {})
     ranked = sorted(probabilities, key=lambda name: -probabilities[name])
     words = {name: f"{printable(name)} {probabilities[name]:.2f}" for name in ranked}
     if row.get("unsure"):
-        return "unsure", "", ", ".join(list(words.values())[:3])
+        unlike = row.get("reason") == UNLIKE_TRAINING
+        return "unsure", "", UNLIKE_TRAINING if unlike else ", ".join(list(words.values())[:3])
     others = [text for name, text in words.items() if name != genre]
     probability = f"{probabilities[genre]:.2f}" if probabilities else ""
     return printable(genre), probability, others[0] if others else ""

@@ -1,4 +1,7 @@
-"""Extraction of embeddings with the pretrained network musicnn."""
+"""Extraction of embeddings and tags with the pretrained network musicnn.
+
+Segments are musicnn's patches: 187 frames of 256 samples at 16,000 Hz.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from .._sklearn import StrOptions
 from ..audio import AudioError, AudioFile, at_length, has_signal
 from .checkpoints import read_checkpoint
 from .front_end import FrontEnd, numbered
-from .musicnn_network import N_EMBEDDING, N_FRAMES, N_MELS, Musicnn
+from .musicnn_network import N_EMBEDDING, N_FRAMES, N_MELS, TAGS, Musicnn
 from .segments import N_SEGMENTS, PLACEMENT, n_segment_frames
 from .spectra import band_powers, mel_bank
 
@@ -30,12 +33,13 @@ _BLOCK_PATCHES = 10
 
 
 class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
-    """Extract embeddings of tracks with the pretrained network musicnn.
+    """Extract embeddings or tags of tracks with the pretrained network musicnn.
 
     Each track is split into segments of 3 seconds. Each segment is embedded in 200 dimensions by
     the penultimate layer of musicnn [1]_ [2]_, a network for music tagging trained on far more
     music than GTZAN contains. A linear model on the mean embedding of a track performs well even
-    with few tracks per genre.
+    with few tracks per genre. With ``output="tags"``, the values are instead the probabilities of
+    the last layer, for 50 tags such as "jazz" or "female vocalists".
 
     The weights are not part of skgenre. They are those of the distribution musicnn 0.1.0 by Jordi
     Pons, copyright Music Technology Group, Universitat Pompeu Fabra, under the ISC license::
@@ -49,6 +53,10 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
     weights : {"MTT", "MSD"}, default="MTT"
         Training data of the network: MagnaTagATune or the Million Song Dataset. See the Notes
         before reporting scores with ``"MSD"``.
+    output : {"embedding", "tags"}, default="embedding"
+        What to return of each segment: the 200 values of its embedding, or the probabilities of 50
+        tags, which need not sum to 1. The tags are those of the training data;
+        :meth:`get_feature_names_out` returns them.
     n_segments : int, default=None
         Maximum number of segments per track. If None, all segments are used, and the output is
         padded to the longest track.
@@ -60,7 +68,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         How to handle tracks that cannot be read, are shorter than a segment or contain no signal;
         see :class:`skgenre.FrontEnd`. Segments without a signal are NaN.
     memory : str, path-like or joblib.Memory, default=None
-        Used to cache the embeddings; see :class:`skgenre.FrontEnd`.
+        Used to cache the output; see :class:`skgenre.FrontEnd`.
     n_jobs : int, default=None
         Number of threads; see :class:`skgenre.FrontEnd`.
     verbose : int, default=0
@@ -81,7 +89,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
     See Also
     --------
-    SegmentSummary : Average embeddings with ``SegmentSummary(statistics="mean")``.
+    SegmentSummary : Average embeddings or tags with ``SegmentSummary(statistics="mean")``.
     SegmentVotingClassifier : Classify segments and aggregate the predictions.
 
     Notes
@@ -124,7 +132,8 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
     _parameter_constraints: ClassVar[dict] = {
         **FrontEnd._parameter_constraints,
-        "weights": [StrOptions({"MTT", "MSD"})],
+        "weights": [StrOptions(set(TAGS))],
+        "output": [StrOptions({"embedding", "tags"})],
         "n_segments": N_SEGMENTS,
         "placement": PLACEMENT,
     }
@@ -133,6 +142,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         self,
         *,
         weights: str = "MTT",
+        output: str = "embedding",
         n_segments: int | None = None,
         placement: str = "spread",
         on_error: str = "raise",
@@ -142,6 +152,7 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         augment: Any = None,
     ):
         self.weights = weights
+        self.output = output
         self.n_segments = n_segments
         self.placement = placement
         super().__init__(
@@ -150,11 +161,11 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
     @property
     def track_shape(self) -> tuple[int | None, ...]:
-        """Shape of the array of a track, ``(n_segments, 1, 200)``."""
-        return self.n_segments, 1, N_EMBEDDING
+        """Shape of the array of a track, ``(n_segments, 1, 200)``, or 50 for tags."""
+        return self.n_segments, 1, len(self.get_feature_names_out())
 
     def extract_track(self, audio: AudioFile) -> np.ndarray:
-        """Compute the embeddings of one track, half a minute at a time.
+        """Compute the embeddings or tags of one track, half a minute at a time.
 
         Parameters
         ----------
@@ -163,8 +174,8 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
         Returns
         -------
-        embeddings : float32 ndarray of shape (n_segments_found, 1, 200)
-            Embedding of each segment; NaN for segments without a signal.
+        track : float32 ndarray of shape (n_segments_found, 1, 200) or (n_segments_found, 1, 50)
+            Embedding or tags of each segment; NaN for segments without a signal.
 
         Raises
         ------
@@ -181,7 +192,8 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
                 f"{duration:.2f} s of audio is too short for a segment of musicnn; it needs "
                 f"{needed:.2f} s",
             )
-        return np.concatenate(blocks)[:, None]
+        embeddings = np.concatenate(blocks)
+        return (network.tag(embeddings) if self.output == "tags" else embeddings)[:, None]
 
     def _read(self, audio: AudioFile) -> Iterator[np.ndarray]:
         """Yield the patches of a track in blocks."""
@@ -213,8 +225,10 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
         Returns
         -------
         names : ndarray of str objects
-            Names of the dimensions of the embedding.
+            Names of the dimensions of the embedding, or the tags.
         """
+        if self.output == "tags":
+            return np.array(TAGS[self.weights], dtype=object)
         return numbered(f"musicnn_{self.weights.lower()}", N_EMBEDDING)
 
 
@@ -239,6 +253,15 @@ def _published(weights: str) -> Musicnn:
     except (OSError, ValueError) as error:
         raise _not_installed(f"whose files cannot be read ({error})") from error
     return Musicnn(arrays)
+
+
+def musicnn_is_installed() -> bool:
+    """Return whether the weights of musicnn can be used."""
+    try:
+        _published("MSD")
+    except ImportError:
+        return False
+    return True
 
 
 def _not_installed(reason: str) -> ImportError:

@@ -1,4 +1,4 @@
-"""The network musicnn as an ONNX graph, from log-mel patches to embeddings.
+"""The network musicnn as an ONNX graph, from log-mel patches to embeddings, and its tags.
 
 The architecture is that of J. Pons et al., "End-to-end learning for music audio tagging at scale",
 ISMIR 2018, as implemented in musicnn 0.1.0:
@@ -6,9 +6,10 @@ ISMIR 2018, as implemented in musicnn 0.1.0:
 - front end: timbral filters of 7 frames by 38 or 67 bands and temporal filters of 128, 64 or 32
   frames of one band, each followed by max pooling over frequency;
 - mid end: three convolutions over 7 frames, the second and third with residual connections;
-- back end: max and mean pooling over time of all these layers, and a dense layer of 200 units.
+- back end: max and mean pooling over time of all these layers, and a dense layer of 200 units;
+- output: a dense layer of 50 units with a sigmoid, one for each tag.
 
-Each layer is followed by a bias, ReLU and batch normalization.
+Each layer but the last is followed by a bias, ReLU and batch normalization.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from scipy.special import expit
 
 from ..onnx_graph import Graph, Session, for_blocks
 
@@ -25,12 +27,34 @@ N_FRAMES, N_MELS = 187, 96
 #: Dimension of an embedding.
 N_EMBEDDING = 200
 
+_TAGS = {
+    "MTT": (
+        "guitar, classical, slow, techno, strings, drums, electronic, rock, fast, piano, "
+        "ambient, beat, violin, vocal, synth, female, indian, opera, male, singing, vocals, "
+        "no vocals, harpsichord, loud, quiet, flute, woman, male vocal, no vocal, pop, soft, "
+        "sitar, solo, man, classic, choir, voice, new age, dance, male voice, female vocal, "
+        "beats, harp, cello, no voice, weird, country, metal, female voice, choral"
+    ),
+    "MSD": (
+        "rock, pop, alternative, indie, electronic, female vocalists, dance, 00s, "
+        "alternative rock, jazz, beautiful, metal, chillout, male vocalists, classic rock, "
+        "soul, indie rock, Mellow, electronica, 80s, folk, 90s, chill, instrumental, punk, "
+        "oldies, blues, hard rock, ambient, acoustic, experimental, female vocalist, guitar, "
+        "Hip-Hop, 70s, party, country, easy listening, sexy, catchy, funk, electro, "
+        "heavy metal, Progressive rock, 60s, rnb, indie pop, sad, House, happy"
+    ),
+}
+
+#: The tags of each training set in the order of the outputs, from ``configuration.py`` of musicnn
+#: 0.1.0 (ISC license).
+TAGS = {weights: names.split(", ") for weights, names in _TAGS.items()}
+
 #: Epsilon of batch normalization, TensorFlow's default.
 _EPSILON = 1e-3
 
 
 class Musicnn:
-    """The network musicnn without its output layer.
+    """The network musicnn, whose output layer is separate from the graph.
 
     Parameters
     ----------
@@ -47,6 +71,7 @@ class Musicnn:
         graph = Graph((N_FRAMES, N_MELS))
         output = _add_layers(graph, arrays)
         self._session = Session(graph.to_bytes(output, N_EMBEDDING, "embeddings"))
+        self._output_layer = arrays["dense_1/kernel"], arrays["dense_1/bias"]
 
     def embed(self, patches: np.ndarray) -> np.ndarray:
         """Compute the embeddings of patches.
@@ -68,6 +93,22 @@ class Musicnn:
 
         for_blocks(compute, len(patches), 1)
         return embeddings
+
+    def tag(self, embeddings: np.ndarray) -> np.ndarray:
+        """Compute the probabilities of the tags from embeddings.
+
+        Parameters
+        ----------
+        embeddings : float32 ndarray of shape (n_patches, 200)
+            Output of :meth:`embed`.
+
+        Returns
+        -------
+        probabilities : float32 ndarray of shape (n_patches, 50)
+            Independent probabilities, in the order of :data:`TAGS`.
+        """
+        kernel, bias = self._output_layer
+        return expit(embeddings @ kernel + bias)
 
 
 def _add_layers(graph: Graph, arrays: Mapping[str, np.ndarray]) -> str:
