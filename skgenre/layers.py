@@ -10,7 +10,7 @@ of Keras.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
 from typing import ClassVar
@@ -19,6 +19,7 @@ from ._checks import AT_LEAST_1
 from ._sklearn import Interval, StrOptions, validate_parameter_constraints
 
 __all__ = [
+    "GRU",
     "LSTM",
     "Activation",
     "Architecture",
@@ -27,6 +28,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "Flatten",
+    "KerasArchitecture",
     "Layer",
     "MaxPooling2D",
     "Reshape",
@@ -36,7 +38,13 @@ __all__ = [
 
 Shape = tuple[int, ...]
 
-_ACTIVATION = [StrOptions({"linear", "relu", "softmax"})]
+#: Activation functions, by the names and with the defaults of Keras.
+ACTIVATIONS = (
+    *("linear", "relu", "softmax", "tanh", "sigmoid"),
+    *("elu", "selu", "leaky_relu", "silu", "softplus"),
+)
+
+_ACTIVATION = [StrOptions(set(ACTIVATIONS))]
 _BELOW_1 = [Interval(Real, 0, 1, closed="left")]
 
 
@@ -144,8 +152,8 @@ class Dense(Layer):
     ----------
     units : int
         Number of units.
-    activation : {"linear", "relu", "softmax"}, default="linear"
-        Activation function.
+    activation : str, default="linear"
+        Activation function, see :class:`Activation`.
     l2 : float, default=0.0
         L2 regularization factor of the kernel.
     """
@@ -175,8 +183,10 @@ class Activation(Layer):
 
     Parameters
     ----------
-    activation : {"linear", "relu", "softmax"}, default="relu"
-        Activation function.
+    activation : str, default="relu"
+        Activation function, with the defaults of Keras: ``"linear"``, ``"relu"``, ``"softmax"``,
+        ``"tanh"``, ``"sigmoid"``, ``"elu"``, ``"selu"``, ``"leaky_relu"``, ``"silu"`` or
+        ``"softplus"``.
     """
 
     activation: str = "relu"
@@ -191,8 +201,8 @@ class Conv2D(Layer):
     ----------
     units : int
         Number of filters.
-    activation : {"linear", "relu", "softmax"}, default="linear"
-        Activation function.
+    activation : str, default="linear"
+        Activation function, see :class:`Activation`.
     kernel_size : tuple of int, default=(3, 3)
         Number of frames and of coefficients of the kernel.
     strides : int, default=1
@@ -343,11 +353,41 @@ class LSTM(Layer):
         )
 
 
+@dataclass(frozen=True)
+class GRU(Layer):
+    """Gated recurrent unit over the frames, with ``reset_after=True`` as by default in Keras.
+
+    The gates are in the order of Keras: update, reset, output.
+
+    Parameters
+    ----------
+    units : int
+        Number of units.
+    return_sequences : bool, default=False
+        Whether to return the output of each frame instead of that of the last frame.
+    """
+
+    units: int
+    return_sequences: bool = False
+    n_axes: ClassVar[int | None] = 2
+    _constraints: ClassVar[dict] = {"units": [AT_LEAST_1]}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (shape[0], self.units) if self.return_sequences else (self.units,)
+
+    def weights(self, shape: Shape) -> tuple[Weight, ...]:
+        return (
+            Weight("kernel", (shape[-1], 3 * self.units), "glorot_uniform"),
+            Weight("recurrent_kernel", (self.units, 3 * self.units), "orthogonal"),
+            Weight("bias", (2, 3 * self.units), "zeros"),
+        )
+
+
 LAYERS: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         *(Reshape, Flatten, Dropout, Dense, Activation, BatchNormalization),
-        *(Conv2D, MaxPooling2D, TimePooling, LSTM),
+        *(Conv2D, MaxPooling2D, TimePooling, LSTM, GRU),
     )
 }
 
@@ -386,7 +426,11 @@ class Architecture:
     def __post_init__(self):
         for layer in self.layers:
             if type(layer) not in LAYERS.values():
-                raise TypeError(f"Layers must be of types {sorted(LAYERS)}; got {layer!r}.")
+                raise TypeError(
+                    f"Layers must be of types {sorted(LAYERS)}; got {layer!r}. For a network of "
+                    "other layers, override build_model(input_shape, n_classes), which returns "
+                    "any Keras model, or pass such a function as build."
+                )
         _ = self.shapes  # raises if the layers do not match
 
     @cached_property
@@ -431,6 +475,36 @@ class Architecture:
             for weight in weights
             if weight.trainable or not trainable_only
         )
+
+
+@dataclass(frozen=True)
+class KerasArchitecture:
+    """Input and output of a Keras model that ``build_model`` returns.
+
+    The layers are known only to Keras; see :meth:`skgenre.NetworkClassifier.to_keras`.
+
+    Parameters
+    ----------
+    input_shape : tuple of int (n_frames, n_coefficients)
+        Shape of one segment.
+    n_classes : int
+        Number of classes.
+    takes_any_frames : bool, default=False
+        Whether the model accepts any number of frames.
+    """
+
+    input_shape: Shape
+    n_classes: int
+    takes_any_frames: bool = field(default=False, compare=False)
+
+    @property
+    def shapes(self) -> tuple[Shape, ...]:
+        """Shapes of a segment and of its class probabilities."""
+        return self.input_shape, (self.n_classes,)
+
+    def with_frames(self, n_frames: int) -> KerasArchitecture:
+        """Return the same model for another number of frames."""
+        return replace(self, input_shape=(n_frames, *self.input_shape[1:]))
 
 
 def summarize(architecture: Architecture) -> list[str]:

@@ -23,6 +23,11 @@ _OPSET_VERSION, _IR_VERSION = 17, 8
 
 _PADDINGS = {"valid": "VALID", "same": "SAME_UPPER"}
 
+#: Operators of activation functions whose names differ from those of Keras, and attributes whose
+#: defaults differ.
+_OPERATORS = {"leaky_relu": "LeakyRelu"}
+_ATTRIBUTES: dict[str, Any] = {"leaky_relu": {"alpha": 0.2}}
+
 
 class Graph:
     """An ONNX graph under construction.
@@ -113,20 +118,41 @@ class Graph:
             "BatchNormalization", x, gamma, beta, mean, variance, n_axes=n_axes, epsilon=epsilon
         )
 
+    def activation(self, x: str, name: str) -> str:
+        """Append an activation function of Keras."""
+        if name == "linear":
+            return x
+        if name == "silu":
+            return self.add("Mul", x, self.add("Sigmoid", x))
+        return self.add(_OPERATORS.get(name, name.capitalize()), x, **_ATTRIBUTES.get(name, {}))
+
     def lstm(self, x: str, kernel, recurrent_kernel, bias, *, return_sequences: bool) -> str:
         """Append an LSTM layer over the frames of an input (n_segments, n_frames, n_channels)."""
         units = len(recurrent_kernel)
         # Keras has the gates in the order input, forget, cell, output; ONNX has input, output,
-        # forget, cell, and a second bias. Its axis 0 of weights are directions.
+        # forget, cell, and a second bias.
         gates = np.arange(4 * units).reshape(4, units)[[0, 3, 1, 2]].ravel()
         weights = [kernel.T[gates], recurrent_kernel.T[gates], np.append(bias[gates], 0 * bias)]
-        # The first output has all frames, (n_frames, 1, n_segments, units), the second the last.
+        return self._recurrent("LSTM", x, weights, units, return_sequences)
+
+    def gru(self, x: str, kernel, recurrent_kernel, bias, *, return_sequences: bool) -> str:
+        """Append a GRU layer over the frames of an input (n_segments, n_frames, n_channels)."""
+        weights = [kernel.T, recurrent_kernel.T, bias.ravel()]  # the gates are in the same order
+        units = len(recurrent_kernel)
+        return self._recurrent("GRU", x, weights, units, return_sequences, linear_before_reset=1)
+
+    def _recurrent(
+        self, operator: str, x: str, weights, units: int, return_sequences: bool, **attributes
+    ) -> str:
+        # Axis 0 of the weights are directions. The first output has all frames, (n_frames, 1,
+        # n_segments, units), the second the last.
         x = self.add(
-            "LSTM",
+            operator,
             self.add("Transpose", x, perm=[1, 0, 2]),
             *(weight[None] for weight in weights),
             hidden_size=units,
             n_skipped=0 if return_sequences else 1,
+            **attributes,
         )
         if return_sequences:
             return self.add("Transpose", self.add("Squeeze", x, np.array([1])), perm=[1, 0, 2])

@@ -26,10 +26,10 @@ from skgenre import (
     SegmentVotingClassifier,
     TrackDescriptors,
 )
-from skgenre.layers import Architecture, Dense
+from skgenre.layers import Architecture, Dense, KerasArchitecture
 
 from .conftest import make_sound, make_tensor, write_sound
-from .registry import NETWORKS
+from .registry import NETWORKS, OwnNetwork
 
 X, Y = make_tensor(30)
 TABLE = X.mean(axis=(1, 2))
@@ -40,9 +40,14 @@ GROUPS = np.arange(30) // 3
 def untrained(network, shape):
     """A network with random weights: what a fit gives, without TensorFlow."""
     model = clone(network)
-    layers = model.hidden_layers(shape)
     rng = np.random.default_rng(0)
-    architecture = Architecture(shape, (*layers, Dense(3, "softmax")))
+    if isinstance(network, OwnNetwork):
+        architecture = KerasArchitecture(shape, 3)
+        n = network.units
+        shapes = [(3, shape[1], n), (n,), (3, n, n), (n,), (n, 3), (3,)]
+    else:
+        architecture = Architecture(shape, (*model.hidden_layers(shape), Dense(3, "softmax")))
+        shapes = [weight.shape for weights in architecture.weights for weight in weights]
     vars(model).update(
         n_features_in_=shape[-1],
         classes_=np.unique(Y),
@@ -52,9 +57,7 @@ def untrained(network, shape):
         n_iter_=2,
         architecture_=architecture,
         weights_=[
-            abs(rng.normal(size=weight.shape)).astype(np.float32) / 4
-            for weights in architecture.weights
-            for weight in weights
+            abs(rng.normal(size=weight_shape)).astype(np.float32) / 4 for weight_shape in shapes
         ],
     )
     return model

@@ -3,6 +3,8 @@
 The checks of scikit-learn that cannot pass are here too, with the reason.
 """
 
+from dataclasses import dataclass
+
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -13,11 +15,31 @@ from skgenre import (
     LSTMClassifier,
     MelCNNClassifier,
     MFCCSegmenter,
+    NetworkClassifier,
     SegmentScaler,
     SegmentSummary,
     make_baseline,
 )
 from skgenre.pipelines import _BASELINES
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class OwnNetwork(NetworkClassifier):
+    """A Keras model with residual sums, which no list of known layers can describe."""
+
+    units: int = 8
+    dropout: float = 0.1
+
+    def build_model(self, input_shape, n_classes):
+        import keras
+
+        x = keras.Input(input_shape)
+        first = keras.layers.Conv1D(self.units, 3, padding="same", activation="tanh")(x)
+        second = keras.layers.Conv1D(self.units, 3, padding="same", activation="tanh")(first)
+        pooled = keras.layers.GlobalAveragePooling1D()(first + second)
+        dropped = keras.layers.Dropout(self.dropout)(pooled)
+        return keras.Model(x, keras.layers.Dense(n_classes, activation="softmax")(dropped))
+
 
 # Small batches, so that the CNN's running means settle in few epochs.
 NETWORKS = {
@@ -44,6 +66,7 @@ NETWORKS = {
         learning_rate=0.03,
         random_state=0,
     ),
+    "own": OwnNetwork(units=8, epochs=15, learning_rate=0.03, random_state=0),
 }
 TRANSFORMERS = {"scaler": SegmentScaler(), "summary": SegmentSummary()}
 
@@ -73,6 +96,7 @@ CHECKED = [
     # Narrow: in float32 the last digit of a product of wider layers depends on the row's place in
     # the batch, and the check of sample order allows less.
     MelCNNClassifier(filters=(4,), dense_units=4, **_QUICK),
+    OwnNetwork(units=8, **_QUICK),
     *TRANSFORMERS.values(),
 ]
 
@@ -83,5 +107,11 @@ _MINIBATCHES = (
 )
 EXPECTED_FAILURES = {
     name: {"check_sample_weight_equivalence_on_dense_data": _MINIBATCHES}
-    for name in ("ANNClassifier", "CNNClassifier", "LSTMClassifier", "MelCNNClassifier")
+    for name in (
+        "ANNClassifier",
+        "CNNClassifier",
+        "LSTMClassifier",
+        "MelCNNClassifier",
+        "OwnNetwork",
+    )
 }

@@ -108,7 +108,7 @@ def test_layers_that_do_not_fit(layers, error, message):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: L.Dense(3, "gelu"), "'activation' parameter of Dense must be .* Got 'gelu'"),
+        (lambda: L.Dense(3, "exp"), "'activation' parameter of Dense must be .* Got 'exp'"),
         (lambda: L.LSTM(-1), "'units' parameter of LSTM must be an int in"),
         (lambda: L.Conv2D(3, padding="full"), "'padding' parameter of Conv2D must be"),
         (lambda: L.Conv2D(3, kernel_size=(3,)), r"kernel_size=\(3,\) must be two positive"),

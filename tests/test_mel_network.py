@@ -156,7 +156,8 @@ def test_every_fit_has_its_own_course_of_the_learning_rate_and_parts_a_constant_
     assign = WarmupCosine.assign
 
     def recording(self, *numbers):
-        courses.append(numbers)
+        if any(numbers):  # zeros are those of a new schedule
+            courses.append(numbers)
         assign(self, *numbers)
 
     monkeypatch.setattr(WarmupCosine, "assign", recording)

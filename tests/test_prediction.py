@@ -71,6 +71,7 @@ CNN = CNNClassifier(filters=(4, 5, 6), dense_units=8)
 LSTM = LSTMClassifier(units=(5, 4, 3), dense_units=8)
 MEL = MelCNNClassifier(filters=(4, 5, 6), dense_units=8)
 IMAGE = L.Reshape((12, 6, 1))
+ACTIVATIONS = [layer for name in L.ACTIVATIONS for layer in (L.Dense(5, name), L.Activation(name))]
 CONV = L.Conv2D(4, "relu", (2, 3))
 NETWORKS = {
     "dense": network((4, 3), L.Flatten(), L.Dense(8, "relu", l2=0.1), L.Dropout(0.5)),
@@ -80,6 +81,8 @@ NETWORKS = {
     ),
     "published": network((12, 6), *CNN.hidden_layers((12, 6))),
     "tiny": network((1, 2), *CNN.hidden_layers((1, 2))),
+    "every activation": network((4, 3), *ACTIVATIONS, L.Flatten()),
+    "gated": network((9, 3), L.GRU(4, return_sequences=True), L.Dropout(0.1), L.GRU(5)),
     "recurrent": network((9, 3), *LSTM.hidden_layers((9, 3))),
     "recurrent image": network(
         (12, 6),

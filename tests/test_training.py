@@ -60,7 +60,8 @@ class EveryLayer(NetworkClassifier):
         return [
             *(L.Flatten(), L.Reshape((8, 4, 1)), L.Conv2D(3, padding="same"), L.MaxPooling2D()),
             *(L.BatchNormalization(0.9), L.Activation("relu"), L.Reshape((4, 6))),
-            *(L.LSTM(5, return_sequences=True), L.Reshape((4, 5, 1)), L.TimePooling()),
+            *(L.LSTM(5, return_sequences=True), L.GRU(5, return_sequences=True)),
+            *(L.Reshape((4, 5, 1)), L.TimePooling()),
             *(L.Dense(4, "relu", l2=0.01), L.Dropout(0.2)),
         ]
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import copy
 import logging
+import random
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -29,7 +31,7 @@ from .._sklearn import (
     _clone_parametrized,
     _fit_context,
 )
-from ..layers import Architecture, Dense, Layer
+from ..layers import Architecture, Dense, KerasArchitecture, Layer
 from ..tensor import (
     AGGREGATIONS,
     as_tensor,
@@ -41,6 +43,9 @@ from ..tensor import (
 from .holdout import hold_out
 from .prediction import Prediction
 
+if TYPE_CHECKING:
+    import keras
+
 logger = logging.getLogger("skgenre")
 
 #: Constraint of the parameter ``dropout`` of the networks.
@@ -51,20 +56,34 @@ _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
-    r"""Base class of the networks.
+    r"""Classifier of tracks by any Keras model, and base class of the networks.
 
-    To define a custom architecture, derive from this class and override :meth:`hidden_layers`.
-    To add parameters, define ``__init__`` and store each argument unchanged as an attribute, as in
-    any scikit-learn estimator. See ``examples/extend/plot_own_network.py`` for an example.
+    There are three ways to define a network:
+
+    - pass a function that returns a Keras model as `build`;
+    - derive from this class and override :meth:`build_model`, which returns a Keras model. To add
+      parameters, define ``__init__`` and store each argument unchanged as an attribute, as in any
+      scikit-learn estimator;
+    - derive from this class and override :meth:`hidden_layers`, which returns a list of layers
+      from :mod:`skgenre.layers`. These networks predict without TensorFlow, and can be exported to
+      ONNX.
 
     Parameters
     ----------
+    build : callable, default=None
+        Function ``build(input_shape, n_classes, **build_params)`` that returns a Keras model, see
+        :meth:`build_model`.
+    build_params : dict, default=None
+        Keyword arguments of `build`, deep-copied for each call. A grid searches over dicts, as in
+        ``{"build_params": [{"units": 8}, {"units": 16}]}``. A value may be a Keras model, such as
+        one from ``keras.models.load_model``.
     epochs : int, default=30
         Number of passes over the training segments.
     batch_size : int, default=32
         Number of segments per gradient step.
     learning_rate : float, default=0.001
-        Learning rate of the Adam optimizer.
+        Learning rate of the Adam optimizer. It has no effect on models that ``build_model`` has
+        compiled.
     aggregation : {"mean", "vote", "max", "geometric"}, default="mean"
         How the class probabilities :math:`p_{sc}` of the :math:`S` segments of a track are
         combined into the probabilities of the track. The result is normalized to sum to 1.
@@ -112,8 +131,9 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     class_prior_ : ndarray of shape (n_classes,)
         Weighted fraction of the training tracks in each class. It is the prediction for tracks
         without segments.
-    architecture_ : Architecture
-        Layers of the network with their shapes and parameter counts.
+    architecture_ : Architecture or KerasArchitecture
+        Layers of the network with their shapes and parameter counts, or only the shapes of input
+        and output if it is a model of ``build_model``.
     weights_ : list of ndarray
         Trained weights, layer by layer. The arrays are read-only.
     history_ : dict of str to list of float
@@ -147,8 +167,14 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     - an array of shape ``(n_samples, n_frames, n_coefficients)``, with one segment per sample;
     - a table of shape ``(n_samples, n_features)``, with one frame per sample.
 
-    Networks are trained with Keras and predict with ONNX Runtime. A fitted classifier holds only
-    arrays, so that prediction does not require TensorFlow.
+    Networks are trained with Keras. Those of known layers predict with ONNX Runtime, so that
+    prediction does not require TensorFlow. Models of ``build_model`` predict with Keras.
+
+    A fitted classifier holds arrays and no Keras objects. Therefore ``build_model`` is called
+    again before the first prediction in a process: with the same parameters, it must return a
+    model with the same weights, and a file that it reads must still exist. Each model that is
+    built stays in memory in part, since TensorFlow does not release all that it traces; see the
+    page "Architecture" of the documentation.
 
     Examples
     --------
@@ -163,8 +189,25 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     >>> clf = LinearNetwork(epochs=2, random_state=0).fit(X, y)
     >>> clf.architecture_.count_parameters()
     26
+
+    Any Keras model:
+
+    >>> import keras
+    >>> def build(input_shape, n_classes, units):
+    ...     return keras.Sequential(
+    ...         [
+    ...             keras.Input(input_shape),
+    ...             keras.layers.Bidirectional(keras.layers.GRU(units)),
+    ...             keras.layers.Dense(n_classes, activation="softmax"),
+    ...         ]
+    ...     )
+    >>> clf = NetworkClassifier(build=build, build_params={"units": 2}, epochs=1).fit(X, y)
+    >>> clf.predict_proba(X).shape
+    (6, 2)
     """
 
+    build: Callable[..., keras.Model] | None = None
+    build_params: dict | None = None
     epochs: int = 30
     batch_size: int = 32
     learning_rate: float = 0.001
@@ -183,6 +226,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     _class_weights_seen: np.ndarray = field(init=False)
 
     _parameter_constraints: ClassVar[dict] = {
+        "build": [callable, None],
+        "build_params": [dict, None],
         "epochs": [AT_LEAST_1],
         "batch_size": [AT_LEAST_1],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -216,10 +261,56 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
             one-dimensional; a dense layer with softmax activation is appended to it.
         """
         raise TypeError(
-            f"{type(self).__name__} does not define any layers: override "
+            f"{type(self).__name__} does not define a network: pass a function that returns a "
+            "Keras model as build, override build_model(input_shape, n_classes) or "
             "hidden_layers(input_shape), or use ANNClassifier, CNNClassifier, LSTMClassifier or "
             "MelCNNClassifier."
         )
+
+    def build_model(self, input_shape: tuple[int, int], n_classes: int) -> keras.Model:
+        """Return a new Keras model. Subclasses may override this method.
+
+        Parameters
+        ----------
+        input_shape : tuple of int (n_frames, n_coefficients)
+            Shape of one segment.
+        n_classes : int
+            Number of classes.
+
+        Returns
+        -------
+        model : keras.Model
+            Sequential, functional or subclassed model that maps segments of shape ``(n, n_frames,
+            n_coefficients)`` to class probabilities of shape ``(n, n_classes)``. If it is compiled,
+            its optimizer, loss and metrics are used. The labels are class indices, or one-hot
+            vectors for a categorical loss of Keras such as ``"categorical_crossentropy"``. A model
+            that is not compiled is trained with Adam and cross-entropy. By default, it is the
+            model that `build` returns, or that of the layers of :meth:`hidden_layers`, which a
+            subclass may compile with another optimizer.
+
+        Notes
+        -----
+        The model is built with the data type float32, whatever the settings of Keras. Its initial
+        weights and dropout are determined by `random_state`, through the seed of Python's
+        ``random``, from which Keras draws.
+        """
+        if self.build is not None:
+            return self.build(input_shape, n_classes, **copy.deepcopy(self.build_params or {}))
+        architecture = self._list_layers(input_shape, n_classes)
+        from .training import build_keras, initial_weights
+
+        rng = np.random.default_rng(random.getrandbits(32))
+        return build_keras(architecture, initial_weights(architecture, rng))
+
+    def _build(self, architecture: KerasArchitecture) -> keras.Model:
+        n_frames, n_coefficients = architecture.input_shape
+        return self.build_model((n_frames, n_coefficients), architecture.n_classes)
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether the network is a model of `build_model` and not a list of known layers."""
+        overridden = type(self).build_model is not NetworkClassifier.build_model
+        return overridden or self.build is not None
 
     def _recipe(self) -> dict[str, Any]:
         """Return the settings of optimizer and loss, see :func:`.training.compile_model`."""
@@ -377,12 +468,21 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 seed=random_state.randint(np.iinfo(np.int32).max),
             )
 
-        architecture = self._make_architecture(X.shape[2:])
+        architecture: Architecture | KerasArchitecture
+        if self._is_own:
+            architecture = KerasArchitecture(X.shape[2:], len(self.classes_))
+        else:
+            architecture = self._list_layers(X.shape[2:], len(self.classes_))
         if resume and architecture != self.architecture_:
             raise ValueError(
                 "Training cannot be continued: the shape of X or a size of the network differs "
                 "from the previous fit. Use warm_start=False, or a new estimator."
             )
+        # After early stopping, the state of the optimizer does not match the weights, which were
+        # restored from an earlier epoch.
+        keep_state = partial or (self.warm_start and not self.early_stopping)
+        if not resume or "_token" not in vars(self):  # which model files do not contain
+            self._token = uuid.uuid4().hex  # of the networks that continue this fit
         history = self.history_ if resume else {}
         n_epochs = len(history.get("loss", ()))
         callbacks = make_callbacks(self.callbacks)
@@ -403,6 +503,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
             learning_rate=self.learning_rate,
             recipe=self._recipe(),
             patience=self.n_iter_no_change if self.early_stopping else None,
+            build=self._build if self._is_own else None,
+            token=(self._token, repr(self.get_params(deep=False))) if keep_state else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,
             callbacks=callbacks,
@@ -422,14 +524,11 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 f"decrease the learning_rate ({self.learning_rate})."
             )
 
-        self.architecture_ = architecture
+        self.architecture_ = trained.architecture
         self.weights_ = trained.weights
         self.callbacks_ = callbacks
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])
-        # After early stopping, the state of the optimizer does not match the weights, which were
-        # restored from an earlier epoch.
-        keep_state = partial or (self.warm_start and not self.early_stopping)
         self._state = trained.state if keep_state else None
         # Of all calls of `partial_fit`. Not added in place, since copies of the estimator share it.
         seen = self._class_weights_seen if partial and resume else 0
@@ -484,9 +583,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         warn_of_missing(mask, "tracks have no segment and are ignored in fit")
         return weight
 
-    def _make_architecture(self, input_shape: tuple[int, int]) -> Architecture:
+    def _list_layers(self, input_shape: tuple[int, int], n_classes: int) -> Architecture:
         """Append the softmax output layer to the hidden layers."""
-        n_classes = len(self.classes_)
         hidden = self.hidden_layers(input_shape)
         architecture = Architecture(input_shape, (*hidden, Dense(n_classes, "softmax")))
         if architecture.shapes[-1] != (n_classes,):

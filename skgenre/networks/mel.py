@@ -6,7 +6,7 @@ Segments have the shape ``(n_frames, n_bands)``; 0 is the mean of a scaled band.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, ClassVar
 
@@ -171,6 +171,8 @@ class MelCNNClassifier(NetworkClassifier):
     (20,)
     """
 
+    build: None = field(default=None, init=False)  # the layers are known
+    build_params: None = field(default=None, init=False)
     filters: int | Sequence[int] = (16, 32, 48, 64)
     dense_units: int = 64
     dropout: float = 0.4

@@ -1,7 +1,8 @@
-"""Methods of fitted networks. Only `to_keras` needs TensorFlow.
+"""Methods of fitted networks. TensorFlow is needed by `to_keras`, and by models of `build_model`.
 
-A network becomes an ONNX graph when it first predicts. Within the graph, arrays have the axes of
-:mod:`skgenre.layers` after that of the segments.
+A network of known layers becomes an ONNX graph when it first predicts. Within the graph, arrays
+have the axes of :mod:`skgenre.layers` after that of the segments. A model of `build_model` is built
+again when it first predicts, and gets the trained weights.
 """
 
 from __future__ import annotations
@@ -27,11 +28,9 @@ if TYPE_CHECKING:
 #: segments. Larger blocks are slower, since they do not fit into the CPU cache.
 MAX_BLOCK_SEGMENTS, MAX_BLOCK_VALUES = 32, 1 << 19
 
-_ACTIVATIONS = {"relu": "Relu", "softmax": "Softmax"}
-
 #: The session of each classifier, with the process and the objects for which it was made. Sessions
 #: are not attributes, since they cannot be copied or pickled.
-_SESSIONS: WeakKeyDictionary[Prediction, tuple[tuple, list, Session]] = WeakKeyDictionary()
+_SESSIONS: WeakKeyDictionary[Prediction, tuple[tuple, list, Callable]] = WeakKeyDictionary()
 
 
 def make_graph(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> tuple[Graph, str]:
@@ -42,9 +41,8 @@ def make_graph(architecture: L.Architecture, weights: Sequence[np.ndarray]) -> t
     for i, layer in enumerate(architecture.layers):
         arrays = [next(remaining) for _ in architecture.weights[i]]
         x = _add_layer(graph, x, layer, arrays, n_axes=1 + len(architecture.shapes[i]))
-        activation = getattr(layer, "activation", "linear")
-        if activation != "linear" and i < len(architecture.layers) - 1:
-            x = graph.add(_ACTIVATIONS[activation], x)
+        if i < len(architecture.layers) - 1:
+            x = graph.activation(x, getattr(layer, "activation", "linear"))
     return graph, x
 
 
@@ -67,6 +65,8 @@ def _add_layer(
             return graph.batch_normalization(x, *arrays, n_axes=n_axes, epsilon=layer.epsilon)
         case L.LSTM():
             return graph.lstm(x, *arrays, return_sequences=layer.return_sequences)
+        case L.GRU():
+            return graph.gru(x, *arrays, return_sequences=layer.return_sequences)
         case L.TimePooling():
             x = graph.add("ReduceMean", x, axes=[2], keepdims=0)
             statistics = [graph.add(f"Reduce{s}", x, axes=[1], keepdims=0) for s in ("Mean", "Max")]
@@ -79,9 +79,10 @@ class Prediction:
     """Mixin of :class:`NetworkClassifier` with the methods of fitted networks."""
 
     aggregation: str
-    architecture_: L.Architecture
+    architecture_: L.Architecture | L.KerasArchitecture
     classes_: np.ndarray
     class_prior_: np.ndarray
+    _build: Callable[[L.KerasArchitecture], keras.Model]
 
     @property
     def weights_(self) -> list[np.ndarray]:
@@ -151,16 +152,23 @@ class Prediction:
         proba[mask] = softmax(logits, axis=1)
         return proba, mask
 
-    def _session(self) -> Session:
-        """Return a session of this process with the current weights."""
+    def _session(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function of this process from segments to logits, with the current weights."""
         parts = [self.architecture_, *self.weights_]
         key = (os.getpid(), *map(id, parts))
         found, _, session = _SESSIONS.get(self, (None, [], None))
         if session is None or found != key:
-            graph, output = make_graph(self.architecture_, self.weights_)
-            session = Session(graph.to_bytes(output, len(self.classes_), "logits"))
+            session = self._new_session()
             _SESSIONS[self] = key, parts, session  # while parts exist, their ids are not reused
         return session
+
+    def _new_session(self) -> Callable[[np.ndarray], np.ndarray]:
+        if isinstance(self.architecture_, L.KerasArchitecture):
+            from .training import KerasSession
+
+            return KerasSession(self.to_keras(), self.architecture_)
+        graph, output = make_graph(self.architecture_, self.weights_)
+        return Session(graph.to_bytes(output, len(self.classes_), "logits"))
 
     def predict_proba(self, X) -> np.ndarray:
         """Predict class probabilities of each track.
@@ -215,6 +223,9 @@ class Prediction:
             Function that is called with each line of the table.
         """
         check_is_fitted(self, "weights_")
+        if isinstance(self.architecture_, L.KerasArchitecture):
+            self.to_keras().summary(print_fn=print_fn)
+            return
         for line in L.summarize(self.architecture_):
             print_fn(line)
 
@@ -225,8 +236,8 @@ class Prediction:
         -------
         model : keras.Model
             Model that maps segments of shape ``(n, n_frames, n_coefficients)`` to class
-            probabilities of shape ``(n, n_classes)``. It is not compiled and shares no data with
-            this classifier.
+            probabilities of shape ``(n, n_classes)``. It shares no data with this classifier. It
+            is not compiled, unless ``build_model`` compiles it.
 
         Notes
         -----
@@ -235,8 +246,12 @@ class Prediction:
         float16 or bfloat16, call ``model(segments)`` instead.
         """
         check_is_fitted(self, "weights_")
-        from .training import build_keras
+        from .training import assign_weights, build_keras, build_own
 
+        if isinstance(self.architecture_, L.KerasArchitecture):
+            model = build_own(self._build, self.architecture_)
+            assign_weights(model, self.weights_)
+            return model
         model = build_keras(self.architecture_, self.weights_)
         # Keras can export a model only after it has been called.
         model(np.zeros((1, *self.architecture_.input_shape), np.float32))
@@ -252,6 +267,11 @@ class Prediction:
             n_frames, n_coefficients)``, and its output ``probabilities`` is float32 of shape
             ``(n_segments, n_classes)``, in the order of ``classes_``. The number of frames is fixed
             unless the network pools over time.
+
+        Raises
+        ------
+        TypeError
+            If the network is a model of ``build_model``.
 
         Notes
         -----
@@ -270,6 +290,11 @@ class Prediction:
         (2, 2)
         """
         check_is_fitted(self, "weights_")
+        if isinstance(self.architecture_, L.KerasArchitecture):
+            raise TypeError(
+                "to_onnx supports networks of skgenre.layers, and not models of build_model. Use "
+                "to_keras().export('network.onnx', format='onnx'), which requires tf2onnx."
+            )
         graph, logits = make_graph(self.architecture_, self.weights_)
         proba = graph.add("Softmax", logits)
         return graph.to_bytes(proba, len(self.classes_), "probabilities")

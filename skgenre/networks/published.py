@@ -6,7 +6,7 @@ The shape of a segment is ``(n_frames, n_coefficients)``; convolutions add an ax
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import ClassVar
 
@@ -126,6 +126,8 @@ class ANNClassifier(NetworkClassifier):
     True
     """
 
+    build: None = field(default=None, init=False)  # the layers are known
+    build_params: None = field(default=None, init=False)
     hidden_units: int | Sequence[int] = (512, 256, 64)
     dropout: float = 0.3
     l2: float = 0.001
@@ -258,6 +260,8 @@ class CNNClassifier(NetworkClassifier):
     (20, 2)
     """
 
+    build: None = field(default=None, init=False)  # the layers are known
+    build_params: None = field(default=None, init=False)
     filters: int | Sequence[int] = (32, 32, 32)
     dense_units: int = 64
     dropout: float = 0.3
@@ -393,6 +397,8 @@ class LSTMClassifier(NetworkClassifier):
     (20, 2)
     """
 
+    build: None = field(default=None, init=False)  # the layers are known
+    build_params: None = field(default=None, init=False)
     units: int | Sequence[int] = (64, 64)
     dense_units: int = 64
     dropout: float = 0.3

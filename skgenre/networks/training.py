@@ -15,10 +15,11 @@ import contextlib
 import logging
 import math
 import os
+import random
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -79,6 +80,9 @@ STEPS_PER_EXECUTION = 16
 #: Maximum number of idle networks. The least recently used one is dropped first.
 MAX_IDLE_NETWORKS = 8
 
+#: Maximum difference of a sum of probabilities from 1, which float16 may cause.
+MAX_SUM_ERROR = 0.01
+
 #: Fraction of the steps during which a scheduled learning rate increases.
 WARM_UP = 0.1
 
@@ -89,6 +93,7 @@ WARM_UP = 0.1
 class Trained:
     """Result of a fit, without references to Keras objects."""
 
+    architecture: L.Architecture | L.KerasArchitecture
     weights: list[np.ndarray]
     #: Variables of the optimizer and of the dropout generators, for continuing the training.
     state: list[np.ndarray]
@@ -96,7 +101,7 @@ class Trained:
 
 
 def train(
-    architecture: L.Architecture,
+    architecture: L.Architecture | L.KerasArchitecture,
     training: Segments,
     validation: Segments | None,
     *,
@@ -106,6 +111,8 @@ def train(
     learning_rate: float,
     recipe: Mapping[str, Any] = MappingProxyType({}),
     patience: int | None = None,
+    build: Callable[[L.KerasArchitecture], keras.Model] | None = None,
+    token: Hashable = None,
     weights: Sequence[np.ndarray] | None = None,
     state: Sequence[np.ndarray] | None = None,
     callbacks: Sequence = (),
@@ -115,8 +122,8 @@ def train(
 
     Parameters
     ----------
-    architecture : Architecture
-        Layers of the network.
+    architecture : Architecture or KerasArchitecture
+        Layers of the network, or the shapes of a model that `build` returns.
     training : Segments
         Training segments.
     validation : Segments or None
@@ -131,10 +138,16 @@ def train(
     learning_rate : float
         Learning rate, or its maximum if it is scheduled.
     recipe : dict, default={}
-        Keyword arguments of :func:`compile_model`.
+        Keyword arguments of :func:`compile_model`. They have no effect on a model that `build` has
+        compiled.
     patience : int, default=None
         Number of epochs without a lower validation loss after which training is stopped and the
         best weights are restored. None disables early stopping.
+    build : callable, default=None
+        Function of a KerasArchitecture that returns a Keras model.
+    token : hashable, default=None
+        Key of a model that `build` has returned and that a further call with this token may
+        continue to train. None does not keep it.
     weights, state : list of ndarray, default=None
         Initial weights and state of the optimizer. None initializes them.
     callbacks : sequence of keras.callbacks.Callback
@@ -153,17 +166,17 @@ def train(
     RuntimeError
         If this process was forked after TensorFlow was loaded. Training would hang.
     """
-    if os.getpid() != _PROCESS:
-        raise RuntimeError(
-            "This process was forked after TensorFlow was loaded, and training would hang, since "
-            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
-            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
-        )
+    check_process()
     rng = np.random.default_rng(seed)
     n_steps = (epochs or 0) * -(-len(training) // batch_size)
-    with borrow_network(architecture, recipe, has_callbacks=bool(callbacks)) as network:
+    has_callbacks = bool(callbacks)
+    key = token
+    if isinstance(architecture, L.Architecture):
+        key = (architecture, *sorted(recipe.items()))
         if weights is None:
             weights = initial_weights(architecture, rng)
+    make = partial(_make_network, architecture, build, recipe, has_callbacks, seed)
+    with borrow_network(None if has_callbacks else key, make) as network:
         network.reset(weights, state, learning_rate, n_steps, rng)
         used = list(callbacks)
         if patience is not None:
@@ -183,7 +196,9 @@ def train(
         for callback in callbacks:
             # Call the method of the base class, since overriding methods expect a model.
             keras.callbacks.Callback.set_model(callback, None)
-        return Trained(network.weights(), network.state(), classifier.history_)
+        if isinstance(architecture, L.KerasArchitecture):
+            architecture = replace(architecture, takes_any_frames=takes_any_frames(network.model))
+        return Trained(architecture, network.weights(), network.state(), classifier.history_)
 
 
 class _DatasetClassifier(KerasClassifier):
@@ -225,13 +240,26 @@ class Network:
         Compiled model.
     input_shape : tuple of int or None
         Shape of a segment, with None for a number of frames that varies.
+    is_own : bool, default=False
+        Whether the model has the initial weights and state of a user's ``build_model``.
+    is_compiled : bool, default=False
+        Whether the user has compiled it, so that its optimizer has a learning rate.
     """
 
-    def __init__(self, model: keras.Model, input_shape: tuple[int | None, ...]):
+    def __init__(
+        self,
+        model: keras.Model,
+        input_shape: tuple[int | None, ...],
+        *,
+        is_own: bool = False,
+        is_compiled: bool = False,
+    ):
         self.model = model
+        self._is_own, self._is_compiled = is_own, is_compiled
         model.optimizer.build(model.trainable_variables)
-        self.training = _Source(input_shape)
-        self.validation = _Source(input_shape)
+        n_classes = model.output_shape[-1] if is_own and _is_one_hot(model.loss) else None
+        self.training = _Source(input_shape, n_classes)
+        self.validation = _Source(input_shape, n_classes)
 
     @property
     def _state_variables(self) -> list:
@@ -245,17 +273,22 @@ class Network:
     def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
         """Set all variables to those of a new network, or to `weights` and `state`.
 
-        A scheduled learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is
-        0, it is constant.
+        If these are None, a model of the user keeps those with which it was built. A scheduled
+        learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is 0, it is
+        constant.
         """
-        if state is None:
+        if state is None and not self._is_own:
             state = [
                 [rng.integers(2**31 - 1), 0] if "seed_generator" in v.path else np.zeros(v.shape)
                 for v in self._state_variables
             ]
-        assign(weight_variables(self.model), weights)
-        assign(self._state_variables, state)
+        if weights is not None:
+            assign_weights(self.model, weights)
+        if state is not None:
+            assign(self._state_variables, state)
         optimizer = self.model.optimizer
+        if self._is_compiled:
+            return
         if isinstance(optimizer._learning_rate, WarmupCosine):
             optimizer._learning_rate.assign(learning_rate, int(optimizer.iterations), n_steps)
         else:
@@ -271,33 +304,58 @@ class Network:
 
 
 #: Networks that no fit uses, by their keys, in the order of their last use.
-_IDLE: list[tuple[tuple, Network]] = []
+_IDLE: list[tuple[Hashable, Network]] = []
 _IDLE_LOCK = threading.Lock()
 
 
-@contextlib.contextmanager
-def borrow_network(
-    architecture: L.Architecture, recipe: Mapping[str, Any], *, has_callbacks: bool = False
-) -> Iterator[Network]:
-    """Use an idle network in a ``with`` block, or build one.
+def _make_network(
+    architecture: L.Architecture | L.KerasArchitecture,
+    build: Callable[[L.KerasArchitecture], keras.Model] | None,
+    recipe: Mapping[str, Any],
+    has_callbacks: bool,
+    seed: Sequence[int],
+) -> Network:
+    """Make a network with the parameters of :func:`train`."""
+    if isinstance(architecture, L.Architecture):
+        # Callbacks can inspect and save the model.
+        model = build_keras(architecture, fused=not has_callbacks)
+        compile_model(model, for_callbacks=has_callbacks, **recipe)
+        return Network(model, open_shape(architecture))
+    assert build is not None
+    model = build_own(build, architecture, seed)
+    is_compiled = model.compiled
+    if not is_compiled:
+        compile_model(model, for_callbacks=has_callbacks, **recipe)
+    return Network(model, architecture.input_shape, is_own=True, is_compiled=is_compiled)
 
-    After an exception, and if callbacks of the user could change it, the network is not used again.
+
+@contextlib.contextmanager
+def borrow_network(key: Hashable, make: Callable[[], Network]) -> Iterator[Network]:
+    """Use the idle network with this key in a ``with`` block, or make one.
+
+    A network without a key is not used again, nor is one after an exception.
     """
-    key = architecture, *sorted(recipe.items())
-    with _IDLE_LOCK:
-        found = [i for i, (idle_key, _) in enumerate(_IDLE) if idle_key == key]
-        network = _IDLE.pop(found[0])[1] if found and not has_callbacks else None
+    network = None
+    if key is not None:
+        with _IDLE_LOCK:
+            found = [i for i, (idle_key, _) in enumerate(_IDLE) if idle_key == key]
+            network = _IDLE.pop(found[0])[1] if found else None
     if network is None:
         with default_settings():
-            model = compile_model(architecture, for_callbacks=has_callbacks, **recipe)
-            network = Network(model, open_shape(architecture))
+            network = make()
     yield network
     network.training.clear()
     network.validation.clear()
-    if not has_callbacks:
+    if key is not None:
         with _IDLE_LOCK:
             _IDLE.append((key, network))
             del _IDLE[:-MAX_IDLE_NETWORKS]
+
+
+def _is_one_hot(loss: Any) -> bool:
+    """Check whether a loss of Keras takes one-hot labels."""
+    names = loss, getattr(loss, "__name__", None), type(loss).__name__
+    return any(str(name).lower().startswith("categorical") for name in names)
 
 
 # ---------------------------------------------------------------- data
@@ -354,10 +412,11 @@ class _Source:
     _content: tuple[Any, ...]
     _epoch: Iterator[tuple]
 
-    def __init__(self, input_shape: tuple[int | None, ...]):
+    def __init__(self, input_shape: tuple[int | None, ...], n_classes: int | None = None):
         self.clear()
-        shapes = (None, *input_shape), (None,), (None,)
-        types = tf.float32, tf.int32, tf.float32
+        self._labels = None if n_classes is None else np.eye(n_classes, dtype=np.float32)
+        shapes = (None, *input_shape), (None,) if n_classes is None else (None, n_classes), (None,)
+        types = tf.float32, tf.int32 if n_classes is None else tf.float32, tf.float32
 
         def batch(i):
             arrays = tf.numpy_function(self._batch, [i], types, stateful=True)
@@ -373,7 +432,8 @@ class _Source:
         if i == 0:
             segments, batch_size, rng = self._content
             self._epoch = segments.batches(batch_size, rng)
-        return next(self._epoch)
+        x, y, weight = next(self._epoch)
+        return x, y if self._labels is None else self._labels[y], weight
 
     def holding(self, segments: Segments, batch_size: int, rng=None) -> tf.data.Dataset:
         """Set the content and return the data set of one epoch."""
@@ -414,22 +474,119 @@ def build_keras(architecture: L.Architecture, weights=None, *, fused: bool = Fal
     return model
 
 
+def build_own(
+    build: Callable[[L.KerasArchitecture], keras.Model],
+    architecture: L.KerasArchitecture,
+    seed: Sequence[int] = (),
+) -> keras.Model:
+    """Build the model of a user, and check its output.
+
+    Parameters
+    ----------
+    build : callable
+        Function of `architecture` that returns a Keras model.
+    architecture : KerasArchitecture
+        Shapes of input and output.
+    seed : sequence of int, default=()
+        Seed of the initial weights and of dropout. Keras draws the seeds of initializers and
+        layers from Python's generator, whose state is restored.
+
+    Raises
+    ------
+    TypeError
+        If it is not a Keras model.
+    ValueError
+        If it cannot process segments, or its output is not the class probabilities.
+    """
+    check_process()
+    segments = np.random.default_rng(0).standard_normal((2, *architecture.input_shape))
+    with default_settings():
+        state = random.getstate()
+        random.seed(repr(seed))
+        try:
+            model = build(architecture)
+            if not isinstance(model, keras.Model):
+                raise TypeError(f"build_model must return a keras.Model; got {model!r:.200}.")
+            try:
+                output = model(tf.constant(segments, tf.float32), training=False)
+            except (ValueError, TypeError, tf.errors.OpError) as error:
+                raise ValueError(
+                    "The model that build_model returned cannot process segments of shape "
+                    f"(n, n_frames, n_coefficients), here {segments.shape}: {error}"
+                ) from error
+        finally:
+            random.setstate(state)
+    shape = tuple(getattr(output, "shape", ()))
+    if shape != (2, architecture.n_classes):
+        found = f"an output of shape {shape}" if shape else f"{output!r:.200}"
+        raise ValueError(
+            f"The model that build_model returned must map {segments.shape} to probabilities of "
+            f"{architecture.n_classes} classes, (2, {architecture.n_classes}); it returned {found}."
+        )
+    proba = keras.ops.convert_to_numpy(output).astype(float)
+    if (proba < 0).any() or (abs(proba.sum(axis=1) - 1) > MAX_SUM_ERROR).any():
+        raise ValueError(
+            "The model that build_model returned must return probabilities, which sum to 1; it "
+            f"returned {proba[0]}. End with Dense(n_classes, activation='softmax')."
+        )
+    return model
+
+
+def takes_any_frames(model: keras.Model) -> bool:
+    """Check whether the input of a functional model has no fixed number of frames."""
+    try:
+        return model.input_shape[1] is None
+    except (AttributeError, TypeError, IndexError):  # of subclassed models
+        return False
+
+
+class KerasSession:
+    """Function of segments that returns the logarithms of the probabilities of a model.
+
+    In contrast to ``keras.Model.predict``, it has no overhead of data sets and callbacks.
+    """
+
+    def __init__(self, model: keras.Model, architecture: L.KerasArchitecture):
+        shape = (None, *open_shape(architecture))
+
+        @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+        def compute(segments):
+            proba = tf.cast(model(segments, training=False), tf.float32)
+            return tf.math.log(tf.maximum(proba, np.finfo(np.float32).tiny))
+
+        self._compute = compute
+
+    def __call__(self, segments: np.ndarray) -> np.ndarray:
+        """Compute the logarithms of the probabilities, of shape (n_segments, n_classes)."""
+        return self._compute(segments).numpy()
+
+
+def check_process() -> None:
+    """Raise an error in a process that was forked after TensorFlow was loaded."""
+    if os.getpid() != _PROCESS:
+        raise RuntimeError(
+            "This process was forked after TensorFlow was loaded, and Keras would hang, since "
+            "the threads of TensorFlow do not exist after a fork. Instead of multiprocessing, use "
+            "joblib.parallel_config(backend='loky'), the default, or backend='threading'."
+        )
+
+
 def compile_model(
-    architecture: L.Architecture,
+    model: keras.Model,
     *,
     for_callbacks: bool = False,
     weight_decay: float = 0.0,
     label_smoothing: float = 0.0,
     scheduled: bool = False,
-) -> keras.Model:
-    """Build and compile a model for training. The defaults are those of the published networks.
+) -> None:
+    """Compile a model for training. The defaults are those of the published networks.
 
     Parameters
     ----------
-    architecture : Architecture
-        Layers of the network.
+    model : keras.Model
+        Model. Its learning rate is set by :meth:`Network.reset`.
     for_callbacks : bool, default=False
-        Whether callbacks of the user have to see each batch, and can inspect and save the model.
+        Whether callbacks of the user have to see each batch.
     weight_decay : float, default=0.0
         Weight decay of the AdamW optimizer, which is multiplied with the learning rate.
     label_smoothing : float, default=0.0
@@ -437,13 +594,7 @@ def compile_model(
     scheduled : bool, default=False
         Whether the learning rate increases during the first tenth of the steps and then
         decreases to 0.
-
-    Returns
-    -------
-    model : keras.Model
-        Compiled model. Its learning rate is set by :meth:`Network.reset`.
     """
-    model = build_keras(architecture, fused=not for_callbacks)
     model.compile(
         optimizer=keras.optimizers.Adam(
             learning_rate=WarmupCosine() if scheduled else 0.001, weight_decay=weight_decay or None
@@ -455,10 +606,9 @@ def compile_model(
         steps_per_execution=1 if for_callbacks else STEPS_PER_EXECUTION,
         jit_compile=False,
     )
-    return model
 
 
-def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
+def open_shape(architecture: L.Architecture | L.KerasArchitecture) -> tuple[int | None, ...]:
     """Return the input shape for Keras, with None if any number of frames is accepted."""
     if architecture.takes_any_frames:
         return (None, *architecture.input_shape[1:])
@@ -467,7 +617,19 @@ def open_shape(architecture: L.Architecture) -> tuple[int | None, ...]:
 
 def weight_variables(model: keras.Model) -> list:
     """Return the weights of a model, layer by layer, in the order of `Architecture.weights`."""
-    return [weight for layer in model.layers for weight in layer.weights]
+    return model.weights
+
+
+def assign_weights(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
+    """Assign the trained weights of a classifier to its model."""
+    variables = weight_variables(model)
+    shapes, found = ([tuple(each.shape) for each in those] for those in (variables, weights))
+    if shapes != found:
+        raise ValueError(
+            f"The classifier has weights of shapes {found}, but build_model now returns a model "
+            f"with {shapes}. It must return the same model for the same parameters; or fit again."
+        )
+    assign(variables, weights)
 
 
 def assign(variables: Sequence, values: Sequence) -> None:
@@ -519,6 +681,14 @@ def _keras_layer(layer: L.Layer, fused: bool) -> keras.layers.Layer | keras.Mode
         case L.LSTM():
             kind = checked(FusedLSTM) if fused else keras.layers.LSTM
             return kind(
+                layer.units,
+                return_sequences=layer.return_sequences,
+                recurrent_initializer="zeros",
+                seed=0,
+                **zeros,
+            )
+        case L.GRU():
+            return keras.layers.GRU(
                 layer.units,
                 return_sequences=layer.return_sequences,
                 recurrent_initializer="zeros",
@@ -725,6 +895,14 @@ class SmoothedCrossentropy(keras.losses.CategoricalCrossentropy):
 
 # ---------------------------------------------------------------- settings of Keras
 
+#: Settings of Keras with which networks are built, its defaults.
+_SETTINGS = {
+    "dtype_policy": "float32",
+    "floatx": "float32",
+    "image_data_format": "channels_last",
+    "epsilon": 1e-7,
+}
+
 #: Lock for threads that build networks simultaneously.
 _BUILDING = threading.RLock()
 
@@ -733,20 +911,20 @@ _BUILDING = threading.RLock()
 def default_settings() -> Iterator[None]:
     """Build a network within a ``with`` block independently of the settings of the user.
 
-    These are the settings for which Keras and TensorFlow have no argument: the policy of a model,
-    and the data type of the learning rate and of the loss. A network that has been built does not
-    depend on them.
+    A network that has been built does not depend on them. For our own layers, only the policy of
+    the model and the data type of the learning rate and of the loss have no argument. Layers of
+    users may depend on all of them.
     """
     with _BUILDING:
-        # Both are read first, since Keras derives the policy from the data type when it is read.
-        policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+        # All are read first, since Keras derives the policy from the data type when it is read.
+        settings = [(setting, getattr(keras.config, setting)()) for setting in _SETTINGS]
         try:
-            keras.config.set_dtype_policy("float32")
-            keras.config.set_floatx("float32")
+            for setting, value in _SETTINGS.items():
+                getattr(keras.config, f"set_{setting}")(value)
             yield
         finally:
-            keras.config.set_dtype_policy(policy)
-            keras.config.set_floatx(floatx)
+            for setting, value in settings:
+                getattr(keras.config, f"set_{setting}")(value)
 
 
 # ---------------------------------------------------------------- initial weights

@@ -362,6 +362,12 @@ def allow_custom(cls: type) -> AllowedClass:
     Refused
         If the class is not derived from NetworkClassifier or FrontEnd.
     """
+    if cls is NetworkClassifier:
+        raise Refused(
+            "a NetworkClassifier with a function in build cannot be saved, since model files do "
+            "not contain code. Override build_model in a subclass, which load(trusted=[...]) "
+            "takes, or use joblib.dump for files that are not shared"
+        )
     for base in (_NETWORK, _FRONT_END):
         if issubclass(cls, base.cls):
             return replace(base, cls=cls)

@@ -1,4 +1,8 @@
-"""Networks in model files: their layers and weights."""
+"""Networks in model files: their layers and weights.
+
+Of a model of ``build_model``, the file contains the shapes of input and output and the weights; the
+class, which the user has to trust, builds the model.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..layers import LAYERS, Architecture, Layer
+from ..layers import LAYERS, Architecture, KerasArchitecture, Layer
 from .archive import Refused
 from .attributes import Attribute, Loader, Saver, Sizes, check_range, check_size, from_json, to_json
 
@@ -20,9 +24,11 @@ MAX_LAYERS, MAX_SIZE, MAX_VALUES = 200, 1 << 20, 1 << 24
 
 @dataclass(frozen=True)
 class ArchitectureAttribute(Attribute):
-    """The layers of a network."""
+    """The layers of a network, or the shapes of a model of ``build_model``."""
 
     def save(self, value: Any, saver: Saver) -> Any:
+        if isinstance(value, KerasArchitecture):
+            return {**dataclasses.asdict(value), "input_shape": list(value.input_shape)}
         layers = [
             {"layer": type(layer).__name__, **dataclasses.asdict(layer)} for layer in value.layers
         ]
@@ -31,16 +37,18 @@ class ArchitectureAttribute(Attribute):
             "layers": [{name: to_json(size) for name, size in layer.items()} for layer in layers],
         }
 
-    def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Architecture:
-        if not isinstance(stored, dict) or stored.keys() != {"input_shape", "layers"}:
+    def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Architecture | KerasArchitecture:
+        architecture: Architecture | KerasArchitecture
+        keys = stored.keys() if isinstance(stored, dict) else ()
+        if keys == {"input_shape", "n_classes", "takes_any_frames"}:
+            architecture = KerasArchitecture(
+                **{**stored, "input_shape": tuple(stored["input_shape"])}
+            )
+        elif keys == {"input_shape", "layers"}:
+            architecture = _make_architecture(tuple(stored["input_shape"]), stored["layers"])
+        else:
             raise Refused("is not an architecture")
-        shape, layers = stored["input_shape"], stored["layers"]
-        if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
-            raise Refused(f"must have a list of 1 to {MAX_LAYERS} layers")
-        try:
-            architecture = Architecture(tuple(shape), tuple(map(_make_layer, layers)))
-        except (TypeError, ValueError, ArithmeticError) as error:
-            raise Refused(f"has invalid layers: {error}") from error
+        shape = architecture.input_shape
         for found in architecture.shapes:
             is_shape = all(type(n) is int and n >= 1 for n in found)
             if not is_shape or math.prod(found) > MAX_VALUES:
@@ -50,6 +58,15 @@ class ArchitectureAttribute(Attribute):
         check_size(1, len(architecture.shapes[-1]), sizes)
         check_size("k", architecture.shapes[-1][0], sizes)
         return architecture
+
+
+def _make_architecture(input_shape: tuple, layers: Any) -> Architecture:
+    if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
+        raise Refused(f"must have a list of 1 to {MAX_LAYERS} layers")
+    try:
+        return Architecture(input_shape, tuple(map(_make_layer, layers)))
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise Refused(f"has invalid layers: {error}") from error
 
 
 def _make_layer(stored: Any) -> Layer:
@@ -76,18 +93,26 @@ class WeightsAttribute(Attribute):
 
 def complete_network(model) -> None:
     """Check the weights of a network against its layers, and set its other attributes."""
-    expected = [weight for layer in model.architecture_.weights for weight in layer]
-    if len(model.weights_) != len(expected):
-        raise Refused(f"must have {len(expected)} weight arrays; got {len(model.weights_)}")
-    for weight, values in zip(expected, model.weights_, strict=True):
-        if values.shape != weight.shape:
-            raise Refused(f"has weights of shape {values.shape}, expected {weight.shape}")
-        if not np.isfinite(values).all():
-            raise Refused("has weights that are not finite")
-        if weight.name == "moving_variance" and (values < 0).any():
-            raise Refused("has negative variances")
+    architecture, is_own = model.architecture_, model._is_own
+    if isinstance(architecture, KerasArchitecture) != is_own:
+        raise Refused(f"must {'not ' * is_own}have the layers of its architecture_")
+    if not all(np.isfinite(values).all() for values in model.weights_):
+        raise Refused("has weights that are not finite")
+    if isinstance(architecture, Architecture):
+        _check_weights(architecture, model.weights_)
     history = model.history_
     if not isinstance(history, dict) or not isinstance(history.get("loss"), list):
         raise Refused("has a history_ without a list of losses")
     model.n_iter_ = len(history["loss"])
     model._state = None  # of the optimizer
+
+
+def _check_weights(architecture: Architecture, weights: list[np.ndarray]) -> None:
+    expected = [weight for layer in architecture.weights for weight in layer]
+    if len(weights) != len(expected):
+        raise Refused(f"must have {len(expected)} weight arrays; got {len(weights)}")
+    for weight, values in zip(expected, weights, strict=True):
+        if values.shape != weight.shape:
+            raise Refused(f"has weights of shape {values.shape}, expected {weight.shape}")
+        if weight.name == "moving_variance" and (values < 0).any():
+            raise Refused("has negative variances")
