@@ -105,7 +105,7 @@ def filtered(table):
             "test, trained on both": filtered_split(ids, train=("train", "valid")),
         },
         scoring="accuracy",
-    )
+    ).table
     splittings = report["splitting"].unique()
     report = report.pivot(index="model", columns="splitting", values="accuracy")
     return report.loc[list(models), splittings]

@@ -20,6 +20,9 @@ from sklearn.utils._param_validation import (
 # Apply `set_output` in transformers that return a table only for some inputs.
 from sklearn.utils._set_output import _wrap_data_with_container
 
+# Split data into training and test sets, also kernel matrices.
+from sklearn.utils.metaestimators import _safe_split
+
 # Validate `classes` in `partial_fit`.
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
@@ -51,6 +54,7 @@ __all__ = [
     "_fit_context",
     "_get_feature_names",
     "_safe_indexing",
+    "_safe_split",
     "_wrap_data_with_container",
     "validate_parameter_constraints",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
@@ -15,7 +14,7 @@ from ._sklearn import _wrap_data_with_container
 from .audio import AudioFile
 from .features import FrontEnd
 from .features.columns import tensor_order
-from .features.model_front_ends import Computed, replace_front_ends
+from .features.model_front_ends import Computed, identify, replace_front_ends
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
@@ -97,10 +96,10 @@ def predict_segments(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     if not hasattr(model, "predict_proba"):
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
-    found: dict[str | None, tuple] = {}
+    found: dict[str, tuple] = {}
 
     def compute(front: FrontEnd) -> Computed:
-        key = joblib.hash((type(front).__name__, front.get_params()))
+        key = identify(front)
         if key not in found:
             found[key] = _extract_segments(front, path)
         X = found[key][-1]

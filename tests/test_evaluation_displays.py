@@ -11,10 +11,11 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.calibration import CalibrationDisplay
 from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from skgenre import MFCCSegmenter, SegmentSummary, make_baseline
+from skgenre import MFCCSegmenter, SegmentSummary, compare_models, make_baseline
 from skgenre.evaluation import bootstrap_score, calibration_error, coverage_curve, robustness_report
 from skgenre.plotting import (
     CoverageDisplay,
@@ -86,6 +87,40 @@ def test_intervals_are_bootstrap_scores(iris):
     assert display.ax_.get_xlabel() == "f1 macro"
 
 
+def test_compared_models_are_sorted_with_intervals_over_groups(iris):
+    _, X, y = iris
+    models = {f"C={C:g}": LogisticRegression(C=C, max_iter=1000) for C in (1e-4, 1, 1e-2)}
+    groups = np.arange(len(y)) // 5
+    found = compare_models(models, X, y, cv={"it": 3, "again": 3}, groups={"it": groups})
+    display = ScoreIntervalDisplay.from_comparison(
+        found, scoring="balanced_accuracy", splitting="it"
+    )
+    names = [tick.get_text() for tick in display.ax_.get_yticklabels()]
+    assert names == display.scores["model"].tolist()
+    assert set(names) == set(models)
+    assert display.scores["score"].is_monotonic_decreasing
+    for row in display.scores.itertuples():
+        rows = found.predictions.query("model == @row.model and splitting == 'it'")
+        expected = bootstrap_score(
+            y[rows["sample"]],
+            rows["predicted"],
+            groups=groups[rows["sample"]],
+            scoring="balanced_accuracy",
+        )
+        assert (row.score, row.low, row.high) == (expected.score, expected.low, expected.high)
+    bottom, top = display.ax_.get_ylim()
+    assert bottom > top  # the best is at the top
+
+
+@pytest.mark.parametrize("splitting", [None, "once"])
+def test_several_splitting_strategies_are_not_plotted_together(iris, splitting):
+    _, X, y = iris
+    models = {"dummy": DummyClassifier()}
+    found = compare_models(models, X, y, cv={"it": 3, "again": 3}, scoring="accuracy")
+    with pytest.raises(ValueError, match=r"splitting must be one of \['it', 'again'\]; got"):
+        ScoreIntervalDisplay.from_comparison(found, splitting=splitting)
+
+
 def test_bars_are_the_predictions_that_stay(tracks):
     model = make_pipeline(
         MFCCSegmenter(segment_duration=1.0), SegmentSummary(), make_baseline("knn")
@@ -104,7 +139,18 @@ def test_bars_are_the_predictions_that_stay(tracks):
     assert bottom > top  # the first row is at the top
 
 
+@pytest.mark.parametrize("in_training", [(True, True, False), (True, False, False)])
+def test_conditions_of_the_training_are_marked_and_explained(in_training):
+    conditions = ["unchanged", "room", "12 dB quieter"]
+    report = pd.DataFrame({"condition": conditions, "kept": 1.0, "in_training": in_training})
+    ax = RobustnessDisplay(report).plot().ax_
+    names = [tick.get_text() for tick in ax.get_yticklabels()]
+    assert names == ["unchanged", "room *" if in_training[1] else "room", "12 dB quieter"]
+    assert ("* included in the training" in ax.get_xlabel()) == in_training[1]
+
+
 def test_a_condition_without_tracks_has_no_number():
     report = pd.DataFrame({"condition": ["unchanged", "first 30 s"], "kept": [1.0, np.nan]})
+    report["in_training"] = False
     display = RobustnessDisplay(report).plot()
     assert [text.get_text() for text in display.ax_.texts] == ["1.00", ""]

@@ -41,8 +41,8 @@ def pieces():
     return table["data"], table["target"], table["groups"]
 
 
-def scores(table):
-    return table.drop(columns="fit_seconds")
+def scores(comparison):
+    return comparison.table.drop(columns="fit_seconds")
 
 
 @pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
@@ -80,10 +80,11 @@ def test_a_generator_of_splits_serves_all_models(pieces):
     expected = compare_models(MODELS, X, y, cv=splits)
     found = compare_models(MODELS, X, y, cv=(split for split in splits))
     columns = ["model", "accuracy", "accuracy_std"]
-    assert found[columns].equals(expected[columns])
+    assert found.table[columns].equals(expected.table[columns])
     by_name = compare_models(MODELS, X, y, cv={"once": iter(splits), "again": iter(splits)})
+    by_name = by_name.table
     assert by_name["splitting"].tolist() == ["once", "again"] * 2
-    assert by_name["accuracy"].tolist() == np.repeat(expected["accuracy"], 2).tolist()
+    assert by_name["accuracy"].tolist() == np.repeat(expected.table["accuracy"], 2).tolist()
 
 
 def test_all_models_get_the_same_folds_of_a_splitter_without_a_seed(pieces):

@@ -217,7 +217,7 @@ def test_groups_reach_models_in_every_backend(backend, table):
     model = GridSearchCV(LogisticRegression(), {"C": [0.1, 1]}, cv=GroupKFold(2))
     with parallel_config(backend, n_jobs=2):  # without groups, GroupKFold raises an error
         found = compare_models({"it": model}, X, y, groups=groups, cv=2, n_jobs=2)
-    assert len(found) == 1
+    assert len(found.table) == 1
 
 
 @pytest.mark.parametrize("name", slow_but("ann", NETWORKS))
@@ -322,7 +322,7 @@ def test_models_that_cannot_be_routed_are_compared_all_the_same(model, table):
     X, y, groups = table
     found = compare_models({"it": model}, X, y, groups=groups, cv=GROUPED, scoring="accuracy")
     expected = cross_val_score(model, X, y, groups=groups, cv=GROUPED)
-    assert found["accuracy"][0] == pytest.approx(expected.mean())
+    assert found.fold_scores["accuracy"].tolist() == pytest.approx(expected)
 
 
 class Plain:

@@ -48,8 +48,8 @@ def test_baselines_and_a_network_tell_new_artists_apart(tracks, tensor):
         },
     }
     found = compare_models(models, tensor, tracks.target, cv=BY_ARTIST, groups=tracks.groups)
-    assert (found["accuracy"] > 0.55).all()  # chance is 1/3
-    assert (found["f1_macro"] > 0.5).all()
+    assert (found.table["accuracy"] > 0.55).all()  # chance is 1/3
+    assert (found.table["f1_macro"] > 0.5).all()
 
 
 def test_a_search_on_the_filtered_split_of_tensors(tracks, tensor):

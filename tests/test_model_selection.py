@@ -4,15 +4,18 @@ import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import bootstrap
 from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.model_selection import (
     GridSearchCV,
     LeaveOneGroupOut,
+    RepeatedStratifiedKFold,
     StratifiedGroupKFold,
     StratifiedKFold,
     cross_val_score,
+    cross_validate,
 )
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -125,7 +128,7 @@ def test_a_table_of_models_and_schemes():
     X, y, groups = table["data"], table["target"], table["groups"]
     models = {"nn": KNeighborsClassifier(1), "dummy": DummyClassifier()}
     schemes = {"by artist": StratifiedGroupKFold(3), "pieces": StratifiedKFold(3)}
-    found = compare_models(models, X, y, cv=schemes, groups={"by artist": groups})
+    found = compare_models(models, X, y, cv=schemes, groups={"by artist": groups}).table
     assert found.columns.tolist() == [
         "model",
         "splitting",
@@ -157,7 +160,9 @@ def test_a_table_of_models_and_schemes():
 def test_models_are_not_fitted_and_one_scorer_will_do():
     table = make_pieces()
     model = KNeighborsClassifier(1)
-    found = compare_models({"nn": model}, table["data"], table["target"], scoring="roc_auc_ovr")
+    found = compare_models(
+        {"nn": model}, table["data"], table["target"], scoring="roc_auc_ovr"
+    ).table
     assert found.columns.tolist() == [
         "model",
         "splitting",
@@ -173,20 +178,99 @@ def test_ready_splits_and_splitters_that_use_groups():
     table = make_pieces(n_artists=3)
     ready = [(np.arange(0, 36), np.arange(1, 36, 2))]
     model = {"nn": KNeighborsClassifier(1)}
-    assert compare_models(model, table["data"], table["target"], cv=ready)["accuracy"][0] == 1
+    found = compare_models(model, table["data"], table["target"], cv=ready).table
+    assert found["accuracy"][0] == 1
     by_artist = compare_models(
         model, table["data"], table["target"], cv=LeaveOneGroupOut(), groups=table["groups"]
-    )
+    ).table
     assert 0 < by_artist["accuracy"][0] < 1
     with pytest.raises(ValueError, match="groups"):
         compare_models(model, table["data"], table["target"], cv=LeaveOneGroupOut())
+
+
+@pytest.mark.filterwarnings("ignore:The groups parameter is ignored")
+@pytest.mark.parametrize("groups", [None, "groups"])
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_scores_and_predictions_of_each_fold_are_scikit_learns(groups, repeats):
+    table = make_pieces(n_artists=4, n_tracks=2)
+    X, y, groups = table["data"], table["target"], groups and table[groups]
+    cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=repeats, random_state=0)
+    scoring = ["accuracy", "neg_log_loss"]
+    model = make_baseline("logistic")
+    found = compare_models({"it": model}, X, y, cv=cv, groups=groups, scoring=scoring)
+    expected = cross_validate(model, X, y, cv=cv, scoring=scoring, return_estimator=True)
+    assert found.fold_scores["fold"].tolist() == list(range(3 * repeats))
+    for name in scoring:
+        assert_allclose(found.fold_scores[name], expected[f"test_{name}"], rtol=1e-12)
+    for fold, (_, test) in enumerate(cv.split(X, y)):
+        rows = found.predictions[found.predictions["fold"] == fold]
+        assert_array_equal(rows["sample"], test)
+        assert_array_equal(rows["genre"], y[test])
+        assert_array_equal(rows["predicted"], expected["estimator"][fold].predict(X[test]))
+        assert_array_equal(rows["group"], test if groups is None else groups[test])
+
+
+@pytest.mark.parametrize("by_name", [False, True])
+@pytest.mark.parametrize("groups", [None, "groups"])
+def test_differences_are_paired_with_intervals_over_groups(groups, by_name):
+    table = make_pieces(n_artists=6, n_tracks=2)
+    X, y, groups = table["data"], table["target"], groups and table[groups]
+    models = {"nn": KNeighborsClassifier(1), "nn5": KNeighborsClassifier(5)}
+    cv, of = (3, groups) if not by_name else ({"it": 3}, {} if groups is None else {"it": groups})
+    options = {"cv": cv, "groups": of, "scoring": "accuracy", "reference": "nn5"}
+    found = compare_models(models, X, y, **options)
+    right = {
+        name: (rows["predicted"] == rows["genre"]).to_numpy().astype(int)
+        for name, rows in found.predictions.groupby("model")
+    }
+    ahead = right["nn"] - right["nn5"]
+    row, itself = found.table.to_dict("records")
+    assert row["accuracy_difference"] == pytest.approx(ahead.mean())
+    rows = found.predictions.query("model == 'nn'")
+    _, group = np.unique(rows["group"], return_inverse=True)
+    expected = bootstrap(
+        (np.bincount(group, ahead), np.bincount(group)),
+        lambda ahead, n, axis: ahead.sum(axis) / n.sum(axis),
+        paired=True,
+        method="percentile",
+        random_state=np.random.default_rng(0),
+    ).confidence_interval
+    interval = row["accuracy_difference_low"], row["accuracy_difference_high"]
+    assert interval == pytest.approx(expected, abs=0.015)
+    assert [itself[f"accuracy_difference{end}"] for end in ("", "_low", "_high")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("reference", "scoring", "message"),
+    [
+        ("svm", "accuracy", r"reference must be one of the models \['nn'\]; got 'svm'"),
+        ("nn", ["accuracy", "roc_auc_ovr"], r"confidence intervals; got \['roc_auc_ovr'\]"),
+    ],
+)
+def test_differences_that_cannot_be_computed_are_errors_before_a_fit(reference, scoring, message):
+    models = {"nn": KNeighborsClassifier("never fitted")}
+    with pytest.raises(ValueError, match=message):
+        compare_models(models, np.eye(4), list("abab"), reference=reference, scoring=scoring)
+
+
+def test_test_sets_are_predicted_once():
+    table = make_pieces(n_artists=4, n_tracks=2)
+    seen = []
+
+    class Noting(KNeighborsClassifier):
+        def predict(self, X):
+            seen.append(len(X))
+            return super().predict(X)
+
+    compare_models({"it": Noting(1)}, table["data"], table["target"], cv=2, reference="it")
+    assert sum(seen) == len(table["target"])
 
 
 @pytest.mark.slow
 def test_networks_beside_baselines(data):
     models = {"ann": NETWORKS["ann"], "knn": make_summary_baseline("knn")}
     with joblib.parallel_config(backend="threading"):
-        found = compare_models(models, *data, cv=2, groups=None, n_jobs=2)
+        found = compare_models(models, *data, cv=2, groups=None, n_jobs=2).table
     assert (found["accuracy"] > 0.5).all()  # chance is 1/3
 
 

@@ -132,7 +132,7 @@ def test_from_estimator(report):
 def test_comparisons_of_any_schemes():
     table = make_pieces()
     found = compare_models(MODELS, table["data"], table["target"], cv=2, scoring="accuracy")
-    ax = LeakageDisplay(found).plot().ax_
+    ax = LeakageDisplay(found.table).plot().ax_
     assert np.shape(bars(ax)) == (1, 2)
 
 

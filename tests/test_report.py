@@ -142,8 +142,11 @@ def test_robustness_is_out_of_fold_too(tracks):
     assert found.loc["6 dB quieter", "accuracy"] == pytest.approx(right / len(y))
 
 
-def test_each_genre_has_its_share_of_changed_tracks(report):
+def test_each_genre_has_its_share_of_changed_tracks(report, pages):
     assert (report.robustness["n_tracks"] == 9).all()
+    assert report.tracks.groupby("genre")["modified"].sum().tolist() == [3, 3, 3]
+    drawn = "9 of the 24 tracks, drawn at random (seed 0) with similar numbers of each genre"
+    assert drawn in pages["report"]
     y = np.array(["a"] * 90 + ["b"] * 3 + ["c"] * 7)
     chosen, counts = np.unique(y[_choose(y, 12, 0)], return_counts=True)
     assert dict(zip(chosen, counts, strict=True)) in [
@@ -157,6 +160,40 @@ def test_pieces_leak_where_tracks_have_several(report):
     assert found.tolist() == [["random pieces", "by track", "by artist"]] * 2
     accuracy = report.leakage.set_index(["model", "splitting"])["accuracy"]["nearest"]
     assert accuracy["random pieces"] >= accuracy["by artist"]
+
+
+def test_no_model_is_tested_on_changed_copies(tracks):
+    def leakage(augment):
+        model = nearest().set_params(mfccsegmenter__augment=augment)
+        options = {"groups": tracks.groups, "cv": 2, "robustness": None, "n_resamples": 2}
+        return evaluation_report(model, tracks.data, tracks.target, **options).leakage
+
+    columns = ["splitting", "accuracy", "accuracy_std"]
+    assert leakage(lambda y, rate, rng: -y[::2])[columns].equals(leakage(None)[columns])
+
+
+def test_conditions_of_the_training_are_marked_on_the_page(report, pages):
+    rows = report.robustness
+    trained = rows.assign(in_training=rows["condition"].isin(["unchanged", "room"]))
+    page = EvaluationReport(**{**vars(report), "robustness": trained}).to_html()
+    assert page.count("<td>room *</td>") == page.count("* included in the training of the mo") / 2
+    assert "<td>unchanged</td>" in page
+    assert " *</td>" not in pages["report"]
+    assert "included in the training" not in pages["report"]
+
+
+def test_one_bar_shows_the_whole(tracks, capfd):
+    models = {"one": nearest().set_params(mfccsegmenter__augment="room"), "three": nearest(3)}
+    options = {"groups": tracks.groups, "cv": 2, "robustness": 2, "n_resamples": 2}
+    evaluation_report(models, tracks.data, tracks.target, verbose=1, **options)
+    text = capfd.readouterr().err
+    shown = [int(percent) for percent in re.findall(r"(\d+)%\|", text)]
+    assert shown[0] == 0
+    assert shown[-1] == 100
+    assert shown == sorted(shown)
+    assert text.count("\n") == 1  # after the bar
+    evaluation_report(models, tracks.data[::2], tracks.target[::2], cv=2, robustness=None)
+    assert not capfd.readouterr().err
 
 
 def test_mistakes_are_from_the_surest_with_their_timelines(report, tracks):
@@ -451,7 +488,7 @@ def test_the_command_writes_the_page(tracks, tmp_path):
     done = run(path, "--model", model, "--robustness", 2)
     assert done.exit_code == 0, done.output
     assert done.stdout.startswith(f"{model}: 100.0% accuracy on 24 tracks (")
-    assert "2 tracks are modified" in path.read_text(encoding="utf-8")
+    assert "2 of the 24 tracks, drawn at random (seed 0)" in path.read_text(encoding="utf-8")
     assert "there is no folder" in run(tmp_path / "no" / "report.html").stderr
     assert "is a folder" in run(tmp_path).stderr
 

@@ -123,7 +123,7 @@ def model(tracks):
 def test_predictions_are_those_of_the_changed_files(tracks, model, tmp_path):
     paths = tracks.data[:4]
     changes = {"noise at 10 dB", "6 dB louder, clipped", "last 30 s"}
-    [found] = changed_predictions([model], paths, conditions=sorted(changes), random_state=0)
+    [found] = changed_predictions([[model]] * 4, paths, conditions=sorted(changes), random_state=0)
     assert_array_equal(found["unchanged"].tolist(), model.predict(paths))
     for i, path in enumerate(paths):
         y = load_audio(path)
@@ -227,7 +227,7 @@ def test_first_and_last_parts_are_the_ends_of_a_long_track(tmp_path, monkeypatch
     # Quiet at the start, loud at the end, quiet in the middle.
     y = np.concatenate([0.001 * tone(440, 6.0), tone(440, 1.0)])
     path = str(write_sound(tmp_path / "a.wav", y))
-    [found] = changed_predictions([level_model()], [path], conditions=["first 30 s", "last 30 s"])
+    [found] = changed_predictions([[level_model()]], [path], conditions=["first 30 s", "last 30 s"])
     assert found.loc[0].tolist() == ["quiet", "quiet", "loud"]
 
 

@@ -45,9 +45,10 @@ from .options import (
 @click.option(
     "--robustness",
     type=click.IntRange(0),
-    default=150,
+    default=60,
     show_default=True,
-    help="Maximum number of tracks for the robustness section of the report. 0 omits it.",
+    help="Maximum number of tracks for the robustness section of the report, drawn at random. 0 "
+    "omits it.",
 )
 @augment_option
 @cache_option
@@ -76,7 +77,7 @@ def evaluate(
     Files that cannot be used are ignored.
 
     With --report, an HTML report is written, with misclassified tracks, calibration, leakage, and
-    robustness to noise, MP3 coding, low-pass filtering and more. It takes several more minutes.
+    robustness to noise, MP3 coding, low-pass filtering and more. It takes some more minutes.
     """
     from ..report import check_installed, evaluation_report
     from .inputs import labeled_tracks, make_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,11 @@ import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.base import clone
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_validate
-from sklearn.utils import indexable
+from sklearn.metrics import check_scoring, make_scorer
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils import Bunch, indexable
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
 
 from .._checks import (
     AT_LEAST_2,
@@ -24,7 +27,13 @@ from .._checks import (
     check_two_classes,
 )
 from .._metadata import route
+from .._progress import advance_fit
+from .._sklearn import _safe_split
 from ..folds import check_folds
+from .scores import SCORES, bootstrap_score
+
+#: Key of the predictions among the scores of a fold.
+_PREDICTED = "predicted"
 
 
 def compare_models(
@@ -35,8 +44,9 @@ def compare_models(
     cv: Any = 5,
     groups: Any = None,
     scoring: str | Sequence[str] = ("accuracy", "f1_macro"),
+    reference: str | None = None,
     n_jobs: int | None = None,
-) -> pd.DataFrame:
+) -> Bunch:
     """Cross-validate several models on the same folds.
 
     Parameters
@@ -57,34 +67,68 @@ def compare_models(
         strategies in `cv`.
     scoring : str or sequence of str, default=("accuracy", "f1_macro")
         Names of scikit-learn scorers.
+    reference : str, default=None
+        Name of the model with which the others are compared. Each scorer must then be one of
+        those of :func:`skgenre.evaluation.bootstrap_score`.
     n_jobs : int, default=None
-        Number of jobs to run in parallel, as in
-        :func:`sklearn.model_selection.cross_validate`.
+        Number of fits to run in parallel.
 
     Returns
     -------
-    table : DataFrame
-        One row for each model and splitting strategy, with the columns ``model`` and
-        ``splitting``, the mean ``<scorer>`` and standard deviation ``<scorer>_std`` over the
-        folds for each scorer, and the mean fit time ``fit_seconds``.
+    comparison : Bunch
+        Dictionary-like object with the following attributes.
+
+        table : DataFrame
+            One row for each model and splitting strategy, with the columns ``model`` and
+            ``splitting``, the mean ``<scorer>`` and standard deviation ``<scorer>_std`` over the
+            folds for each scorer, and the mean fit time ``fit_seconds``. With `reference`, also
+            the difference from the score of the reference, ``<scorer>_difference``, and its 95 %
+            confidence interval, ``<scorer>_difference_low`` and ``<scorer>_difference_high``.
+        fold_scores : DataFrame
+            One row for each model, splitting strategy and fold, with the columns ``model``,
+            ``splitting``, ``fold`` (from 0), ``<scorer>`` for each scorer, and ``fit_seconds``.
+        predictions : DataFrame
+            One row for each prediction of a test set, with the columns ``model``, ``splitting``,
+            ``fold``, ``sample`` (row of `X`), ``group``, ``genre`` and ``predicted``. Without
+            groups, each sample is a group.
 
     Raises
     ------
     TypeError
         If a model is not a classifier.
     ValueError
-        If `models` is empty or not a mapping, labels or groups are missing (None or NaN), or there
-        is only one genre. Errors in the models are raised unchanged.
+        If `models` is empty or not a mapping, labels or groups are missing (None or NaN), there
+        is only one genre, or `reference` is not a model or cannot be used with `scoring`. Errors
+        in the models are raised unchanged.
+
+    See Also
+    --------
+    skgenre.plotting.ScoreIntervalDisplay.from_comparison : Plot the scores with their intervals.
+    skgenre.evaluation.bootstrap_score : Compute a score, or a difference, and its interval.
+
+    Notes
+    -----
+    Differences are paired: both models are trained on the same folds and predict the same samples.
+    They are differences between the scores of all predictions together, which differ slightly from
+    those between the means over folds if folds differ in size. The interval is computed by
+    bootstrap over groups with ``bootstrap_score(..., reference=...)``. A model is not significantly
+    better or worse than the reference if the interval contains 0.
 
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skgenre import compare_models, make_baseline
     >>> X, y = load_iris(return_X_y=True)
-    >>> models = {name: make_baseline(name) for name in ("knn", "logistic")}
-    >>> table = compare_models(models, X, y, cv=3)
-    >>> table[["model", "splitting"]].values.tolist()
-    [['knn', 'StratifiedKFold'], ['logistic', 'StratifiedKFold']]
+    >>> models = {name: make_baseline(name) for name in ("knn", "lda")}
+    >>> comparison = compare_models(models, X, y, cv=3, scoring="accuracy", reference="knn")
+    >>> columns = [f"accuracy{end}" for end in ("", "_difference", "_difference_low")]
+    >>> comparison.table.set_index("model")[columns].round(2)  # doctest: +NORMALIZE_WHITESPACE
+           accuracy  accuracy_difference  accuracy_difference_low
+    model
+    knn        0.95                 0.00                     0.00
+    lda        0.97                 0.02                     0.00
+    >>> comparison.predictions.query("model == 'knn'")["sample"].nunique()
+    150
     """
     if not isinstance(models, Mapping) or not models:
         raise ValueError(
@@ -92,6 +136,9 @@ def compare_models(
         )
     for name, model in models.items():
         check_classifier(f"The model {name!r}", model)
+    scoring = [scoring] if isinstance(scoring, str) else list(scoring)
+    if reference is not None:
+        _check_reference(reference, models, scoring)
     if isinstance(X, str | os.PathLike):
         check_sequence("X", X)
     X, y = indexable(X, check_labels(y))
@@ -112,28 +159,102 @@ def compare_models(
         splitter = check_folds(strategy, y, of)
         name = key or type(splitter).__name__.lstrip("_")
         folds[name] = of, list(splitter.split(X, y, of))
-    scoring = [scoring] if isinstance(scoring, str) else list(scoring)
+    found = [
+        _cross_validate(name, model, X, y, splitting, *folds[splitting], scoring, n_jobs)
+        for name, model in models.items()
+        for splitting in folds
+    ]
+    fold_scores, predictions = (
+        pd.concat(parts, ignore_index=True) for parts in zip(*found, strict=True)
+    )
+    return Bunch(
+        table=_summarize(fold_scores, predictions, scoring, reference),
+        fold_scores=fold_scores,
+        predictions=predictions,
+    )
+
+
+def _check_reference(reference: str, models: Mapping, scoring: list[str]) -> None:
+    if reference not in models:
+        raise ValueError(f"reference must be one of the models {list(models)}; got {reference!r}.")
+    if unknown := [name for name in scoring if name not in SCORES]:
+        raise ValueError(
+            f"With reference, scoring must be among {list(SCORES)}, for which there are "
+            f"confidence intervals; got {unknown}."
+        )
+
+
+def _cross_validate(
+    name: str, model, X, y, splitting: str, groups, folds: list, scoring: list[str], n_jobs
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scores of each fold, and the predictions of the test sets."""
+    model = clone(model)
+    params, routed = route(model, groups=groups)
+    classes = np.unique(y)
+    # Predictions are scored as well, so that they are computed only once.
+    predicted = make_scorer(_find_predicted, classes=classes)
+    scorers = {**dict(zip(scoring, scoring, strict=True)), _PREDICTED: predicted}
+    results = Parallel(n_jobs=n_jobs)(
+        delayed(_fit_and_score)(clone(model), X, y, fold, params, routed, scorers) for fold in folds
+    )
+    scores, predictions = [], []
+    for i, ((_, test), (row, seconds)) in enumerate(zip(folds, results, strict=True)):
+        key = {"model": name, "splitting": splitting, "fold": i}
+        sample = np.arange(len(y))[test]
+        columns = {
+            "sample": sample,
+            "group": sample if groups is None else groups[sample],
+            "genre": y[sample],
+            "predicted": classes[row.pop(_PREDICTED)],
+        }
+        predictions.append(pd.DataFrame({**key, **columns}))
+        scores.append({**key, **row, "fit_seconds": seconds})
+    return pd.DataFrame(scores), pd.concat(predictions)
+
+
+def _fit_and_score(model, X, y, fold: tuple, params: dict, routed: bool, scorers: dict):
+    """Return the scores of the test set of a fold, and the fit time in seconds."""
+    train, test = fold
+    X_train, y_train = _safe_split(model, X, y, train)
+    X_test, y_test = _safe_split(model, X, y, test, train)
+    with sklearn.config_context(enable_metadata_routing=routed):
+        began = time.perf_counter()
+        model.fit(X_train, y_train, **{name: value[train] for name, value in params.items()})
+        seconds = time.perf_counter() - began
+        scores = check_scoring(model, scoring=scorers)(model, X_test, y_test)
+    advance_fit(model, len(y_train) / len(y))
+    return scores, seconds
+
+
+def _find_predicted(y_true, y_pred, classes: np.ndarray) -> np.ndarray:
+    """Return the indices of predictions in `classes`; a scorer must return numbers."""
+    return np.searchsorted(classes, y_pred)
+
+
+def _summarize(
+    fold_scores: pd.DataFrame, predictions: pd.DataFrame, scoring: list[str], reference: str | None
+) -> pd.DataFrame:
+    key = ["model", "splitting"]
+    predicted = dict(list(predictions.groupby(key, sort=False)))
     rows = []
-    for name, model in models.items():
-        for splitting, (of, splits) in folds.items():
-            fresh = clone(model)
-            params, routed = route(fresh, groups=of)
-            with sklearn.config_context(enable_metadata_routing=routed):
-                scores = cross_validate(
-                    fresh,
-                    X,
-                    y,
-                    params=params,
-                    cv=splits,
-                    scoring=scoring,
-                    n_jobs=n_jobs,
-                    error_score="raise",
+    for (model, splitting), scores in fold_scores.groupby(key, sort=False):
+        row = {"model": model, "splitting": splitting}
+        for scorer in scoring:
+            row[scorer] = scores[scorer].mean()
+            row[f"{scorer}_std"] = scores[scorer].std(ddof=0)
+            if reference is not None:
+                own, other = predicted[model, splitting], predicted[reference, splitting]
+                result = bootstrap_score(
+                    own["genre"],
+                    own["predicted"],
+                    groups=own["group"],
+                    reference=other["predicted"],
+                    scoring=scorer,
                 )
-            row = {"model": name, "splitting": splitting}
-            for scorer in scoring:
-                row[scorer] = scores[f"test_{scorer}"].mean()
-                row[f"{scorer}_std"] = scores[f"test_{scorer}"].std()
-            rows.append({**row, "fit_seconds": scores["fit_time"].mean()})
+                row[f"{scorer}_difference"] = result.score
+                row[f"{scorer}_difference_low"] = result.low
+                row[f"{scorer}_difference_high"] = result.high
+        rows.append({**row, "fit_seconds": scores["fit_seconds"].mean()})
     return pd.DataFrame(rows)
 
 
@@ -177,8 +298,8 @@ def leakage_report(
     Returns
     -------
     table : DataFrame
-        Scores, see :func:`compare_models`. The column ``splitting`` contains ``"random pieces"``,
-        ``"by track"`` or ``"by artist"``.
+        Scores, see ``table`` of :func:`compare_models`. The column ``splitting`` contains
+        ``"random pieces"``, ``"by track"`` or ``"by artist"``.
 
     See Also
     --------
@@ -222,11 +343,7 @@ def leakage_report(
         groups={"by track": table["track_ids"], "by artist": table["groups"]},
         scoring=scoring,
         n_jobs=n_jobs,
-    )
-
-
-def _checked(groups, n: int, name: str):
-    return None if groups is None else check_groups(groups, n, name)
+    ).table
 
 
 def model_name(model) -> str:

@@ -9,16 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import joblib
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import Bunch
 
 from .._metadata import fit_with_groups
+from .._progress import advance_fit
+from ..audio.changes import list_changes
 from ..datasets import count_known_artists
 from ..features import FrontEnd, UnreadableTracksError
 from ..features.augmented import without_copies
-from ..features.model_front_ends import Computed, replace_front_ends
+from ..features.model_front_ends import (
+    Computed,
+    front_ends,
+    identify,
+    replace_front_ends,
+)
 from ..folds import check_folds
 
 #: How to state the artists, for outputs about files whose artists are unknown.
@@ -68,12 +74,11 @@ def compute_features(
     ValueError
         If no track of a genre can be used.
     """
-    computed: dict[str | None, Computed] = {}
+    computed: dict[str, Computed] = {}
     reasons: dict[str, str] = {}
 
     def compute(front_end: FrontEnd) -> Computed:
-        # The repr is not unique, since it abbreviates long lists.
-        key = joblib.hash((type(front_end).__name__, front_end.get_params()))
+        key = identify(front_end)
         if key not in computed:
             extract = front_end.fit_transform if training else front_end.transform
             X = extract(tracks.data)
@@ -100,6 +105,13 @@ def compute_features(
             "the genre"
         )
     return models, left
+
+
+def work_of_features(models: Mapping[str, Any], n_tracks: int, *, training: bool) -> int:
+    """Return the work of :func:`compute_features`, see :mod:`skgenre._progress`."""
+    each = {identify(front): front for model in models.values() for front in front_ends(model)}
+    copies = sum(len(list_changes(front.augment)) for front in each.values()) if training else 0
+    return n_tracks * (len(each) + copies)
 
 
 def _reason(front_end, path) -> str:
@@ -178,6 +190,7 @@ def predict_out_of_fold(model, tracks: Bunch, folds: list) -> Bunch:
             columns = np.searchsorted(classes, fitted.classes_)
             proba[np.ix_(test, columns)] = fitted.predict_proba(paths)
         models.append(fitted)
+        advance_fit(model, len(train) / len(labels))
     return Bunch(labels=labels, proba=proba, classes=classes, models=models)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 
 from .._checks import check_classifier, check_comparable, check_labels
+from .._progress import follow
 from ..audio import AudioError, AudioFile, name_of, transforms
 from ..audio.changes import CHANGES, apply_change, includes, list_changes, read_center
 from ..features import UnreadableTracksError
@@ -27,6 +29,9 @@ _END_SECONDS = 30.0
 _SEGMENT_SECONDS = 3.0
 
 UNCHANGED, FIRST, LAST = "unchanged", "first 30 s", "last 30 s"
+
+#: Explanation of the asterisk of :func:`mark_conditions`.
+MARK_NOTE = "* included in the training of the model"
 
 
 def _by_name(name: str) -> Callable:
@@ -158,8 +163,9 @@ def robustness_report(
                 f"y contains {unknown}, which are not among the classes of the model, "
                 f"{classes.tolist()}. Use the same names."
             )
+    paths = check_paths(paths)
     [predictions] = changed_predictions(
-        [model],
+        [[model]] * len(paths),
         paths,
         conditions=conditions,
         n_jobs=n_jobs,
@@ -170,7 +176,7 @@ def robustness_report(
 
 
 def changed_predictions(
-    models: Sequence,
+    models: Sequence[Sequence],
     paths,
     *,
     conditions: str | Sequence[str] | Mapping[str, Callable] | None = None,
@@ -184,8 +190,9 @@ def changed_predictions(
 
     Parameters
     ----------
-    models : sequence of estimators
-        Fitted models that begin with a front end.
+    models : sequence of shape (n_tracks, n_models)
+        Fitted models that begin with a front end, for each track. In a cross-validation, they are
+        those of the fold in which the track was not used for training.
     paths, conditions, n_jobs, random_state, verbose
         See :func:`robustness_report`.
 
@@ -195,26 +202,25 @@ def changed_predictions(
         Predictions of each model, with one row per track and one column per condition. None
         marks tracks for which there is no prediction.
     """
-    paths = check_paths(paths)
-    models = [
-        copy_with_front_ends(model, on_error="raise", memory=None, n_jobs=None, verbose=0)
-        for model in models
-    ]
-    changes = _changes(conditions, models)
+    front = {"on_error": "raise", "memory": None, "n_jobs": None, "verbose": 0}
+    ready = {
+        id(model): copy_with_front_ends(model, **front) for model in chain.from_iterable(models)
+    }
+    changes = _changes(conditions, list(ready.values()))
     seeds = check_random_state(random_state).randint(2**31 - 1, size=len(paths))
-    from tqdm.auto import tqdm
-
-    tasks = zip(paths, seeds, strict=True)
-    bar = tqdm(tasks, "changed tracks", len(paths), unit="track", disable=not verbose)
-    found = Parallel(n_jobs=n_jobs, prefer="threads")(
-        delayed(_predict_track)(models, path, changes, seed) for path, seed in bar
+    results = Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator")(
+        delayed(_predict_track)([ready[id(model)] for model in row], path, changes, seed)
+        for row, path, seed in zip(models, paths, seeds, strict=True)
     )
     names = [UNCHANGED, *changes]
+    n_models = len(models[0])
+    work = n_models * len(names)
+    found = list(follow(results, len(paths), "changed tracks", verbose, work=work))
     return [
         pd.DataFrame(
             [[row[name][i] for name in names] for row in found], columns=names, dtype=object
         )
-        for i in range(len(models))
+        for i in range(n_models)
     ]
 
 
@@ -233,6 +239,12 @@ def summarize(predictions: pd.DataFrame, y, model) -> pd.DataFrame:
         row["in_training"] = name == UNCHANGED or all(includes(each, name) for each in trained)
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def mark_conditions(report: pd.DataFrame) -> pd.Series:
+    """Return the conditions, with an asterisk for those of changed copies in the training."""
+    trained = report["in_training"] & (report["condition"] != UNCHANGED)
+    return report["condition"].mask(trained, report["condition"] + " *")
 
 
 def _share(right) -> float:

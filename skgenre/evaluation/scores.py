@@ -40,7 +40,7 @@ def _f1_macro(confusion: np.ndarray) -> np.ndarray:
 
 
 #: Scores that can be computed from the confusion matrix, by their names in scikit-learn.
-_SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced_accuracy,
     "f1_macro": _f1_macro,
@@ -139,8 +139,8 @@ def bootstrap_score(
     }
     check_comparable(y_true=y_true, **predictions)
     groups = np.arange(n_tracks) if groups is None else check_groups(groups, n_tracks)
-    if scoring not in _SCORES:
-        raise ValueError(f"scoring must be one of {list(_SCORES)}; got {scoring!r}.")
+    if scoring not in SCORES:
+        raise ValueError(f"scoring must be one of {list(SCORES)}; got {scoring!r}.")
     check_number("confidence_level", confidence_level, Interval(Real, 0, 1, closed="neither"))
     check_number("n_resamples", n_resamples, AT_LEAST_1)
     names, group = np.unique(groups, return_inverse=True)
@@ -190,7 +190,7 @@ def _score_of_resamples(y_true, y_pred, group: np.ndarray, scoring: str) -> Call
         times = np.bincount((draws + rows).ravel(), minlength=len(draws) * n)
         # In C order, so that sums over classes do not depend on SciPy's choice.
         total = np.ascontiguousarray(times.reshape(len(draws), n) @ confusion)
-        return _SCORES[scoring](total.reshape(-1, k, k))
+        return SCORES[scoring](total.reshape(-1, k, k))
 
     return score
 

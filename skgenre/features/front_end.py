@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.metaestimators import available_if
 
 from .._checks import check_labels, check_two_classes
+from .._progress import follow
 from .._sklearn import StrOptions, _fit_context
 from ..audio import MIN_LEVEL, SAMPLES_REMEDY, AudioError, AudioFile, name_of
 from ..audio.changes import Change, apply_change, list_changes, read_center
@@ -437,10 +438,7 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         results = Parallel(n_jobs=self.n_jobs, prefer="threads", return_as=how)(
             delayed(_attempt)(extract, path) for path in paths
         )
-        if self.verbose:
-            from tqdm.auto import tqdm
-
-            results = tqdm(results, total=len(paths), desc=type(self).__name__, unit="track")
+        results = follow(results, len(paths), type(self).__name__, self.verbose)
         for i, (path, result) in enumerate(zip(paths, results, strict=True)):
             name = name_of(path, i)
             if isinstance(result, AudioError):

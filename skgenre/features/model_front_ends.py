@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 
 from .._sklearn import _safe_indexing
 from .augmented import without_copies
+from .class_key import class_key
 from .front_end import FrontEnd
 
 #: Attributes of meta-estimators that contain the models to which they pass their input.
@@ -127,6 +128,14 @@ def front_ends(model) -> list[FrontEnd]:
 
     replace_front_ends(model, collect)
     return found
+
+
+def identify(front_end: FrontEnd) -> str:
+    """Return what equal front ends have in common."""
+    try:
+        return class_key(type(front_end), front_end.get_params())
+    except ValueError:  # a value that cannot be hashed
+        return str(id(front_end))
 
 
 def copy_with_front_ends(model, **params: Any):

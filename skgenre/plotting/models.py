@@ -18,6 +18,7 @@ from ..evaluation import (
     leakage_report,
     robustness_report,
 )
+from ..evaluation.robustness import MARK_NOTE, mark_conditions
 from ..evaluation.scores import top_probability
 from .display import Display
 
@@ -256,7 +257,8 @@ class CoverageDisplay(Display):
 class RobustnessDisplay(Display):
     """Fraction of unchanged predictions and accuracy for modified audio.
 
-    It is recommended to use :meth:`from_estimator` to create a display.
+    Conditions that the training of the model included are marked with an asterisk. It is
+    recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
@@ -285,6 +287,7 @@ class RobustnessDisplay(Display):
     ...         "n_tracks": [20, 20],
     ...         "kept": [1.0, 0.9],
     ...         "accuracy": [0.8, 0.75],
+    ...         "in_training": [True, False],
     ...     }
     ... )
     >>> display = RobustnessDisplay(report).plot()
@@ -337,9 +340,11 @@ class RobustnessDisplay(Display):
         )
         if "accuracy" in report:
             ax.plot(report["accuracy"], rows, "D", color=_COLORS[1], ms=5, label="accuracy")
-        ax.set_yticks(rows, report["condition"])
+        marked = mark_conditions(report)
+        ax.set_yticks(rows, marked)
         ax.invert_yaxis()
-        ax.set(xlim=(0, 1.04), xlabel="fraction of tracks")
+        note = f"\n{MARK_NOTE}" if (marked != report["condition"]).any() else ""
+        ax.set(xlim=(0, 1.04), xlabel=f"fraction of tracks{note}")
         ax.set_xticks(np.linspace(0, 1, 6))
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
@@ -348,7 +353,8 @@ class RobustnessDisplay(Display):
 class ScoreIntervalDisplay(Display):
     """Scores of models with their confidence intervals.
 
-    It is recommended to use :meth:`from_predictions` to create a display.
+    It is recommended to use :meth:`from_comparison` or :meth:`from_predictions` to create a
+    display.
 
     Parameters
     ----------
@@ -368,6 +374,7 @@ class ScoreIntervalDisplay(Display):
 
     See Also
     --------
+    skgenre.compare_models : Cross-validate several models on the same folds.
     skgenre.evaluation.bootstrap_score : Compute a score with its confidence interval.
 
     Examples
@@ -424,14 +431,61 @@ class ScoreIntervalDisplay(Display):
         display : ScoreIntervalDisplay
             Object that stores the computed values.
         """
-        rows = [
-            {
-                "model": name,
-                **bootstrap_score(y_true, predicted, groups=groups, scoring=scoring, **kwargs),
-            }
+        results = {
+            name: bootstrap_score(y_true, predicted, groups=groups, scoring=scoring, **kwargs)
             for name, predicted in y_pred.items()
-        ]
-        scores = pd.DataFrame(rows)[["model", "score", "low", "high"]]
+        }
+        return cls(_table_of_scores(results), chance, scoring.replace("_", " ")).plot(ax=ax)
+
+    @classmethod
+    def from_comparison(
+        cls,
+        comparison,
+        *,
+        scoring: str = "accuracy",
+        splitting: str | None = None,
+        chance: float | None = None,
+        ax=None,
+    ) -> ScoreIntervalDisplay:
+        """Plot the scores of compared models with confidence intervals over groups, best first.
+
+        Parameters
+        ----------
+        comparison : Bunch
+            Result of :func:`skgenre.compare_models`.
+        scoring : {"accuracy", "balanced_accuracy", "f1_macro"}, default="accuracy"
+            Score to compute, of all predictions together.
+        splitting : str, default=None
+            Name of the splitting strategy, which is required if there are several.
+        chance : float, default=None
+            Chance level, which is plotted as a dotted line.
+        ax : matplotlib Axes, default=None
+            Axes to plot on. If None, a new figure is created.
+
+        Returns
+        -------
+        display : ScoreIntervalDisplay
+            Object that stores the computed values.
+
+        Raises
+        ------
+        ValueError
+            If `splitting` is not the name of a splitting strategy, or not given and there are
+            several.
+        """
+        known = comparison.table["splitting"].unique().tolist()
+        if splitting is None and len(known) == 1:
+            [splitting] = known
+        if splitting not in known:
+            raise ValueError(f"splitting must be one of {known}; got {splitting!r}.")
+        chosen = comparison.predictions[comparison.predictions["splitting"] == splitting]
+        results = {
+            name: bootstrap_score(
+                rows["genre"], rows["predicted"], groups=rows["group"], scoring=scoring
+            )
+            for name, rows in chosen.groupby("model", sort=False)
+        }
+        scores = _table_of_scores(results).sort_values("score", ascending=False, kind="stable")
         return cls(scores, chance, scoring.replace("_", " ")).plot(ax=ax)
 
     def _draw(self, ax) -> None:
@@ -448,6 +502,11 @@ class ScoreIntervalDisplay(Display):
         ax.spines[["top", "right"]].set_visible(False)
 
 
+def _table_of_scores(results: Mapping) -> pd.DataFrame:
+    rows = [{"model": name, **result} for name, result in results.items()]
+    return pd.DataFrame(rows)[["model", "score", "low", "high"]]
+
+
 class LeakageDisplay(Display):
     """Scores of models for several splitting strategies.
 
@@ -456,7 +515,8 @@ class LeakageDisplay(Display):
     Parameters
     ----------
     report : DataFrame
-        Result of :func:`skgenre.evaluation.leakage_report` or :func:`skgenre.compare_models`.
+        Result of :func:`skgenre.evaluation.leakage_report`, or the ``table`` of
+        :func:`skgenre.compare_models`.
     scorer : str, default=None
         Column of the report to plot. If None, the first score is plotted.
 

@@ -18,7 +18,7 @@ from .._files import expand, replace_file
 from .._printable import printable
 from ..evaluation import coverage_curve
 from ..evaluation.out_of_fold import NAME_ARTISTS, name_known
-from ..evaluation.robustness import UNCHANGED
+from ..evaluation.robustness import MARK_NOTE, UNCHANGED, mark_conditions
 from ..plotting.display import import_pyplot
 from . import pictures
 
@@ -40,9 +40,9 @@ class EvaluationReport:
         Information about the evaluation, such as the folds, the number of groups and the
         computation time.
     tracks : DataFrame
-        One row per track with the columns ``path``, ``genre``, ``group`` and ``fold``, and for
-        each model ``predicted: <name>`` and ``probability: <name>`` (probability of the predicted
-        genre).
+        One row per track with the columns ``path``, ``genre``, ``group``, ``fold`` and
+        ``modified`` (whether `robustness` includes it), and for each model ``predicted: <name>``
+        and ``probability: <name>`` (probability of the predicted genre).
     left_out : DataFrame
         Files that cannot be used, with the columns ``path`` and ``reason``.
     scores : DataFrame
@@ -175,6 +175,7 @@ def _render(report: EvaluationReport) -> str:
     environment.filters |= {
         "at_coverages": _at_coverages,
         "fixed": _fixed,
+        "mark_conditions": mark_conditions,
         "of_model": _of_model,
         "percent": _percent,
         "short": pictures.short,
@@ -183,6 +184,7 @@ def _render(report: EvaluationReport) -> str:
     return environment.get_template("page.html.jinja").render(
         report=report,
         known=report._known(),
+        mark_note=MARK_NOTE,
         name_artists=NAME_ARTISTS,
         pictures=pictures,
         versions=", ".join(f"{name} {version(name)}" for name in ("skgenre", "scikit-learn")),

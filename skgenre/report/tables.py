@@ -23,6 +23,7 @@ from .._checks import (
     check_number,
     check_two_classes,
 )
+from .._progress import one_bar, work_of_fit
 from ..audio import AudioError
 from ..datasets import count_known_artists
 from ..evaluation import bootstrap_score, calibration_error, compare_models, leakage_report
@@ -35,17 +36,17 @@ from ..evaluation.out_of_fold import (
     predict_fitted,
     predict_out_of_fold,
     restore_front_ends,
+    work_of_features,
 )
-from ..evaluation.robustness import changed_predictions, summarize
+from ..evaluation.robustness import CONDITIONS, changed_predictions, summarize
+from ..evaluation.scores import SCORES
 from ..features import UnreadableTracksError
+from ..features.augmented import without_copies
 from ..features.front_end import check_paths
 from ..features.model_front_ends import copy_with_front_ends, front_ends
 from ..folds import count_groups
 from ..timeline import predict_segments
 from .result import EvaluationReport
-
-#: Scores in the report, by their names in scikit-learn.
-SCORES = ("accuracy", "balanced_accuracy", "f1_macro")
 
 #: Name of the prediction of the most frequent genre in the scores.
 CHANCE = "chance"
@@ -62,7 +63,7 @@ def evaluation_report(
     groups=None,
     cv: Any = 5,
     leakage: bool = True,
-    robustness: int | None = 150,
+    robustness: int | None = 60,
     n_mistakes: int = 20,
     n_resamples: int = 9999,
     title: str = "Genre evaluation",
@@ -98,11 +99,10 @@ def evaluation_report(
     leakage : bool, default=True
         Whether to also score the models on folds with leakage. This takes up to nine more fits
         per model.
-    robustness : int or None, default=150
-        Maximum number of tracks for :func:`skgenre.evaluation.robustness_report`, balanced by
-        genre. Each track is modified in twelve ways and predicted by the model
-        that was not trained on it.
-        None omits this part.
+    robustness : int or None, default=60
+        Maximum number of tracks for :func:`skgenre.evaluation.robustness_report`. They are drawn
+        at random, with similar numbers of each genre. Each track is modified in 17 ways and
+        predicted by the model that was not trained on it. None omits this part.
     n_mistakes : int, default=20
         Number of misclassified tracks to list per model, beginning with those of the highest
         probability.
@@ -113,7 +113,7 @@ def evaluation_report(
     n_jobs : int, default=None
         Number of files to process in parallel.
     verbose : int, default=0
-        Whether to show progress bars.
+        Whether to show a progress bar, with an estimate of the remaining time.
     random_state : int, default=0
         Controls the confidence intervals, the noise, and the selection of tracks for the
         robustness. It does not affect the folds, which always use the same seed.
@@ -152,54 +152,61 @@ def evaluation_report(
     tracks = _tracks(paths, y, groups)
     prefit = isinstance(cv, str) and cv == "prefit"
     jobs = {} if n_jobs is None else {"n_jobs": n_jobs}
-    models = _prepare(models, prefit, tracks.target, on_error="warn", verbose=verbose, **jobs)
+    models = _prepare(models, prefit, tracks.target, on_error="warn", verbose=0, **jobs)
+    n, n_fits = len(tracks.data), 0
     if not prefit:
         check_two_classes("y", np.unique(tracks.target))
         cv = list(cv) if isinstance(cv, Iterator) else cv
-        draw_folds(tracks, cv)  # so that errors come before audio is read
-    models, used = compute_features(models, tracks, training=not prefit)
-    if prefit:
-        everything = np.arange(len(used.data))
-        folds, how = [(everything, everything)], "none (fitted models)"
-        predicted = {name: predict_fitted(model, used) for name, model in models.items()}
-    else:
-        folds, how = draw_folds(used, cv)
-        predicted = {name: predict_out_of_fold(m, used, folds) for name, m in models.items()}
-    # The models of each fold, with their front ends, which read files again.
-    fitted_models = {
-        name: [restore_front_ends(model) for model in bunch.models]
-        for name, bunch in predicted.items()
-    }
-    fold = np.empty(len(used.data), int)
-    for i, (_, test) in enumerate(folds):
-        fold[test] = i
-    chosen = _choose(used.target, robustness or 0, random_state)
-    options = {"n_jobs": n_jobs, "random_state": random_state, "verbose": verbose}
-    report = EvaluationReport(
-        title=title,
-        about={
-            "folds": how,
-            "by": name_groups(used),
-            "prefit": prefit,
-            "shared": 0 if prefit else count_shared_artists(used, folds),
-            "artists_known": count_known_artists(used.data, used.groups),
-            "n_groups": len(set(used.groups)),
-            "n_folds": len(folds),
-            "n_changed": len(chosen),
-            "draws": n_resamples,
-        },
-        left_out=pd.DataFrame(used.left_out, columns=["path", "reason"]),
-        tracks=_table_of_tracks(used, fold, predicted),
-        **_scores(used, predicted, n_resamples, random_state),
-        fold_accuracy=_over_folds(used, folds, predicted),
-        **_by_genre(used, predicted),
-        **_probabilities(used, predicted),
-        leakage=_leakage(models, used) if leakage and not prefit else None,
-        robustness=_robustness(fitted_models, used, folds, chosen, **options)
-        if len(chosen)
-        else None,
-        **_mistakes(fitted_models, used, fold, predicted, n_mistakes),
+        folds, _ = draw_folds(tracks, cv)  # so that errors come before audio is read
+        n_fits = len(folds) + (3 * _LEAKAGE_FOLDS if leakage else 0)
+    work = (
+        work_of_features(models, n, training=not prefit)
+        + n_fits * sum(work_of_fit(model, n) for model in models.values())
+        + min(robustness or 0, n) * (1 + len(CONDITIONS)) * len(models)
     )
+    with one_bar(work, n, verbose):
+        models, used = compute_features(models, tracks, training=not prefit)
+        if prefit:
+            everything = np.arange(len(used.data))
+            folds, how = [(everything, everything)], "none (fitted models)"
+            predicted = {name: predict_fitted(model, used) for name, model in models.items()}
+        else:
+            folds, how = draw_folds(used, cv)
+            predicted = {name: predict_out_of_fold(m, used, folds) for name, m in models.items()}
+        # The models of each fold, with their front ends, which read files again.
+        fitted_models = {
+            name: [restore_front_ends(model) for model in bunch.models]
+            for name, bunch in predicted.items()
+        }
+        fold = np.empty(len(used.data), int)
+        for i, (_, test) in enumerate(folds):
+            fold[test] = i
+        chosen = _choose(used.target, robustness or 0, random_state)
+        options = {"n_jobs": n_jobs, "random_state": random_state}
+        report = EvaluationReport(
+            title=title,
+            about={
+                "folds": how,
+                "by": name_groups(used),
+                "prefit": prefit,
+                "shared": 0 if prefit else count_shared_artists(used, folds),
+                "artists_known": count_known_artists(used.data, used.groups),
+                "n_groups": len(set(used.groups)),
+                "n_folds": len(folds),
+                "n_changed": len(chosen),
+                "seed": random_state,
+                "draws": n_resamples,
+            },
+            left_out=pd.DataFrame(used.left_out, columns=["path", "reason"]),
+            tracks=_table_of_tracks(used, fold, chosen, predicted),
+            **_scores(used, predicted, n_resamples, random_state),
+            fold_accuracy=_over_folds(used, folds, predicted),
+            **_by_genre(used, predicted),
+            **_probabilities(used, predicted),
+            leakage=_leakage(models, used) if leakage and not prefit else None,
+            robustness=_robustness(fitted_models, used, fold, chosen, **options),
+            **_mistakes(fitted_models, used, fold, predicted, n_mistakes),
+        )
     report.about["seconds"] = time.perf_counter() - began
     return report
 
@@ -243,8 +250,9 @@ def _prepare(models, prefit: bool, y, **params: Any) -> dict[str, Any]:
     return prepared
 
 
-def _table_of_tracks(used, fold, predicted) -> pd.DataFrame:
+def _table_of_tracks(used, fold, chosen, predicted) -> pd.DataFrame:
     table = {"path": used.data, "genre": used.target, "group": used.groups, "fold": fold}
+    table["modified"] = np.isin(np.arange(len(fold)), chosen)
     for name, bunch in predicted.items():
         table[f"predicted: {name}"] = bunch.labels
         table[f"probability: {name}"] = _probability(bunch)
@@ -345,7 +353,7 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
                     cv=dict.fromkeys(groups, n_splits),
                     groups=groups,
                     scoring="accuracy",
-                )
+                ).table
             )
     return pd.concat(tables, ignore_index=True) if tables else None
 
@@ -353,12 +361,13 @@ def _leakage(models: dict, used: Bunch) -> pd.DataFrame | None:
 def _segments_as_samples(model, used: Bunch) -> dict | None:
     """Return the segments as separate samples, or None if there are no tracks with several.
 
-    This is the case for tables, votes, and front ends with one segment per track.
+    This is the case for tables, votes, and front ends with one segment per track. Segments of
+    changed copies are left out, so that no model is tested on them.
     """
     if not hasattr(model, "steps"):
         return None
     front = model[0]
-    X = np.asarray(front.features)
+    X = np.asarray(without_copies(front.features))
     if X.ndim < 4:
         return None
     X = X[[front.index[path] for path in used.data]]
@@ -380,26 +389,18 @@ def _choose(y, max_tracks: int, random_state) -> np.ndarray:
     return np.sort(order[np.argsort(turn, kind="stable")[:max_tracks]])
 
 
-def _robustness(fitted_models, used, folds, chosen, **options) -> pd.DataFrame | None:
+def _robustness(fitted_models, used, fold, chosen, **options) -> pd.DataFrame | None:
     """Compute the robustness on the chosen tracks; None if there are none.
 
     Each track is predicted by the models of the fold in whose test set it is.
     """
     if not len(chosen):
         return None
-    parts: list[list[pd.DataFrame]] = []
-    indices = []
-    for i, (_, test) in enumerate(folds):
-        tested = np.intersect1d(test, chosen)
-        if len(tested):
-            of_fold = [models[i] for models in fitted_models.values()]
-            paths = [used.data[j] for j in tested]
-            parts.append(changed_predictions(of_fold, paths, **options))
-            indices.append(tested)
-    y = used.target[np.concatenate(indices)]
+    models = [[of_folds[fold[i]] for of_folds in fitted_models.values()] for i in chosen]
+    found = changed_predictions(models, [used.data[i] for i in chosen], **options)
     tables = []
-    for name, predictions in zip(fitted_models, zip(*parts, strict=True), strict=True):
-        table = summarize(pd.concat(predictions, ignore_index=True), y, fitted_models[name][0])
+    for name, predictions in zip(fitted_models, found, strict=True):
+        table = summarize(predictions, used.target[chosen], fitted_models[name][0])
         table.insert(0, "model", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
