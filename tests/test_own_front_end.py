@@ -1,6 +1,10 @@
 """What a front end of one's own may return, and what is said of a wrong one."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 
 from skgenre import FrontEnd
@@ -46,3 +50,30 @@ def test_another_error_names_the_track(path, monkeypatch):
     with pytest.raises(ZeroDivisionError) as caught:
         Levels(on_error="warn").transform([path])
     assert str(path) in caught.value.__notes__[0]
+
+
+@pytest.mark.slow
+def test_the_front_end_of_the_gallery_runs_an_onnx_file(tmp_path):
+    """Of a graph that returns the mean and the maximum of each window."""
+    node, value = onnx.helper.make_node, onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [
+            node("ReduceMean", ["x"], ["mean"], axes=[1]),
+            node("ReduceMax", ["x"], ["max"], axes=[1]),
+            node("Concat", ["mean", "max"], ["y"], axis=1),
+        ],
+        "statistics",
+        [value("x", onnx.TensorProto.FLOAT, ["n", "samples"])],
+        [value("y", onnx.TensorProto.FLOAT, ["n", 2])],
+    )
+    opset = onnx.helper.make_opsetid("", 17)
+    file = str(tmp_path / "statistics.onnx")
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[opset], ir_version=8), file)
+    example = Path(__file__).parent.parent / "examples/extend/plot_onnx_front_end.py"
+    embedder = runpy.run_path(str(example))["ONNXEmbedder"]
+    sound = make_sound(2.5, sample_rate=16000)
+    path = write_sound(tmp_path / "a.wav", sound, 16000)
+    [found] = embedder(file, window_duration=1.0).transform([path])
+    windows = np.pad(sound, (0, 8000)).reshape(3, 16000)
+    expected = np.stack([windows.mean(axis=1), windows.max(axis=1)], axis=1)
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-4)
