@@ -1,70 +1,99 @@
 """Measure how predictions change with modified audio, and write ``docs/robustness.rst``.
 
-Each preset is trained plain, on the recordings alone, and robust, on changed copies as well.
-
 ``make robustness TRACKS=<folder>`` runs this script on a folder of GTZAN tracks with one folder per
-genre. The artists are derived from the file names. The presets are trained on three folds by
-artist, and each track is predicted by the model that was not trained on it. The starter model
-predicts the tracks in the test part of the fault-filtered partition, which contains none of the
-artists in its training data. Results are stored in ``build/robustness``; delete that folder after
-changing the code.
+genre. The artists are derived from the file names. Each preset is trained plain, on the recordings
+alone, and robust, on changed copies as well; see ``presets.py``. The starter models predict the
+tracks in the test part of the fault-filtered partition, which contains none of the artists in
+their training data.
 """
 
 import argparse
+import io
 import os
-import time
 from importlib.metadata import version
 from pathlib import Path
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
-    os.environ.setdefault(name, "1")  # tracks are processed in parallel
+    os.environ.setdefault(name, "1")  # as many processes as cores
 
 import numpy as np
-import pandas as pd
+import soundfile
 from pages import table
+from presets import ROBUST, Presets
 
-from skgenre import evaluation_report, genre_pipeline, starter_model
-from skgenre.datasets import load_folder, track_groups
+from skgenre import genre_pipeline, load_audio, starter_model
+from skgenre._metadata import fit_with_groups
+from skgenre.audio.changes import includes, list_changes
+from skgenre.datasets import track_groups
 from skgenre.datasets._groups import gtzan_table
-from skgenre.evaluation import robustness_report
+from skgenre.evaluation.robustness import UNCHANGED, robustness_report
+from skgenre.features.musicnn import musicnn_is_installed
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "robustness.rst"
 #: The picture, of which only the presets are part.
 PICTURE = ROOT / "docs" / "images" / "robustness.svg"
-PRESETS = ("descriptors", "mel", "cnn", "lstm", "ann")
-RECIPES = {"plain": None, "robust": "robust"}
+#: Sample rate in Hz, and format of each file.
+FILES = {
+    "22,050 Hz": (22050, "WAV"),
+    "8,000 Hz": (8000, "WAV"),
+    "16,000 Hz": (16000, "WAV"),
+    "44,100 Hz": (44100, "WAV"),
+    "44,100 Hz, MP3": (44100, "MP3"),
+    "22,050 Hz, MP3": (22050, "MP3"),
+}
 
-HEAD = """Robustness of the models
+TEXT = """Robustness of the models
 ========================
 
 This page shows how the accuracy of models changes when the audio is modified, for example by a
 microphone, a phone or MP3 compression, and how much training on changed copies of the tracks
-helps. It was written by ``make robustness``
-(``benchmarks/robustness.py``) with scikit-learn {sklearn} and Keras {keras}. The data are {n}
-tracks of GTZAN (Tzanetakis and Cook, 2002) by {artists} artists: {counts}.
+helps. It was written by ``make robustness`` (``benchmarks/robustness.py``) with scikit-learn
+{sklearn} and Keras {keras}. The data are {n} tracks of GTZAN (Tzanetakis and Cook, 2002) by
+{artists} artists: {counts}.
 
-:func:`skgenre.evaluation.robustness_report` describes the modifications. The models are:
-
-- *starter*: the model that comes with the package (:func:`skgenre.starter_model`). It
-  distinguishes ten genres and was trained on feature tables of GTZAN. Therefore it only predicts
-  the {n_starter} tracks ({starter_counts}) in the test part of the fault-filtered partition,
-  which contains none of the artists in its training data.
-- {presets}: presets of :func:`skgenre.genre_pipeline`, trained on
-  ``StratifiedGroupKFold(3, shuffle=True, random_state=0)`` by artist. Each track is predicted by
-  the model that was not trained on it. *Plain* models are trained on the recordings alone
-  (``augment=None``), *robust* ones, the default, on changed copies as well
-  (``augment="robust"``). Conditions with an asterisk are part of the training of robust models.
+:func:`skgenre.evaluation.robustness_report` describes the modifications. The presets of
+:func:`skgenre.genre_pipeline` are trained on nine folds by artist: ``StratifiedGroupKFold(3,
+shuffle=True, random_state=s)`` with *s* = 0, 1, 2. Accuracies are over tracks, and averaged over
+three seeds of networks.
 
 .. image:: images/robustness.svg
    :alt: Accuracy of each preset, plain and robust, by condition.
-"""
 
-TAIL = """
-The predictions for ``last 30 s`` are compared with those for ``first 30 s``, and not with those for
-the unchanged track. Tracks shorter than a minute are split into halves, so on these tracks the two
-conditions use 15 seconds each. One track of {n} corresponds to {one:.1f} %, so differences of a few
-percentage points are not meaningful.
+Plain and robust training
+-------------------------
+
+In each cell, the first number is the accuracy of the model that was trained on the recordings alone
+(``augment=None``), and the second that of the model that was trained on two changed copies of each
+as well (``augment="robust"``, the default). Conditions with an asterisk are part of this training.
+
+{presets}
+
+One track of {n} corresponds to {one:.1f} %, so differences of a few percentage points are not
+meaningful.
+
+Robust training takes longer. Processor time of feature extraction for a track, and of a fit on two
+thirds of the tracks, in seconds:
+
+{times}
+
+Starter models
+--------------
+
+The models that come with the package predict the {n_starter} tracks ({starter_counts}) in the test
+part of the fault-filtered partition. They distinguish ten genres. *table* uses columns of GTZAN's
+feature table, *musicnn* the tags of musicnn (:func:`skgenre.starter_model`).
+
+{starters}
+
+Sample rates and bit rates
+--------------------------
+
+The same tracks, as files of other sample rates and as MP3. *kept* is the share of tracks with the
+same label as at 22,050 Hz, and *unsure* the share of predictions that are marked as unsure, of the
+right and of the wrong ones. ``descriptors`` is trained on the tracks of the other artists.
+
+{rates}
 """
 
 
@@ -73,126 +102,168 @@ def counted(y):
     return ", ".join(f"{name} {count}" for name, count in zip(names, counts, strict=True))
 
 
-def preset(name, tracks, jobs):
-    return evaluation_report(
-        {
-            f"{name}, {recipe}": genre_pipeline(name, random_state=0, augment=augment)
-            for recipe, augment in RECIPES.items()
-        },
-        tracks.data,
-        tracks.target,
-        groups=tracks.groups,
-        cv=3,
-        leakage=False,
-        robustness=len(tracks.data),
-        n_mistakes=0,
-        n_resamples=100,
-        n_jobs=jobs,
-    ).robustness
+def accuracies(presets):
+    """Return the accuracy by preset, recipe and condition, and the fit times."""
+    proba, folds = presets.measure(lambda model: model.changed)
+    labels = np.searchsorted(np.unique(presets.y), presets.y)
+    found = {
+        name: {c: (p.argmax(axis=-1) == labels).mean() for c, p in by_condition.items()}
+        for name, by_condition in proba.items()
+    }
+    return found, {name: rows["seconds"].mean() for name, rows in folds.items()}
 
 
-def unseen(tracks):
-    part = gtzan_table("filtered_split")
-    return [i for i, track in enumerate(track_groups(tracks.data)) if part.get(track) == "test"]
-
-
-def starter(tracks, jobs):
-    chosen = unseen(tracks)
-    paths = [tracks.data[i] for i in chosen]
-    report = robustness_report(starter_model("table"), paths, tracks.target[chosen], n_jobs=jobs)
-    report.insert(0, "model", "starter")
-    return report
-
-
-def kept(name, compute, folder):
-    """Compute a table, or read it from the cache."""
-    path = folder / f"{name}.csv"
-    if not path.exists():
-        began = time.perf_counter()
-        compute().to_csv(path, index=False)
-        print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
-    return pd.read_csv(path)
-
-
-def table_of(found):
-    models = found["model"].unique()
-    rows = []
-    for condition, of in found.groupby("condition", sort=False):
-        of = of.set_index("model")
-        rows.append([label(condition, of), *(f"{of.loc[m, 'accuracy']:.3f}" for m in models)])
-    return table(["condition", *models], rows)
-
-
-def label(condition, of):
+def label(condition):
     """Mark a condition that robust training contains."""
-    met = of["in_training"].any() and condition != "unchanged"
-    return f"{condition} *" if met else condition
+    met = condition != UNCHANGED and includes(list_changes("robust"), condition)
+    return f"{condition} \\*" if met else condition
 
 
-def draw(found):
+def draw(found, names):
     """Draw the accuracy of each preset, plain and robust, by condition."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(
-        1, len(PRESETS), sharey=True, figsize=(3 * len(PRESETS), 5.5), layout="constrained"
-    )
-    for ax, name in zip(axes, PRESETS, strict=True):
+    conditions = list(found[names[0]])
+    figure, axes = plt.subplots(2, -(-len(names) // 2), sharey=True, sharex=True, figsize=(9, 10.5),
+                                layout="constrained")  # fmt: skip
+    for ax, name in zip(axes.flat, names, strict=False):
         ax.set_title(name)
-        for recipe, style in (("plain", "o"), ("robust", "s")):
-            rows = found[found["model"] == f"{name}, {recipe}"]
-            ax.plot(rows["accuracy"], range(len(rows)), style, label=recipe)
-        ax.set_xlabel("accuracy")
+        rows = range(len(conditions))
+        plain, robust = (
+            [found[model][c] for c in conditions] for model in (f"{name}, plain", name)
+        )
+        ax.hlines(rows, plain, robust, color="0.8")
+        ax.plot(plain, rows, "o", label="plain")
+        ax.plot(robust, rows, "s", label="robust")
         ax.grid(alpha=0.3)
-    robust = found[found["model"] == f"{PRESETS[0]}, robust"]
-    labels = [label(c, of) for c, of in robust.groupby("condition", sort=False)]
-    axes[0].set_yticks(range(len(labels)), labels)
-    axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    for ax in axes[-1]:
+        ax.set_xlabel("accuracy")
+    axes[0, 0].set_yticks(rows, [label(c).replace("\\", "") for c in conditions])
+    axes[0, 0].invert_yaxis()
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=2)
     figure.savefig(PICTURE, metadata={"Date": None})
 
 
-def worst(found):
-    lines = ["The modification that changes the most predictions is:", ""]
-    for model, rows in found.groupby("model", sort=False):
-        rows = rows[rows["condition"] != "unchanged"]
-        low = rows.loc[rows["kept"].idxmin()]
-        before, after = low["accuracy_before"], low["accuracy"]
-        lines += [
-            f"- for *{model}*, ``{low['condition']}``: {100 * low['kept']:.1f} % of the labels are",
-            f"  kept, and the accuracy changes from {before:.3f} to {after:.3f};",
-        ]
-    lines[-1] = lines[-1].removesuffix(";") + "."
-    return "\n".join(lines)
+def starter_table(names, paths, y, jobs):
+    reports = {
+        name: robustness_report(starter_model(name), paths, y, n_jobs=jobs).set_index("condition")
+        for name in names
+    }
+    return table(
+        ["condition", *names],
+        [
+            [condition, *(f"{r.loc[condition, 'accuracy']:.2f}" for r in reports.values())]
+            for condition in reports[names[0]].index
+        ],
+    )
+
+
+def file_table(models, paths, y):
+    """Tabulate what models predict for files of other sample rates and formats."""
+    rows = []
+    for model_name, model_of in models.items():
+        before = None
+        for name, (rate, form) in FILES.items():
+            files = []
+            for path in paths:
+                files.append(io.BytesIO())
+                soundfile.write(files[-1], load_audio(path, sample_rate=rate), rate, format=form)
+            labels, unsure = predict(model_of, files)
+            before = labels if before is None else before
+            right = labels == y
+            rows.append(
+                [
+                    model_name if name == next(iter(FILES)) else "",
+                    name,
+                    f"{np.mean(right):.2f}",
+                    f"{np.mean(labels == before):.2f}",
+                    share(unsure[right]),
+                    share(unsure[~right]),
+                ]
+            )
+    head = ["model", "files", "accuracy", "kept", "unsure if right", "unsure if wrong"]
+    return table(head, rows)
+
+
+def share(values):
+    return f"{np.mean(values):.2f} of {len(values)}" if len(values) else ""
+
+
+def predict(model_of, files):
+    """Return labels, and whether they are unsure; `model_of` returns the model of each file."""
+    labels, unsure = [], []
+    for i, file in enumerate(files):
+        model = model_of(i)
+        X = model[:-1].transform([file])
+        proba = model[-1].predict_proba(X)
+        labels.append(model.classes_[proba[0].argmax()])
+        unsure.append(bool(model[-1].explain_unsure(X, proba)[0]))
+    return np.array(labels), np.array(unsure)
+
+
+def of_folds(presets, chosen):
+    """Return a function of the indices of `chosen` tracks: the model trained on the others."""
+    models = {}
+    for seed, train, test in presets.splits():
+        if seed == 0:
+            model = genre_pipeline("descriptors", random_state=0, n_jobs=presets.jobs)
+            paths = [presets.tracks.data[i] for i in train]
+            fit_with_groups(model, paths, presets.y[train], presets.groups[train])
+            models |= dict.fromkeys(test.tolist(), model)
+    return lambda i: models[chosen[i]]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tracks", help="folder of GTZAN tracks, with one folder per genre")
-    parser.add_argument("--jobs", type=int, default=2, help="tracks to process in parallel")
+    parser.add_argument("tracks", type=Path, help="folder of GTZAN tracks by genre")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--cache", type=Path, help="folder of the results")
     args = parser.parse_args()
-    folder = ROOT / "build" / "robustness"
-    folder.mkdir(parents=True, exist_ok=True)
-    tracks = load_folder(args.tracks)
-    found = pd.concat(
-        [
-            kept("starter", lambda: starter(tracks, args.jobs), folder),
-            *(kept(n, lambda n=n: preset(n, tracks, args.jobs), folder) for n in PRESETS),
-        ]
-    )
-    chosen = unseen(tracks)
-    head = HEAD.format(
+    presets = Presets(args.tracks, args.jobs, args.cache)
+    found, seconds = accuracies(presets)
+    names = [name for name in ROBUST if name in found]
+    draw(found, names)
+    extraction = {name: presets.extraction_seconds(name) for name in names}
+
+    part = gtzan_table("filtered_split")
+    tracks = track_groups(presets.tracks.data)
+    chosen = [i for i, track in enumerate(tracks) if part.get(track) == "test"]
+    paths, y = [presets.tracks.data[i] for i in chosen], presets.y[chosen]
+    starters = ["table", "musicnn"] if musicnn_is_installed() else ["table"]
+    models = {name: (lambda model: lambda i: model)(starter_model(name)) for name in starters}
+    models["descriptors"] = of_folds(presets, chosen)
+    text = TEXT.format(
         sklearn=version("scikit-learn"),
         keras=version("keras"),
-        n=len(tracks.data),
-        counts=counted(tracks.target),
-        artists=len(set(tracks.groups)),
+        n=len(presets.y),
+        counts=counted(presets.y),
+        artists=len(set(presets.groups)),
+        one=100 / len(presets.y),
+        presets=table(
+            ["condition", *names],
+            [
+                [label(c), *(f"{found[f'{n}, plain'][c]:.2f}, {found[n][c]:.2f}" for n in names)]
+                for c in found[names[0]]
+            ],
+        ),
+        times=table(
+            ["preset", "extraction, plain", "robust", "fit, plain", "robust"],
+            [
+                [
+                    name,
+                    *(f"{each:.2f}" for each in extraction[name]),
+                    *(f"{seconds[model]:.1f}" for model in (f"{name}, plain", name)),
+                ]
+                for name in names
+            ],
+        ),
         n_starter=len(chosen),
-        starter_counts=counted(tracks.target[chosen]),
-        presets=", ".join(f"*{name}*" for name in PRESETS),
+        starter_counts=counted(y),
+        starters=starter_table(starters, paths, y, args.jobs),
+        rates=file_table(models, paths, y),
     )
-    tail = TAIL.format(n=len(tracks.data), one=100 / len(tracks.data))
-    PAGE.write_text("\n".join([head, worst(found), "", table_of(found), tail]), encoding="utf-8")
-    draw(found)
+    PAGE.write_text(text, encoding="utf-8")
     print(f"{PAGE} and {PICTURE} are written")
 
 
