@@ -170,8 +170,8 @@ the networks on two changed copies of each track as well (``augment="robust"``, 
 
 Each track is predicted in three cross-validations, ``StratifiedGroupKFold(3, shuffle=True,
 random_state=s)`` by artist with *s* = 0, 1, 2, and accuracies are the share of correct predictions.
-The nine folds are not independent, since they use the same tracks. Differences of two percentage points are
-therefore not meaningful.
+The nine folds are not independent, since they use the same tracks. Differences of two percentage
+points are therefore not meaningful.
 
 - *95 %* is a bootstrap confidence interval over artists with {draws:,} resamples. It shows how
   the accuracy would vary with other artists.
