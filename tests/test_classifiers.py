@@ -499,3 +499,16 @@ def test_what_cannot_be_gone_on_with(data):
         warm.fit(X[:2], ["genre0", "opera"])
     with pytest.raises(ValueError, match="size of the network differs"):
         warm.set_params(hidden_units=(3,)).fit(X, y)
+
+
+@pytest.mark.parametrize("name", slow_but("ann", [name for name in NETWORKS if name != "own"]))
+def test_coefficients_far_from_zero_are_warned_of(name, data):
+    X, y = data
+    clf = clone(NETWORKS[name]).set_params(epochs=1)
+    moved = X + np.eye(4)[2] * 50
+    with pytest.warns(UserWarning, match=r"coefficient 2 of X has mean 50.*Put SegmentScaler"):
+        clf.fit(moved, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        clf.fit(moved * 0.1, y)  # a mean of 5
+        clf.fit(X * 1000, y)

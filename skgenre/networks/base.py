@@ -31,6 +31,7 @@ from .._sklearn import (
     _clone_parametrized,
     _fit_context,
 )
+from .._warnings import warn
 from ..layers import Architecture, Dense, KerasArchitecture, Layer
 from ..tensor import (
     AGGREGATIONS,
@@ -50,6 +51,10 @@ logger = logging.getLogger("skgenre")
 
 #: Constraint of the parameter ``dropout`` of the networks.
 DROPOUT = Interval(Real, 0, 1, closed="left")
+
+#: Maximum mean of a coefficient without a warning, if it exceeds the standard deviation, and the
+#: number of segments from which they are computed.
+MAX_OFFSET, MAX_SEGMENTS = 10.0, 1000
 
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
@@ -355,7 +360,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If tracks without segments are ignored.
+            If tracks without segments are ignored, or coefficients are far from centered.
         """
         resume = self.warm_start and hasattr(self, "weights_")
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
@@ -455,6 +460,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         X = as_tensor(X)
         weight = self._weigh_tracks(y, mask, weight)
         tracks = np.flatnonzero(weight)
+        if not self._is_own:  # whose first layer may normalize
+            warn_of_offsets(X, mask, type(self).__name__)
 
         random_state = check_random_state(self.random_state)
         training, validation = tracks, None
@@ -612,6 +619,27 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
+
+
+def warn_of_offsets(X: np.ndarray, mask: np.ndarray, name: str) -> None:
+    """Warn if a coefficient is far from zero, compared to its standard deviation.
+
+    On the MFCCs of 140 tracks of GTZAN, the accuracy of the CNN on unseen artists is 0.73, and 0.80
+    if they are centered; see the page "Accuracy of the presets" of the documentation.
+    """
+    tracks, segments = np.nonzero(mask)
+    some = slice(None, None, -(-len(tracks) // MAX_SEGMENTS))
+    with np.errstate(all="ignore"):  # very large values overflow, also in training
+        values = X[tracks[some], segments[some]].reshape(-1, X.shape[-1])
+        mean, std = values.mean(axis=0), values.std(axis=0)
+        far = np.flatnonzero(abs(mean) > np.maximum(std, MAX_OFFSET))
+    if len(far):
+        i = far[np.argmax(abs(mean[far]))]
+        warn(
+            f"{name} is usually less accurate if coefficients are not centered; coefficient {i} of "
+            f"X has mean {mean[i]:.4g} and standard deviation {std[i]:.4g}. Put SegmentScaler, or "
+            "SegmentScaler(with_std=False) for MFCCs, before it."
+        )
 
 
 def copy_callbacks(callbacks):
