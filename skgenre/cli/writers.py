@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import shutil
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import click
@@ -18,6 +19,7 @@ import numpy as np
 
 from .._printable import printable
 from ..calibration import UNLIKE_TRAINING
+from ..timeline import clock
 from .options import count_tracks, count_unusable
 
 #: Minimum width of the column of paths.
@@ -177,10 +179,14 @@ def _cells(row: dict) -> tuple[str, str, str]:
     return printable(genre), probability, others[0] if others else ""
 
 
-def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
-    """Merge consecutive parts with the same genre and average their probabilities over time."""
+def merge(parts: Sequence[dict]) -> Iterator[tuple[float, float, dict]]:
+    """Merge consecutive parts with the same genre and average their probabilities over time.
+
+    Parts may overlap. Each counts up to the start of the next one.
+    """
     runs: list[list[dict]] = []
-    for part in parts:
+    for part, following in zip(parts, [*parts[1:], {"start": math.inf}], strict=True):
+        part = {**part, "stop": min(part["stop"], following["start"])}
         last = runs[-1][-1] if runs else None
         # Times are rounded to milliseconds; what is missing in between is longer than 0.01 s.
         if last and last["genre"] == part["genre"] and part["start"] < last["stop"] + 0.01:
@@ -220,10 +226,3 @@ def shorten(text: str, columns: int) -> str:
     while width(tail) > columns - 3 - width(head):
         tail = tail[1:]
     return f"{head}...{tail}"
-
-
-def clock(seconds: float) -> str:
-    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
