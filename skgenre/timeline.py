@@ -120,21 +120,24 @@ def predict_segments(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     length, step = round(duration * rate), round(min(duration, MAX_STEP) * rate)
     model = copy_with_front_ends(model, on_error="raise", memory=None, n_jobs=None, verbose=0)
     with AudioFile(path, rate) as audio:
-        predicted = Parallel(n_jobs=fronts[0].n_jobs, prefer="threads")(
-            delayed(_predict_segment)(model, y, rate, audio.name)
-            for y in _segments(audio, length, step)
+        segments = ((len(y), wav(y, rate, audio.name)) for y in _segments(audio, length, step))
+        n = max(1, int(DURATION / duration))
+        blocks = iter(lambda: list(itertools.islice(segments, n)), [])
+        found = Parallel(n_jobs=fronts[0].n_jobs, prefer="threads")(
+            delayed(_predict_block)(model, block) for block in blocks
         )
         audio._warn()
-    if all(isinstance(found, AudioError) for _, found in predicted):
+    predicted = list(itertools.chain.from_iterable(found))
+    if all(isinstance(result, AudioError) for _, result in predicted):
         raise predicted[0][1]
     while predicted[-1][0] < length and isinstance(predicted[-1][1], AudioError):
         predicted.pop()
     start = np.arange(len(predicted)) * (step / rate)
     stop = start + [n_samples / rate for n_samples, _ in predicted]
     proba = np.full((len(predicted), len(model.classes_)), np.nan)
-    for row, (_, found) in zip(proba, predicted, strict=True):
-        if not isinstance(found, AudioError):
-            row[:] = found
+    for row, (_, result) in zip(proba, predicted, strict=True):
+        if not isinstance(result, AudioError):
+            row[:] = result
     return start, stop, proba
 
 
@@ -150,12 +153,15 @@ def _segments(audio: AudioFile, length: int, step: int) -> Iterator[np.ndarray]:
         yield y
 
 
-def _predict_segment(model, y: np.ndarray, rate: int, name: str) -> tuple[int, Any]:
-    """Return the number of samples and the probabilities, or why a segment cannot be used."""
+def _predict_block(model, block: list) -> list[tuple[int, Any]]:
+    """Return the lengths and the probabilities of segments, or why one cannot be used."""
+    lengths, files = zip(*block, strict=True)
     try:
-        return len(y), model.predict_proba([wav(y, rate, name)])[0]
+        return list(zip(lengths, model.predict_proba(files), strict=True))
     except UnreadableTracksError as error:
-        return len(y), error.failures[0]
+        if len(block) == 1:
+            return [(lengths[0], error.failures[0])]
+        return [_predict_block(model, [segment])[0] for segment in block]
 
 
 def clock(seconds: float) -> str:
