@@ -537,7 +537,7 @@ def test_predict_gives_the_reason_and_leaves_parts_out(model, gapped, tmp_path):
     track = json.loads(result.stdout)
     assert [part["start"] for part in track["timeline"]] == [0, 1, 4, 5]
     rows = list(csv.DictReader(io.StringIO(run("csv").stdout)))
-    assert [row["start"] for row in rows] == ["", "0.0", "1.0", "4.0", "5.0"]
+    assert [row["start"] for row in rows] == ["0.0", "1.0", "4.0", "5.0"]
 
 
 def test_a_table_does_not_merge_parts_across_silence():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -66,42 +67,48 @@ class JSONLines(Writer):
 
 
 class CSV(Writer):
-    """Write one row per track and per part of a timeline, in UTF-8.
+    """Write one row per track, or per part of a timeline, in UTF-8.
 
     Bytes in file names that are not valid UTF-8 are written unchanged.
 
     Parameters
     ----------
+    genres : sequence of str, default=()
+        Genres whose probabilities have a column.
     timeline, tags : bool, default=False
-        Whether the tracks have a timeline, and tags.
+        Whether to write the parts of the timeline of each track, and the tags.
     """
 
-    def __init__(self, *, timeline: bool = False, tags: bool = False):
+    def __init__(self, genres: Sequence[str] = (), *, timeline: bool = False, tags: bool = False):
         super().__init__("surrogateescape", "utf-8")
-        times = ["start", "stop"] if timeline else []
-        columns = ["path", *times, "genre", "probability", "unsure", "reason"]
-        columns += ["tags"] if tags else []
-        self._rows = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
-        self._rows.writeheader()
+        self._genres, self._timeline = genres, timeline
+        of_track = ["genre", "probability", "unsure", "reason"]
+        of_part = ["start", "stop", "genre", "probability"]
+        self._columns = ["path", *(of_part if timeline else of_track), *(["tags"] if tags else [])]
+        self._rows = csv.writer(sys.stdout, lineterminator="\n")
+        self._rows.writerow(map(_cell, [*self._columns, *genres]))
 
     def write(self, track: dict) -> None:
-        """Write a track and its parts."""
-        for row in [track, *track.get("timeline", ())]:
-            cells = {"path": track["path"], **row}
-            if "unsure" in row:
-                cells["unsure"] = str(row["unsure"]).lower()
-            if "tags" in row:
-                cells["tags"] = _list_tags(row)
-            self._rows.writerow({name: _cell(value) for name, value in cells.items()})
+        """Write a track, or its parts."""
+        of_track = {"path": track["path"], "tags": _list_tags(track)}
+        for row in track["timeline"] if self._timeline else [track]:
+            cells = row | of_track
+            values = [cells.get(column, "") for column in self._columns]
+            values += [row["probabilities"][genre] for genre in self._genres]
+            self._rows.writerow(map(_cell, values))
 
 
 def _list_tags(track: dict) -> str:
-    return ", ".join(f"{name} {p:.2f}" for name, p in track["tags"].items())
+    return ", ".join(f"{name} {p:.2f}" for name, p in track.get("tags", {}).items())
 
 
 def _cell(value) -> str:
-    """Prefix what spreadsheets would interpret as a formula, and escape what a terminal would."""
-    text = f"'{value}" if str(value).startswith(_FORMULA) else str(value)
+    """Prefix what spreadsheets would interpret as a formula, and escape what a terminal would.
+
+    None is an empty cell, and truth values are in lower case.
+    """
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"'{text}" if text.startswith(_FORMULA) else text
     return printable(text) if sys.stdout.isatty() else text
 
 
@@ -185,7 +192,7 @@ def merge(parts: Sequence[dict]) -> Iterator[tuple[float, float, dict]]:
     Parts may overlap. Each counts up to the start of the next one.
     """
     runs: list[list[dict]] = []
-    for part, following in zip(parts, [*parts[1:], {"start": math.inf}], strict=True):
+    for part, following in itertools.pairwise([*parts, {"start": math.inf}]):
         part = {**part, "stop": min(part["stop"], following["start"])}
         last = runs[-1][-1] if runs else None
         # Times are rounded to milliseconds; what is missing in between is longer than 0.01 s.
