@@ -41,6 +41,7 @@ from skgenre.evaluation.out_of_fold import compute_features
 from skgenre.features import GTZAN_FEATURES
 from skgenre.persistence.archive import FORMAT
 from skgenre.pipelines import PRESETS
+from skgenre.timeline import predict_segments
 
 from .conftest import make_sound, run_python, write_sound
 
@@ -255,6 +256,32 @@ def test_predict_in_each_form(music, model, run):
     out = run("predict", path, "--model", model, "--format", "csv", "--timeline").stdout
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [(row["start"], row["stop"]) for row in rows] == [("0.0", "7.0")]
+
+
+@pytest.mark.parametrize(("args", "jobs"), [((), -1), (("--jobs", 1), 1)])
+def test_loaded_models_use_all_cores(args, jobs, music, model, tmp_path, run, monkeypatch):
+    found = []
+
+    def recording(model, path):
+        found.append(model[0].n_jobs)
+        return predict_segments(model, path)
+
+    monkeypatch.setattr("skgenre.cli.predictions.predict_segments", recording)
+    monkeypatch.setattr("skgenre.timeline.predict_segments", recording)
+    monkeypatch.setattr(
+        "skgenre.cli.predictions.Parallel",
+        lambda n_jobs, **options: found.append(n_jobs) or joblib.Parallel(n_jobs, **options),
+    )
+    paths = load_folder(music).data
+    args = ("--model", model, *args)
+    # The segments of a single file are predicted in parallel, or else the files.
+    for files, expected in [(paths[:1], [jobs, jobs]), (paths[:2], [jobs, None, None])]:
+        result = run("predict", *files, "--timeline", *args)
+        assert result.exit_code == 0, result.output
+        assert found == expected
+        found.clear()
+    assert run("timeline", paths[0], "-o", tmp_path / "a.png", *args).exit_code == 0
+    assert found == [jobs]
 
 
 def test_predict_goes_on_behind_a_file_that_cannot_be_used(music, model, tmp_path, run):

@@ -52,8 +52,9 @@ def _describe_model(model) -> list[tuple[str, str]]:
     last = rest[-1] if isinstance(rest, Pipeline) else rest
     needs = "nothing beyond skgenre"
     if any(isinstance(front, MusicnnEmbedder) for front in fronts):
-        needs = f"musicnn {MUSICNN_VERSION}, which is {'' if musicnn_is_installed() else 'not '}"
-        needs += "installed: pip install --no-deps musicnn==" + MUSICNN_VERSION
+        install = f"not installed: pip install --no-deps musicnn=={MUSICNN_VERSION}"
+        state = "installed" if musicnn_is_installed() else install
+        needs = f"musicnn {MUSICNN_VERSION}, which is {state}"
     inputs = [_describe_front_end(front) for front in fronts] or ["features instead of audio files"]
     return [
         (f"Genres ({len(genres)})", ", ".join(genres)),
