@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -336,14 +337,14 @@ def _check_preset(name: str) -> None:
 
 
 def make_tagger(**front: Any) -> Pipeline:
-    """Create a transformer from files to the mean probability of each tag over a track.
+    """Create a fitted transformer from files to the mean probability of each tag over a track.
 
     The tags are those of the Million Song Dataset, which include genres. `front` are parameters of
     :class:`MusicnnEmbedder`.
     """
-    return make_pipeline(
-        MusicnnEmbedder(weights="MSD", output="tags", **front), SegmentSummary(statistics="mean")
-    )
+    tags = MusicnnEmbedder(weights="MSD", output="tags", **front)
+    no_tags = np.zeros((1, 1, 1, len(tags.get_feature_names_out())))
+    return make_pipeline(tags, SegmentSummary(statistics="mean").fit(no_tags))
 
 
 def default_starter() -> str:

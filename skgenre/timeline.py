@@ -1,20 +1,30 @@
-"""Genre predictions over the duration of a track."""
+"""Genre predictions over the duration of a track. Times are in seconds, positions in samples."""
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Bunch
 
-from ._sklearn import _wrap_data_with_container
-from .audio import AudioFile
-from .features import FrontEnd
-from .features.columns import tensor_order
-from .features.model_front_ends import Computed, identify, replace_front_ends
+from .audio import AudioError, AudioFile
+from .audio.transforms import wav
+from .features import UnreadableTracksError
+from .features.model_front_ends import copy_with_front_ends, front_ends
+
+#: Duration of the segments for front ends without the attribute ``segment_duration``, and maximum
+#: time between the starts of segments.
+DURATION, MAX_STEP = 30.0, 5.0
+
+#: Minimum length of a segment at the end of a track, as a fraction of the others. It is slightly
+#: less than half because clips of 30 seconds, such as those of GTZAN, are often 0.1 s shorter.
+MIN_FRACTION = 0.49
 
 
 def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLike) -> Bunch:
@@ -36,8 +46,8 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
         Dictionary-like object, with the following attributes.
 
         start, stop : ndarray of shape (n_segments,)
-            Start and end of each segment in seconds. Segments follow each other and have the
-            duration of those of the front end, or 30 seconds for :class:`GTZANFeatures`.
+            Start and end in seconds of the audio that the prediction of each segment is based on;
+            see the Notes.
         proba : ndarray of shape (n_segments, n_classes)
             Class probabilities of each segment; NaN for segments without a signal.
         track_proba : ndarray of shape (n_classes,)
@@ -49,14 +59,21 @@ def genre_timeline(pipeline: Pipeline | VotingClassifier, path: str | os.PathLik
     ------
     TypeError
         If the pipeline does not start with a front end or has no ``predict_proba``.
-    ValueError
-        If the pipelines of a meta-estimator split the track into different segments.
     UnreadableTracksError, AudioError
         If the track cannot be used.
 
     See Also
     --------
     skgenre.plotting.GenreTimelineDisplay : Plot a genre timeline.
+
+    Notes
+    -----
+    Each segment is predicted as if it were a track. Its duration is the `segment_duration` of the
+    front end, or 30 seconds if there is none; for a meta-estimator, the longest one. Segments start
+    every 5 seconds, or every `segment_duration` if that is shorter, so segments of 30 seconds
+    overlap. The last ones are shorter, down to half of the duration, if the front end can use them:
+    a song of 30 seconds has four segments. Displays show each segment from its start to the start
+    of the next one.
 
     Examples
     --------
@@ -83,7 +100,8 @@ def predict_segments(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Parameters
     ----------
     model : Pipeline, or meta-estimator of pipelines
-        Fitted model; see :func:`genre_timeline`.
+        Fitted model; see :func:`genre_timeline`. Segments are predicted in parallel with the
+        `n_jobs` of its first front end.
     path : str, path-like or binary file object
         The track.
 
@@ -96,59 +114,58 @@ def predict_segments(model, path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     if not hasattr(model, "predict_proba"):
         raise TypeError(f"{model} has no predict_proba, which a timeline needs")
-    found: dict[str, tuple] = {}
-
-    def compute(front: FrontEnd) -> Computed:
-        key = identify(front)
-        if key not in found:
-            found[key] = _extract_segments(front, path)
-        X = found[key][-1]
-        return Computed(front, X, {str(i): i for i in range(len(X))})
-
-    of_segments = replace_front_ends(model, compute)
-    start, stop, _ = next(iter(found.values()))
-    if any(not np.array_equal(start, other) for other, *_ in found.values()):
-        raise ValueError(
-            "The pipelines of the model split tracks into different segments; use the same "
-            "segment_duration in their front ends"
+    fronts = front_ends(model)
+    rate = max(front.sample_rate for front in fronts)
+    duration = max(getattr(front, "segment_duration", None) or DURATION for front in fronts)
+    length, step = round(duration * rate), round(min(duration, MAX_STEP) * rate)
+    model = copy_with_front_ends(model, on_error="raise", memory=None, n_jobs=None, verbose=0)
+    with AudioFile(path, rate) as audio:
+        segments = ((len(y), wav(y, rate, audio.name)) for y in _segments(audio, length, step))
+        n = max(1, int(DURATION / duration))
+        blocks = iter(lambda: list(itertools.islice(segments, n)), [])
+        found = Parallel(n_jobs=fronts[0].n_jobs, prefer="threads")(
+            delayed(_predict_block)(model, block) for block in blocks
         )
-    # Segments without a signal are NaN.
-    missing = [np.isnan(np.asarray(X, float)).reshape(len(X), -1) for *_, X in found.values()]
-    exists = ~np.any([values.all(axis=1) for values in missing], axis=0)
-    proba = np.full((len(start), len(model.classes_)), np.nan)
-    if exists.any():
-        proba[exists] = of_segments.predict_proba([str(i) for i in np.flatnonzero(exists)])
+        audio._warn()
+    predicted = list(itertools.chain.from_iterable(found))
+    if all(isinstance(result, AudioError) for _, result in predicted):
+        raise predicted[0][1]
+    while predicted[-1][0] < length and isinstance(predicted[-1][1], AudioError):
+        predicted.pop()
+    start = np.arange(len(predicted)) * (step / rate)
+    stop = start + [n_samples / rate for n_samples, _ in predicted]
+    proba = np.full((len(predicted), len(model.classes_)), np.nan)
+    for row, (_, result) in zip(proba, predicted, strict=True):
+        if not isinstance(result, AudioError):
+            row[:] = result
     return start, stop, proba
 
 
-def _extract_segments(extractor: FrontEnd, path) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Extract the features of each segment of a track as if it were a track.
+def _segments(audio: AudioFile, length: int, step: int) -> Iterator[np.ndarray]:
+    """Read segments that start every `step` samples, from a file that is decoded once."""
+    y = audio.read(0, length)
+    yield y
+    for stop in itertools.count(length + step, step):
+        more = audio.read(stop - step, stop) if len(y) == length else y[:0]
+        y = np.concatenate([y[step:], more])
+        if len(y) < MIN_FRACTION * length:
+            return
+        yield y
 
-    Returns
-    -------
-    start, stop : ndarray of shape (n_segments,)
-        Start and end of each segment in seconds.
-    X : ndarray or DataFrame
-        Features, in the container that the front end has returned in fit.
-    """
-    front, seconds = extractor.consecutive()
-    with AudioFile(path, front.sample_rate) as audio:
-        is_table = len(extractor.track_shape) == 1
-        one = round(seconds * front.sample_rate)
-        is_short = is_table and len(audio.read(0, one + 1)) <= one
-        if is_short:  # tables accept tracks shorter than 3 s
-            segments = extractor._extract_open(audio)[None, None]
-        else:
-            segments = front._extract_open(audio)
-        duration = audio.n_samples / front.sample_rate
-        audio._warn()
-    start = np.arange(len(segments)) * seconds
-    stop = np.minimum(start + seconds, duration)
-    if not is_table:
-        return start, stop, segments[:, None]  # one track per segment
-    X = segments[:, 0]
-    names = list(extractor.get_feature_names_out())
-    if not is_short:
-        order = tensor_order(names)
-        X = X[:, [order.index(name) for name in names]]
-    return start, stop, _wrap_data_with_container("transform", X, X, extractor)
+
+def _predict_block(model, block: list) -> list[tuple[int, Any]]:
+    """Return the lengths and the probabilities of segments, or why one cannot be used."""
+    lengths, files = zip(*block, strict=True)
+    try:
+        return list(zip(lengths, model.predict_proba(files), strict=True))
+    except UnreadableTracksError as error:
+        if len(block) == 1:
+            return [(lengths[0], error.failures[0])]
+        return [_predict_block(model, [segment])[0] for segment in block]
+
+
+def clock(seconds: float) -> str:
+    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

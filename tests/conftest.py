@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,17 +105,8 @@ def encode_sound(path, codec, y, sample_rate=44100):
     return path
 
 
-#: What TensorFlow's C++ side logs while it is imported, before it can be configured.
-_TENSORFLOW_STARTS = re.compile(r"^(WARNING: All log messages before absl|[IWE]\d{4} ).*\n?", re.M)
-
-
-def without_tensorflows_start(stderr):
-    """Standard error but for the lines that importing TensorFlow writes."""
-    return _TENSORFLOW_STARTS.sub("", stderr)
-
-
 def run_python(code, *args, **env):
-    """Run code in a new process; its standard output. Whatever we write to stderr fails."""
+    """Run code in a new process; its standard output. Whatever it writes to stderr fails."""
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, args)],
         capture_output=True,
@@ -126,7 +116,7 @@ def run_python(code, *args, **env):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert not without_tensorflows_start(done.stderr), done.stderr
+    assert not done.stderr, done.stderr
     return done.stdout
 
 

@@ -3,21 +3,29 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import sklearn
 from click.testing import CliRunner
 from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.ensemble import VotingClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skgenre import (
+    ANNClassifier,
     GTZANFeatures,
     MFCCSegmenter,
+    SegmentSummary,
     describe,
     extract_store,
     genre_pipeline,
@@ -31,7 +39,9 @@ from skgenre.cli import main, options
 from skgenre.datasets import list_audio, load_folder, make_tracks
 from skgenre.evaluation.out_of_fold import compute_features
 from skgenre.features import GTZAN_FEATURES
+from skgenre.persistence.archive import FORMAT
 from skgenre.pipelines import PRESETS
+from skgenre.timeline import predict_segments
 
 from .conftest import make_sound, run_python, write_sound
 
@@ -73,7 +83,8 @@ def test_extract_leaves_out_what_cannot_be_read_unless_strict(folder, tmp_path, 
     bad.write_bytes(b"junk")
     result = run("extract", folder, bad, "-o", tmp_path / "store")
     assert result.exit_code == 0
-    assert "Warning: 1 of 5 tracks cannot be used" in result.stderr
+    assert "Warning: 1 of 5 tracks cannot be used and count as missing: " in result.stderr
+    assert "NaN" not in result.stderr
     assert np.isnan(load_store(tmp_path / "store").data[4]).all()
     result = run("extract", folder, bad, "-o", tmp_path / "strict", "--strict")
     assert result.exit_code == 1
@@ -113,6 +124,18 @@ def test_train_saves_a_model_that_says_what_it_is(model):
     words = "descriptors, trained on 18 tracks: classical 6, disco 6, metal 6."
     assert describe(model)["description"] == words
     assert load(model).classes_.tolist() == ["classical", "disco", "metal"]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_training_of_a_network_shows_its_epochs_on_a_terminal(
+    shown, folder, tmp_path, run, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["skgenre.cli.train"], "on_a_terminal", lambda: shown)
+    args = ("--preset", "ann", "--epochs", 2, "--no-augment")
+    result = run("train", folder, "-o", tmp_path / "m.skgenre", *args)
+    assert result.exit_code == 0, result.output
+    assert ("| 2/2 [" in result.stderr) == shown
+    assert "2/2" not in result.stdout
 
 
 @pytest.mark.slow
@@ -232,7 +255,33 @@ def test_predict_in_each_form(music, model, run):
     assert row.split()[-4:-2] == [answer["genre"], f"{answer['probability']:.2f}"]
     out = run("predict", path, "--model", model, "--format", "csv", "--timeline").stdout
     rows = list(csv.DictReader(io.StringIO(out)))
-    assert [(row["start"], row["stop"]) for row in rows] == [("", ""), ("0.0", "7.0")]
+    assert [(row["start"], row["stop"]) for row in rows] == [("0.0", "7.0")]
+
+
+@pytest.mark.parametrize(("args", "jobs"), [((), -1), (("--jobs", 1), 1)])
+def test_loaded_models_use_all_cores(args, jobs, music, model, tmp_path, run, monkeypatch):
+    found = []
+
+    def recording(model, path):
+        found.append(model[0].n_jobs)
+        return predict_segments(model, path)
+
+    monkeypatch.setattr("skgenre.cli.predictions.predict_segments", recording)
+    monkeypatch.setattr("skgenre.timeline.predict_segments", recording)
+    monkeypatch.setattr(
+        "skgenre.cli.predictions.Parallel",
+        lambda n_jobs, **options: found.append(n_jobs) or joblib.Parallel(n_jobs, **options),
+    )
+    paths = load_folder(music).data
+    args = ("--model", model, *args)
+    # The segments of a single file are predicted in parallel, or else the files.
+    for files, expected in [(paths[:1], [jobs, jobs]), (paths[:2], [jobs, None, None])]:
+        result = run("predict", *files, "--timeline", *args)
+        assert result.exit_code == 0, result.output
+        assert found == expected
+        found.clear()
+    assert run("timeline", paths[0], "-o", tmp_path / "a.png", *args).exit_code == 0
+    assert found == [jobs]
 
 
 def test_predict_goes_on_behind_a_file_that_cannot_be_used(music, model, tmp_path, run):
@@ -252,6 +301,10 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
     (tmp_path / "one" / "jazz" / "a.wav").hardlink_to(folder / "jazz" / "a.wav")
     table = make_baseline("knn").fit(np.eye(2), [0, 1])
     save(table, tmp_path / "table.skgenre")
+    pickled, features, junk = (tmp_path / n for n in ("m.joblib", "features.csv", "junk.wav"))
+    joblib.dump(table, pickled)
+    features.write_text(",".join(["filename", *GTZAN_FEATURES, "label"]) + "\na" + ",1" * 58)
+    junk.write_bytes(b"junk" * 100)
     no_model = folder / "jazz" / "a.wav"
     out = ("-o", tmp_path / "out")
     for args, message in [
@@ -278,7 +331,17 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         ),
         (("predict", tmp_path / "none"), "there is no file or folder"),
         (("predict", no_model, "--model", no_model), "is not a model file, or damaged"),
-        (("predict", no_model, "--model", tmp_path / "none"), "No such file"),
+        (
+            ("predict", no_model, "--model", tmp_path / "none"),
+            f"Error: there is no model file {tmp_path / 'none'}; the starter models are musicnn",
+        ),
+        (("info", "nope"), "Error: there is no model file nope; the starter models are musicnn"),
+        (("info", no_model), "is not a model file, or damaged"),
+        (("predict", no_model, "--model", pickled), "are read by joblib.load, in Python"),
+        (("train", features, *out), "features.csv is a table of features, not of paths of audio"),
+        (("evaluate", features), "skgenre.datasets.load_gtzan_features reads it, and"),
+        (("extract", junk, "-o", tmp_path / "store", "--strict"), "junk.wav: not audio"),
+        (("extract", junk, "-o", tmp_path / "store", "--strict"), "Remove them, or omit --strict."),
         (
             ("predict", no_model, "--model", tmp_path / "table.skgenre"),
             "must begin with a front end",
@@ -289,6 +352,7 @@ def test_first_mistakes_are_one_line_that_says_what_to_do(folder, model, tmp_pat
         assert result.stderr.startswith("Error: ")
         assert message in result.stderr
         assert len(result.stderr.splitlines()) == 1
+        assert not re.search(r"Errno|NaN|on_error", result.stderr)
         assert not result.stdout
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
@@ -346,3 +410,111 @@ def test_timeline_says_what_is_wrong(args, message, run):
     result = run("timeline", *args)
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+# ---------------------------------------------------------------- info
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory, music):
+    """Files of each kind of model, with the lines that say what they are."""
+    folder = tmp_path_factory.mktemp("models")
+    tracks = load_folder(music)
+    front = MFCCSegmenter(n_segments=2, placement="spread")
+    table = make_baseline("knn").fit(np.eye(2), [0, 1])
+    svm = make_pipeline(front, SegmentSummary(), make_baseline("svm"))
+    network = make_pipeline(
+        MFCCSegmenter(augment="robust", sample_rate=8000),
+        ANNClassifier(hidden_units=(4,), epochs=1, random_state=0),
+    )
+    whole = make_pipeline(GTZANFeatures(columns=["rms_mean"]), make_baseline("lda"))
+    vote = VotingClassifier([("a", clone(svm)), ("b", clone(whole))], voting="hard")
+    for name, model in {"svm": svm, "network": network, "whole": whole, "vote": vote}.items():
+        save(model.fit(tracks.data[::3], tracks.target[::3]), folder / name, description="made up")
+    save(table, folder / "table")
+    return folder
+
+
+NEVER = "Unsure never, since the model has no threshold"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        (
+            "svm",
+            [
+                "Genres (3) classical, disco, metal",
+                "Input MFCCSegmenter at 22,050 Hz, up to 2 segments of 3 s spread over the track",
+                "Classifier SegmentSummary, SimpleImputer, StandardScaler, SVC",
+                NEVER,
+                "Description made up",
+                "Needs nothing beyond skgenre; TensorFlow is not needed to predict",
+                f"Written by skgenre {version('skgenre')}, scikit-learn {sklearn.__version__}, "
+                f"numpy {np.__version__} (format {FORMAT})",
+            ],
+        ),
+        (
+            "network",
+            [
+                "Input MFCCSegmenter at 8,000 Hz, up to 10 segments of 3 s from the start; trained "
+                "on changed copies, too: robust",
+                "Classifier ANNClassifier(2,463 parameters, 1 epochs)",
+                NEVER,
+            ],
+        ),
+        ("whole", ["Input GTZANFeatures at 22,050 Hz, one row per track", NEVER]),
+        (
+            "vote",
+            [
+                "Input MFCCSegmenter at 22,050 Hz, up to 2 segments of 3 s spread over the track",
+                "Input GTZANFeatures at 22,050 Hz, one row per track",
+                NEVER,
+            ],
+        ),
+        (
+            "table",
+            [
+                "Genres (2) 0, 1",
+                "Description none",
+                "Input features instead of audio files",
+                "Classifier SimpleImputer, StandardScaler, KNeighborsClassifier",
+            ],
+        ),
+    ],
+)
+def test_info_says_what_a_model_is(name, lines, models, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    result = run("info", models / name)
+    assert result.exit_code == 0, result.output
+    found = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert found[0].startswith(f"Model {models / name} (")
+    for line in lines:
+        assert line in found, result.stdout
+
+
+@pytest.mark.parametrize("installed", [True, False])
+@pytest.mark.parametrize("name", [None, "table", "musicnn"])
+def test_info_of_the_starter_models(name, installed, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for module in ("skgenre.pipelines", "skgenre.features.musicnn"):
+        monkeypatch.setattr(f"{module}.musicnn_is_installed", lambda: installed)
+    result = run("info", *[name] * (name is not None))
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    text = " ".join(result.stdout.split())
+    if name == "musicnn" or (name is None and installed):
+        assert "MusicnnEmbedder at 16,000 Hz, all segments of 2.992 s" in text
+        assert f"musicnn 0.1.0, which is {'' if installed else 'not '}installed" in text
+        assert "Unsure below a probability of 0.33, above which 80% of the predictions" in text
+    else:
+        assert "GTZANFeatures at 22,050 Hz, all segments of 30 s" in text
+        assert "nothing beyond skgenre" in text
+    assert "Genres (10) blues, classical, country, disco" in text
+    assert "also tracks unlike the training tracks" in text
+    assert "trained on" in text
+
+
+def test_info_of_a_starter_does_not_shadow_a_file(models, run, monkeypatch):
+    monkeypatch.chdir(models)
+    assert "KNeighborsClassifier" in run("info", "table").stdout

@@ -17,7 +17,14 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC
 
-from skgenre import GroupCalibratedClassifier, MFCCSegmenter, SegmentSummary, make_baseline, save
+from skgenre import (
+    GroupCalibratedClassifier,
+    MFCCSegmenter,
+    SegmentSummary,
+    make_baseline,
+    save,
+    timeline,
+)
 from skgenre.audio import AudioFile, load_audio, reader
 from skgenre.cli import errors, inputs, main, predictions, writers
 from skgenre.features import musicnn
@@ -310,13 +317,46 @@ def test_csv_and_json_lines_hold_all_parts(music, model, run):
     path = music / "jazz/a.wav"
     args = ("predict", path, "--model", model, "--timeline", "--format")
     rows = list(csv.DictReader(io.StringIO(run(*args, "csv").stdout)))
-    assert [row["start"] for row in rows] == ["", "0.0", "0.5", "1.0", "1.5"]
+    assert [row["start"] for row in rows] == ["0.0", "0.5", "1.0", "1.5"]
+    assert list(rows[0]) == ["path", "start", "stop", "genre", "probability"]
     track = json.loads(run(*args, "jsonl").stdout)
     assert [part["stop"] for part in track["timeline"]] == [0.5, 1.0, 1.5, 2.0]
     lines = run(*args, "table").stdout.splitlines()
     assert (
         len(lines) < 2 + len(track["timeline"]) or len({p["genre"] for p in track["timeline"]}) > 1
     )
+
+
+@pytest.mark.parametrize("timeline", [True, False])
+def test_csv_has_a_column_for_each_genre(timeline, music, model, run):
+    args = ("predict", music / "jazz/a.wav", "--model", model, "--probabilities")
+    args += ("--timeline",) * timeline
+    rows = list(csv.DictReader(io.StringIO(run(*args).stdout)))
+    track = json.loads(run(*args, "--format", "jsonl").stdout)
+    assert list(rows[0])[-2:] == ["jazz", "rock"]
+    expected = [part["probabilities"] for part in (track["timeline"] if timeline else [track])]
+    assert [{name: float(row[name]) for name in ("jazz", "rock")} for row in rows] == expected
+
+
+def test_a_table_has_no_column_for_each_genre(music, model, run):
+    result = run("predict", music, "--model", model, "--probabilities", "--format", "table")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: --probabilities requires --format csv")
+
+
+def test_genres_named_like_columns_have_their_probabilities(capsysbinary):
+    track = {"path": "a", "genre": "path", "probability": 1.0, "probabilities": {"path": 1.0}}
+    writers.CSV(["path"], tags=True).write(track)
+    head, row = csv.reader(capsysbinary.readouterr().out.decode().splitlines())
+    assert (head[0], row[0], head[-1], row[-1]) == ("path", "a", "path", "1.0")
+
+
+def test_an_empty_unsure_has_its_reason(music, model, run):
+    args = ("predict", music / "jazz/a.wav", "--model", model, "--format")
+    row = json.loads(run(*args, "jsonl").stdout)
+    assert (row["unsure"], row["reason"]) == (None, "the model has no threshold")
+    [cells] = csv.DictReader(io.StringIO(run(*args, "csv").stdout))
+    assert (cells["unsure"], cells["reason"]) == ("", "the model has no threshold")
 
 
 @pytest.mark.parametrize("columns", ["30", "60"])
@@ -337,7 +377,10 @@ def test_tags_in_a_table_are_those_that_fit(capsys, monkeypatch, columns):
 class Network:
     """Stands for musicnn: embeddings of zeros, and the second tag before the fifth."""
 
+    n_embedded = 0
+
     def embed(self, patches):
+        self.n_embedded += len(patches)
         return np.zeros((len(patches), 200), np.float32)
 
     def tag(self, embeddings):
@@ -365,6 +408,16 @@ def test_the_most_probable_tags(run, model, song, form, monkeypatch):
         tags = json.loads(done.stdout)["tags"]
         assert list(tags.items())[:2] == [("pop", 0.75), ("electronic", 0.5)]
         assert len(tags) == 5
+
+
+@pytest.mark.parametrize("of_starter", [True, False])
+def test_tags_of_the_starter_model_are_computed_once(of_starter, run, model, song, monkeypatch):
+    network = Network()
+    monkeypatch.setattr(musicnn, "_published", lambda weights: network)
+    args = ("--tags",) if of_starter else ("--tags", "--model", model)
+    done = run("predict", song, *args)
+    assert "pop 0.75, electronic 0.50, " in done.stdout
+    assert network.n_embedded == 1
 
 
 @pytest.fixture
@@ -434,25 +487,20 @@ def test_the_reason_why_a_track_is_unsure(
 @pytest.mark.parametrize(("name", "rate"), [("long.wav", 22050), ("long.mp3", 44100)])
 def test_a_long_track_is_read_once_in_blocks(name, rate, pipeline, tmp_path, monkeypatch):
     """No more than a block is asked for, and no decoder goes back."""
-    path = write_sound(tmp_path / name, make_sound(100, rate), rate)
+    path = write_sound(tmp_path / name, make_sound(35, rate), rate)
     whole = MFCCSegmenter(**{**pipeline[0].get_params(), "n_segments": None, "placement": "start"})
     [segments] = whole.transform([path])
     expected = pipeline[1:].predict_proba(segments[:, None])
-    opened, asked = [], []
-    original_open, original_read = reader._open_first, AudioFile.read
+    asked = []
 
-    def opening(*args):
-        opened.append(args)
-        return original_open(*args)
+    class Asked(AudioFile):
+        def read(self, start=0, stop=None):
+            asked.append(stop - start)
+            return super().read(start, stop)
 
-    def reading(self, start=0, stop=None):
-        asked.append(stop - start)
-        return original_read(self, start, stop)
-
-    monkeypatch.setattr(reader, "_open_first", opening)
-    monkeypatch.setattr(AudioFile, "read", reading)
+    monkeypatch.setattr(timeline, "AudioFile", Asked)
+    monkeypatch.delattr(reader.Reader, "_reopen")
     start, stop, found = predict_segments(pipeline, path)
-    assert len(opened) == 1
     assert max(asked) <= 30 * 22050
     assert_allclose(found, expected, atol=1e-4)
     assert_allclose(start, np.arange(len(found)) * 0.5)

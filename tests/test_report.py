@@ -366,6 +366,17 @@ def test_names_are_shown_as_they_are(pages):
     assert not set("\x1b\u202e") & set(page)
 
 
+def test_overlapping_segments_are_drawn_up_to_the_next_one():
+    found = sklearn.utils.Bunch(
+        start=np.array([0.0, 5.0, 10.0]),
+        stop=np.full(3, 30.0),
+        proba=np.full((3, 2), 0.5),
+        classes=np.array(["jazz", "rock"]),
+    )
+    cells = timeline(found, "jazz", "rock").rows[0].cells
+    assert [round(cell.width / (cells[0].width + 0.6), 1) for cell in cells] == [1, 1, 4]
+
+
 def test_a_long_timeline_shows_means():
     proba = np.random.default_rng(0).dirichlet(np.ones(12), 1200)
     found = sklearn.utils.Bunch(

@@ -494,7 +494,8 @@ def test_threads_do_not_depend_on_settings():
 
 
 FITS_WITH_A_KERAS_JSON = """
-import joblib, keras
+import joblib
+from skgenre.networks.training import keras
 from tests.test_training import fit_classifier
 print(joblib.hash([fit_classifier(name).weights_ for name in ("ann", "cnn")]))
 print(keras.config.image_data_format(), keras.config.dtype_policy().name)
@@ -532,6 +533,16 @@ def test_networks_hold_no_data_while_idle():
     fit(ann(), validation=True)
     _, network = training._IDLE[-1]
     assert network.training._content == network.validation._content == ()
+
+
+def test_a_progress_bar_of_the_epochs_changes_nothing(capfd):
+    expected, found = (fit_classifier("ann", verbose=verbose).weights_ for verbose in (0, 1))
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "training: 100%" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import click
 from .errors import Commands
 from .evaluate import evaluate
 from .extract import extract
+from .info import info
 from .predict import predict, timeline
 from .train import train
 
@@ -27,5 +28,5 @@ def main(show_traceback: bool) -> None:
     """Classify music by genre."""
 
 
-for command in (extract, train, evaluate, predict, timeline):
+for command in (extract, train, evaluate, predict, timeline, info):
     main.add_command(command)

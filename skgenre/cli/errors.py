@@ -55,7 +55,14 @@ class Commands(click.Group):
                     for line in "".join(traceback.format_exception(error)).splitlines():
                         click.echo(printable(line), err=True)
                     sys.exit(1)
-                raise click.ClickException(single_line(error) or type(error).__name__) from error
+                raise click.ClickException(_message(error)) from error
+
+
+def _message(error: Exception) -> str:
+    """Return the message of an error in one line, without the number of an OSError."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return single_line(f"{error.filename}: {error.strerror}")
+    return single_line(error) or type(error).__name__
 
 
 def single_line(message) -> str:

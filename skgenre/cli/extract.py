@@ -76,7 +76,10 @@ def extract(sources, output, features, segments, placement, strict, jobs) -> Non
         n_jobs=jobs,
         verbose=int(on_a_terminal()),
     )
-    store = front_ends.extract_store(front, audio_files(sources), output)
+    try:
+        store = front_ends.extract_store(front, audio_files(sources), output)
+    except front_ends.UnreadableTracksError as error:
+        raise ValueError(f"{error.summary}\nRemove them, or omit --strict.") from error
     n = len(store.data)
     # All segments of unusable tracks are NaN.
     n_used = n - int(np.isnan(store.data[:, :, 0, 0]).all(axis=1).sum())

@@ -12,7 +12,7 @@ import click
 from ..datasets import list_audio, load_folder, load_table
 from ..features.model_front_ends import front_ends
 from ..persistence import load
-from ..pipelines import default_starter, genre_pipeline, starter_model
+from ..pipelines import STARTERS, default_starter, genre_pipeline, starter_model
 from .options import on_a_terminal
 
 #: File extensions of tables, in lower case.
@@ -82,6 +82,24 @@ def make_model(preset: str, jobs: int, cache: str | None, seed: int, augment: bo
     return model
 
 
+def find_model(name: str | None) -> str:
+    """Return the path of a model file or of a starter model; None is the best that can be used."""
+    if name is not None and os.path.exists(name):
+        return name
+    name = name or default_starter()
+    if name not in STARTERS:
+        raise FileNotFoundError(
+            f"there is no model file {name}; the starter models are {' and '.join(STARTERS)}"
+        )
+    return str(STARTERS[name])
+
+
+def read_model(path: str):
+    """Load a model file, or a starter model without a warning of its version."""
+    starters = {str(of_starter): name for name, of_starter in STARTERS.items()}
+    return starter_model(starters[path]) if path in starters else load(path)
+
+
 def load_model(file: str | None, **params: Any):
     """Load a model of audio files, and set parameters of its front ends.
 
@@ -94,7 +112,7 @@ def load_model(file: str | None, **params: Any):
             "about 76%.",
             err=True,
         )
-    model = load(file) if file else starter_model()
+    model = read_model(find_model(file))
     model = getattr(model, "best_estimator_", model)
     try:
         _set_front_ends(model, **params)
@@ -106,12 +124,13 @@ def load_model(file: str | None, **params: Any):
     return model
 
 
-def load_predictor(file: str | None, *, needs_proba: str = ""):
+def load_predictor(file: str | None, *, needs_proba: str = "", n_jobs: int | None = None):
     """Load a model that raises an error for each file that it cannot use.
 
-    `needs_proba` names what requires probabilities of the model, if anything.
+    `needs_proba` names what requires probabilities of the model, if anything. `n_jobs` is for the
+    segments of a timeline.
     """
-    model = load_model(file, on_error="raise", n_jobs=None, verbose=0)
+    model = load_model(file, on_error="raise", n_jobs=n_jobs, verbose=0)
     if needs_proba and not hasattr(model, "predict_proba"):
         raise ValueError(
             f"{file} does not predict probabilities, which {needs_proba} requires; train another "

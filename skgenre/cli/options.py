@@ -20,6 +20,10 @@ PRESETS = [
 ]
 
 
+#: Reason why a model marks no prediction as unsure.
+NO_THRESHOLD = "the model has no threshold"
+
+
 class UserPath(click.ParamType):
     """Path in which ``~`` is expanded, since shells do not do so after ``=`` or in quotes."""
 
@@ -47,14 +51,17 @@ sources_argument = click.argument(
     "sources", nargs=-1, required=True, metavar="FILE_OR_FOLDER...", type=UserPath()
 )
 model_option = click.option(
-    "--model", type=UserPath(), help="Model file.  [default: the starter model of skgenre]"
+    "--model",
+    type=UserPath(),
+    help="Model file, or musicnn or table, the starter models of skgenre.  [default: musicnn if "
+    "its weights are installed, or else table]",
 )
 jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, _MAX_JOBS),
-    show_default="all cores",
+    show_default="all cores that the process may use",
     callback=lambda ctx, param, value: value or -1,
-    help="Number of files to process in parallel.",
+    help="Number of files, or segments of a single file, to process in parallel.",
 )
 cache_option = click.option("--cache", type=UserPath(), help="Folder in which features are cached.")
 augment_option = click.option(

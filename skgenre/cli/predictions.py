@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from ..audio import AudioError, name_of
 from ..features import UnreadableTracksError
 from ..timeline import predict_segments
+from .options import NO_THRESHOLD
 
 #: Number of tags that are returned of a track.
 _N_TAGS = 5
@@ -38,7 +39,8 @@ def predictions(
     Yields
     ------
     track : dict or str
-        Prediction, or the reason why the file cannot be used.
+        Prediction, or the reason why the file cannot be used. ``unsure`` is None if the model has
+        no threshold.
     """
     # joblib returns results only when a batch is complete, so use batches of one file.
     found = Parallel(n_jobs=jobs, prefer="threads", batch_size=1, return_as="generator")(
@@ -57,19 +59,23 @@ def predictions(
 def _predict(pipeline, file, tagger: Pipeline | None, timeline: bool) -> dict | str:
     try:
         track: dict = {"path": name_of(file)}
-        if hasattr(pipeline, "predict_proba"):
-            X, last = [file], pipeline
-            if isinstance(pipeline, Pipeline):
-                X, last = pipeline[:-1].transform(X), pipeline[-1]
+        X, last = [file], pipeline
+        if isinstance(pipeline, Pipeline):
+            X, last = pipeline[:-1].transform(X), pipeline[-1]
+        unsure, reason = None, NO_THRESHOLD
+        if hasattr(last, "predict_proba"):
             proba = last.predict_proba(X)
             track |= _prediction(pipeline.classes_, proba[0])
             if getattr(last, "threshold_", None) is not None:
                 [reason] = last.explain_unsure(X, proba)
-                track |= {"unsure": bool(reason), "reason": reason}
+                unsure = bool(reason)
         else:
-            track["genre"] = str(pipeline.predict([file])[0])
+            track["genre"] = str(last.predict(X)[0])
+        track |= {"unsure": unsure, "reason": reason}
         if tagger is not None:
-            [tags] = tagger.transform([file])
+            # They are the features of the starter model on musicnn.
+            are_features = last is not pipeline and str(pipeline[:-1]) == str(tagger)
+            [tags] = X if are_features else tagger.transform([file])
             names = tagger[0].get_feature_names_out()
             highest = np.argsort(-tags, kind="stable")[:_N_TAGS]
             track["tags"] = {names[i]: round(float(tags[i]), 4) for i in highest}

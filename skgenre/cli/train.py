@@ -16,6 +16,7 @@ from .options import (
     count_unusable,
     jobs_option,
     labeled_tracks_options,
+    on_a_terminal,
     seed_option,
 )
 
@@ -51,6 +52,7 @@ def train(source, output, preset, epochs, augment, cache, seed, jobs, **columns)
     from .._metadata import fit_with_groups
     from .._warnings import warn
     from ..evaluation.out_of_fold import compute_features, restore_front_ends
+    from ..networks import NetworkClassifier
     from ..persistence import save
     from .inputs import labeled_tracks, make_model
 
@@ -66,6 +68,9 @@ def train(source, output, preset, epochs, augment, cache, seed, jobs, **columns)
     counts = Counter(used.target.tolist())
     if alone := [genre for genre in used.target_names if counts[genre] < 2]:
         warn(f"There is only one track of {', '.join(alone)}. Add tracks, or leave out the genre.")
+    for part in model.get_params().values():
+        if isinstance(part, NetworkClassifier):
+            part.set_params(verbose=int(on_a_terminal()))
     try:
         fit_with_groups(model, used.data, used.target, used.groups)
     except ValueError as error:  # for example from scikit-learn, if there are too few tracks

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
+import math
 import os
 import shutil
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 import click
@@ -18,6 +20,7 @@ import numpy as np
 
 from .._printable import printable
 from ..calibration import UNLIKE_TRAINING
+from ..timeline import clock
 from .options import count_tracks, count_unusable
 
 #: Minimum width of the column of paths.
@@ -64,42 +67,48 @@ class JSONLines(Writer):
 
 
 class CSV(Writer):
-    """Write one row per track and per part of a timeline, in UTF-8.
+    """Write one row per track, or per part of a timeline, in UTF-8.
 
     Bytes in file names that are not valid UTF-8 are written unchanged.
 
     Parameters
     ----------
+    genres : sequence of str, default=()
+        Genres whose probabilities have a column.
     timeline, tags : bool, default=False
-        Whether the tracks have a timeline, and tags.
+        Whether to write the parts of the timeline of each track, and the tags.
     """
 
-    def __init__(self, *, timeline: bool = False, tags: bool = False):
+    def __init__(self, genres: Sequence[str] = (), *, timeline: bool = False, tags: bool = False):
         super().__init__("surrogateescape", "utf-8")
-        times = ["start", "stop"] if timeline else []
-        columns = ["path", *times, "genre", "probability", "unsure", "reason"]
-        columns += ["tags"] if tags else []
-        self._rows = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
-        self._rows.writeheader()
+        self._genres, self._timeline = genres, timeline
+        of_track = ["genre", "probability", "unsure", "reason"]
+        of_part = ["start", "stop", "genre", "probability"]
+        self._columns = ["path", *(of_part if timeline else of_track), *(["tags"] if tags else [])]
+        self._rows = csv.writer(sys.stdout, lineterminator="\n")
+        self._rows.writerow(map(_cell, [*self._columns, *genres]))
 
     def write(self, track: dict) -> None:
-        """Write a track and its parts."""
-        for row in [track, *track.get("timeline", ())]:
-            cells = {"path": track["path"], **row}
-            if "unsure" in row:
-                cells["unsure"] = str(row["unsure"]).lower()
-            if "tags" in row:
-                cells["tags"] = _list_tags(row)
-            self._rows.writerow({name: _cell(value) for name, value in cells.items()})
+        """Write a track, or its parts."""
+        of_track = {"path": track["path"], "tags": _list_tags(track)}
+        for row in track["timeline"] if self._timeline else [track]:
+            cells = row | of_track
+            values = [cells.get(column, "") for column in self._columns]
+            values += [row["probabilities"][genre] for genre in self._genres]
+            self._rows.writerow(map(_cell, values))
 
 
 def _list_tags(track: dict) -> str:
-    return ", ".join(f"{name} {p:.2f}" for name, p in track["tags"].items())
+    return ", ".join(f"{name} {p:.2f}" for name, p in track.get("tags", {}).items())
 
 
 def _cell(value) -> str:
-    """Prefix what spreadsheets would interpret as a formula, and escape what a terminal would."""
-    text = f"'{value}" if str(value).startswith(_FORMULA) else str(value)
+    """Prefix what spreadsheets would interpret as a formula, and escape what a terminal would.
+
+    None is an empty cell, and truth values are in lower case.
+    """
+    text = "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = f"'{text}" if text.startswith(_FORMULA) else text
     return printable(text) if sys.stdout.isatty() else text
 
 
@@ -177,10 +186,14 @@ def _cells(row: dict) -> tuple[str, str, str]:
     return printable(genre), probability, others[0] if others else ""
 
 
-def merge(parts: Iterable[dict]) -> Iterator[tuple[float, float, dict]]:
-    """Merge consecutive parts with the same genre and average their probabilities over time."""
+def merge(parts: Sequence[dict]) -> Iterator[tuple[float, float, dict]]:
+    """Merge consecutive parts with the same genre and average their probabilities over time.
+
+    Parts may overlap. Each counts up to the start of the next one.
+    """
     runs: list[list[dict]] = []
-    for part in parts:
+    for part, following in itertools.pairwise([*parts, {"start": math.inf}]):
+        part = {**part, "stop": min(part["stop"], following["start"])}
         last = runs[-1][-1] if runs else None
         # Times are rounded to milliseconds; what is missing in between is longer than 0.01 s.
         if last and last["genre"] == part["genre"] and part["start"] < last["stop"] + 0.01:
@@ -220,10 +233,3 @@ def shorten(text: str, columns: int) -> str:
     while width(tail) > columns - 3 - width(head):
         tail = tail[1:]
     return f"{head}...{tail}"
-
-
-def clock(seconds: float) -> str:
-    """Format a time as minutes and seconds, or with hours: ``0:12``, ``1:02:03``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -11,6 +11,7 @@ from sklearn.utils import Bunch
 
 from .._checks import AT_LEAST_1, check_number, list_names
 from .._files import expand
+from ..features.columns import GTZAN_FEATURES
 from ._groups import make_collection
 from ._names import normal
 
@@ -97,6 +98,12 @@ def load_table(
     columns = [path, target] if group is None else [path, target, group]
     for argument, column in zip(("path", "target", "group"), columns, strict=False):
         if column not in frame:
+            if set(GTZAN_FEATURES) <= set(frame.columns):
+                raise ValueError(
+                    f"{table} is a table of features, not of paths of audio files; in Python, "
+                    "skgenre.datasets.load_gtzan_features reads it, and skgenre.make_baseline "
+                    "makes models for it"
+                )
             raise ValueError(
                 f"{table} has no column {column!r}; it has {list(frame.columns)}. Name the column, "
                 f"for example {argument}={frame.columns[-1]!r}; columns must be separated by "

@@ -277,11 +277,9 @@ def _changes(conditions, models: list) -> dict[str, Callable]:
 
 
 def _segment_seconds(model) -> float:
-    """Return the time between segments in seconds."""
-    try:
-        return min(front.consecutive()[1] for front in front_ends(model))
-    except TypeError:  # custom front end without segments
-        return _SEGMENT_SECONDS
+    """Return the duration of the shortest segments in seconds; 30 for tables of GTZAN's columns."""
+    durations = [getattr(each, "segment_duration", _SEGMENT_SECONDS) for each in front_ends(model)]
+    return min(duration or 30.0 for duration in durations)
 
 
 def _predict_track(models: list, path, changes: dict[str, Callable], seed: int) -> dict[str, list]:

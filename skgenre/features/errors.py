@@ -34,11 +34,16 @@ class UnreadableTracksError(ValueError):
         self.failures = failures
         self.n_tracks = n_tracks
 
+    @property
+    def summary(self) -> str:
+        """The message without the remedy."""
+        n = f"{len(self.failures)} of {self.n_tracks} tracks cannot be used"
+        return f"{n}:\n{listing(self.failures)}"
+
     def __str__(self) -> str:
         return (
-            f"{len(self.failures)} of {self.n_tracks} tracks cannot be used:\n"
-            f"{listing(self.failures)}\nRemove them, or set on_error='warn' to set their rows to "
-            "NaN, which the networks ignore in fit and the baselines impute with means."
+            f"{self.summary}\nRemove them, or set on_error='warn' to set their rows to NaN, which "
+            "the networks ignore in fit and the baselines impute with means."
         )
 
 
@@ -73,8 +78,8 @@ class Report:
             raise UnreadableTracksError(self.failures, self.n_tracks)
         if self.failures:
             warn(
-                f"{len(self.failures)} of {self.n_tracks} tracks cannot be used; their rows are "
-                f"NaN:\n{listing(self.failures)}"
+                f"{len(self.failures)} of {self.n_tracks} tracks cannot be used and count as "
+                f"missing:\n{listing(self.failures)}"
             )
         for note, names in self.notes.items():
             if names:

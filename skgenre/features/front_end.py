@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from joblib import Memory, Parallel, delayed
 from joblib.parallel import get_active_backend
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.metaestimators import available_if
 
 from .._checks import check_labels, check_two_classes
@@ -236,33 +236,6 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
         AudioError
             If the track cannot be used: ``AudioError(audio.name, reason)``.
         """
-
-    def consecutive(self) -> tuple[FrontEnd, float]:
-        """Return a copy that extracts all segments of a track in order, for a timeline.
-
-        Returns
-        -------
-        front : FrontEnd
-            The modified copy.
-        segment_duration : float
-            Time in seconds between the starts of successive segments.
-
-        Raises
-        ------
-        TypeError
-            If the front end has no parameter ``n_segments`` and no attribute
-            ``segment_duration``, and does not override this method.
-        """
-        parameters = self.get_params()
-        duration: Any = getattr(self, "segment_duration", None)
-        if duration is None or "n_segments" not in parameters:
-            raise TypeError(
-                f"{type(self).__name__} has no parameters segment_duration and n_segments, which "
-                "a timeline requires"
-            )
-        changes = {"n_segments": None, "placement": "start"}
-        changes = {name: changes[name] for name in changes if name in parameters}
-        return clone(self).set_params(**changes), duration
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None) -> Self:

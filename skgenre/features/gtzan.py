@@ -7,7 +7,6 @@ from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.utils.metaestimators import available_if
 
 from .._sklearn import Interval
@@ -180,20 +179,6 @@ class GTZANFeatures(FrontEnd):
             )
         y = without_silence(y, SAMPLE_RATE)
         return compute_columns(y, columns) if len(y) else np.full(len(columns), np.nan)
-
-    def consecutive(self) -> tuple[FrontEnd, float]:
-        """Return a copy that extracts all segments in order, of 30 seconds by default.
-
-        Returns
-        -------
-        extractor : FrontEnd
-            The modified copy.
-        seconds : float
-            Duration of a segment.
-        """
-        if self.segment_duration is None:
-            return clone(self).set_params(segment_duration=30.0).consecutive()
-        return super().consecutive()
 
     def _read(self, audio: AudioFile) -> np.ndarray:
         if self.max_duration is None:

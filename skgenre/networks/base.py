@@ -127,7 +127,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         number of TensorFlow threads is the same. If None, NumPy's global random number generator
         is used.
     verbose : int, default=0
-        Verbosity of Keras during training.
+        If 1, show a progress bar of the epochs. If 2, Keras prints a line for each epoch.
 
     Attributes
     ----------

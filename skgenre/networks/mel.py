@@ -106,7 +106,7 @@ class MelCNNClassifier(NetworkClassifier):
         then the same in any process with the same number of TensorFlow threads, and the global
         random number generators are not used. None uses NumPy's global generator.
     verbose : int, default=0
-        Verbosity of Keras during training.
+        If 1, show a progress bar of the epochs. If 2, Keras prints a line for each epoch.
 
     Attributes
     ----------

@@ -74,7 +74,7 @@ class ANNClassifier(NetworkClassifier):
         process with the same number of TensorFlow threads, and the global random number
         generators are not used. None uses NumPy's global generator.
     verbose : int, default=0
-        Verbosity of Keras during training.
+        If 1, show a progress bar of the epochs. If 2, Keras prints a line for each epoch.
 
     Attributes
     ----------
@@ -206,7 +206,7 @@ class CNNClassifier(NetworkClassifier):
         process with the same number of TensorFlow threads, and the global random number
         generators are not used. None uses NumPy's global generator.
     verbose : int, default=0
-        Verbosity of Keras during training.
+        If 1, show a progress bar of the epochs. If 2, Keras prints a line for each epoch.
 
     Attributes
     ----------
@@ -348,7 +348,7 @@ class LSTMClassifier(NetworkClassifier):
         process with the same number of TensorFlow threads, and the global random number
         generators are not used. None uses NumPy's global generator.
     verbose : int, default=0
-        Verbosity of Keras during training.
+        If 1, show a progress bar of the epochs. If 2, Keras prints a line for each epoch.
 
     Attributes
     ----------

@@ -28,15 +28,20 @@ import numpy as np
 from .. import layers as L
 from .._warnings import warn
 from ..tensor import spread
+from .startup import without_usual_lines
 
 # Read by TensorFlow, which would otherwise log a message at the end of each data set and reserve
 # all memory of each GPU.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 try:
-    import keras
-    import tensorflow as tf
-    from scikeras.wrappers import KerasClassifier
+    with without_usual_lines():
+        import keras
+        import tensorflow as tf
+        from scikeras.wrappers import KerasClassifier
+        from tqdm.keras import TqdmCallback
+
+        tf.config.list_physical_devices()  # writes more lines, and would be called by the first fit
 except ImportError as error:  # of one of these packages, or of another backend
     raise ImportError(
         f"Training a network requires scikeras and TensorFlow ({error}). Install them with 'pip "
@@ -154,7 +159,7 @@ def train(
         Callbacks of the user. A network with callbacks is not used again, and the callbacks are
         detached from it after the fit.
     verbose : int, default=0
-        Verbosity of Keras.
+        1 shows a progress bar of the epochs; other values are the verbosity of Keras.
 
     Returns
     -------
@@ -185,8 +190,13 @@ def train(
                     monitor="val_loss", patience=patience, restore_best_weights=True
                 )
             )
+        if verbose == 1:
+            used.append(TqdmCallback(epochs or 1, desc="training", verbose=0))
         classifier = _DatasetClassifier(
-            model=lambda: network.model, epochs=epochs or 1, callbacks=used, verbose=verbose
+            model=lambda: network.model,
+            epochs=epochs or 1,
+            callbacks=used,
+            verbose=0 if verbose == 1 else verbose,
         )
         classifier.fit(
             network.training.holding(training, batch_size, rng),

@@ -210,7 +210,10 @@ def _check_directory(file: IO[bytes], size: int) -> None:
     tail = file.read()
     end = tail[-_END:]
     if len(end) < _END or not end.startswith(b"PK\5\6"):
-        raise Refused("is not a model file, or damaged: it has no end record of a zip archive")
+        raise Refused(
+            "is not a model file, or damaged: it has no end record of a zip archive. Files that "
+            "joblib.dump has written are read by joblib.load, in Python"
+        )
     # zipfile creates an object for each entry of the directory, so limit the size of the directory.
     if struct.unpack_from("<I", end, 12)[0] > MAX_DIRECTORY or tail.startswith(b"PK\6\7"):
         raise Refused("has too many members")

@@ -9,15 +9,19 @@ import numpy as np
 from .._checks import AT_LEAST_1, POSITIVE, check_number
 from ..audio import load_audio, name_of
 from ..features import MFCCSegmenter
-from ..timeline import genre_timeline
+from ..timeline import clock, genre_timeline
 from .display import Display
+
+#: Possible distances of the ticks of a timeline in seconds, and how many ticks fit.
+_TICKS, MAX_TICKS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600), 12
 
 
 class GenreTimelineDisplay(Display):
     """Genre probabilities of a track over time.
 
-    The title contains the prediction for the whole track. Parts without a signal are blank. It is
-    recommended to use :meth:`from_estimator` to create a display.
+    The title contains the prediction for the whole track. Each segment is shown from its start to
+    the start of the next one, although segments may overlap, and the last one to its end. Segments
+    without a signal are blank. It is recommended to use :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
@@ -99,7 +103,10 @@ class GenreTimelineDisplay(Display):
         ax.invert_yaxis()
         best = timeline.track_proba.argmax()
         answer = f"{timeline.classes[best]}, {timeline.track_proba[best]:.2f} over the whole track"
-        ax.set(xlabel="time (s)", title=f"{self.name}: {answer}" if self.name else answer)
+        ax.set(xlabel="time (min:s)", title=f"{self.name}: {answer}" if self.name else answer)
+        between = next((s for s in _TICKS if timeline.stop[-1] / s <= MAX_TICKS), _TICKS[-1])
+        ticks = np.arange(0, timeline.stop[-1] + 1e-6, between)
+        ax.set_xticks(ticks, [clock(tick) for tick in ticks])
         ax.figure.colorbar(mesh, ax=ax, label="probability")
 
 

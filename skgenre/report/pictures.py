@@ -200,7 +200,8 @@ def timeline(found: Bunch, genre, predicted) -> Bunch:
         Timeline with ``end`` in seconds, and ``rows``, one for each genre. Rows have a ``label``
         and ``cells`` with the probability ``p``, the left edge ``x`` and the ``width`` in pixels.
     """
-    parts = pd.DataFrame(found.proba).assign(start=found.start, stop=found.stop)
+    until = np.append(found.start[1:], found.stop[-1])  # segments may overlap
+    parts = pd.DataFrame(found.proba).assign(start=found.start, stop=until)
     if len(parts) > _MAX_PARTS:
         groups = parts.groupby(np.arange(len(parts)) * _MAX_PARTS // len(parts))
         parts = groups.mean().assign(start=groups["start"].min(), stop=groups["stop"].max())

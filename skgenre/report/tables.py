@@ -424,5 +424,5 @@ def _timeline(model, path) -> Bunch | None:
     try:
         start, stop, proba = predict_segments(model, path)
     except (TypeError, ValueError, AudioError, UnreadableTracksError):
-        return None  # no segments, no probabilities, or members with different segments
+        return None  # no probabilities, or no usable segment
     return Bunch(start=start, stop=stop, proba=proba, classes=np.asarray(model.classes_))
