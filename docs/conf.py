@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 
 import numpydoc.xref
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 import skgenre
 
@@ -21,7 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_parser",
     "numpydoc",
     "sphinx_copybutton",
@@ -33,15 +35,16 @@ exclude_patterns = ["_build"]
 default_role = "code"
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skgenre"
+html_title = f"skgenre {version}"
 html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skgenre.css"]
 html_show_sourcelink = False
 html_domain_indices = False
+html_math_renderer = "mathml"
 html_theme_options = {
-    "logo": {"text": "skgenre"},
+    "logo": {"text": f"skgenre {version}"},
     "navigation_with_keys": False,
     "show_prev_next": True,
     "header_links_before_dropdown": 6,
@@ -125,3 +128,14 @@ suppress_warnings = ["config.cache"]
 # Examples run without TensorFlow's log, as they do for users.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _visit_math(self, node):
+    """Write a formula as MathML, which browsers show without a script from another site."""
+    self.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Register the renderer of formulas."""
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))

@@ -62,6 +62,8 @@ _BASELINES: dict[str, Callable] = {
 def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
     """Create a classical model for feature tables, including suitable scaling.
 
+    Read more in the :ref:`User Guide <classical_models>`.
+
     Parameters
     ----------
     name : str, default="svm"
@@ -355,6 +357,8 @@ def default_starter() -> str:
 
 def starter_model(name: str | None = None) -> Pipeline:
     """Load a pretrained model that is shipped with the package.
+
+    Read more in the :ref:`User Guide <starter_models>`.
 
     Parameters
     ----------
