@@ -5,6 +5,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import matplotlib
 import numpydoc.xref
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
@@ -106,6 +107,11 @@ def _by_use(path):
     return (_first.index(name) if name in _first else len(_first), name)
 
 
+def _small_figures(gallery_conf, fname):
+    """Draw figures at the size at which pages and thumbnails show them."""
+    matplotlib.rcParams["figure.figsize"] = (4, 3)
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -116,6 +122,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "reset_modules": ("matplotlib", "seaborn", _small_figures),
     "show_memory": False,
     "write_computation_times": False,
     "doc_module": ("skgenre",),

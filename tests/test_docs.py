@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
 
 import skgenre
 from skgenre import datasets, evaluation, features, plotting
@@ -71,6 +73,33 @@ def test_classes_document_their_parameters(cls):
     assert doc["Summary"][0].endswith(".")
     if not issubclass(cls, Exception):
         assert sorted(documented_parameters(doc)) == sorted(parameters(cls))
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        cls
+        for cls in CLASSES
+        if issubclass(cls, BaseEstimator) and cls is not skgenre.NetworkClassifier
+    ],
+    ids=lambda cls: cls.__name__,
+)
+def test_estimators_link_to_the_user_guide(cls):
+    [label] = re.findall(r"Read more in the :ref:`User Guide <(\w+)>`\.", inspect.getdoc(cls))
+    assert any(f".. _{label}:" in page.read_text() for page in (DOCS / "guide").glob("*.rst"))
+
+
+@pytest.mark.parametrize("name", ["ann", "cnn", "lstm", "mel"])
+def test_networks_begin_with_the_steps_of_their_preset(name):
+    preset = skgenre.genre_pipeline(name)
+    code = re.search(r"^    (make_pipeline\(.*\))$", inspect.getdoc(type(preset[-1])), re.MULTILINE)
+    shown = eval(
+        code[1],
+        {name: getattr(skgenre, name) for name in skgenre.__all__}
+        | {"make_pipeline": make_pipeline},
+    )
+    assert [type(step) for _, step in shown.steps] == [type(step) for _, step in preset.steps]
+    assert shown[1].with_std is preset[1].with_std
 
 
 @pytest.mark.parametrize("function", [*FUNCTIONS, *METHODS], ids=lambda f: f.__qualname__)
