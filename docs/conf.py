@@ -54,6 +54,7 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
+    "footer_center": ["source"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": {
         "**": ["page-toc", "sg_download_links"],
@@ -109,7 +110,7 @@ def _by_use(path):
 
 def _small_figures(gallery_conf, fname):
     """Draw figures at the size at which pages and thumbnails show them."""
-    matplotlib.rcParams["figure.figsize"] = (4, 3)
+    matplotlib.rcParams.update({"figure.figsize": (4, 3), "figure.constrained_layout.use": True})
 
 
 sphinx_gallery_conf = {
