@@ -459,7 +459,7 @@ def draw_curves(kept, splitting, path):
     for row, name in zip(axes, NETWORKS, strict=True):
         HistoryDisplay(kept.load(f"{name} {splitting} 0")["history"]).plot(ax=row)
         for axis in row:
-            axis.set_title(f"{name.upper()}, {splitting}", fontsize=10)
+            axis.set_title(f"{name.upper()}, {splitting}", fontsize=10, loc="left")
         row[0].set_yscale("log")
         row[1].set_ylim(0, 1.03)
     figure.savefig(path, dpi=100)
@@ -481,7 +481,6 @@ def draw_confusion(predictions, target, path):
                 predictions[splitting][name],
                 normalize="true",
                 values_format=".2f",
-                cmap="Blues",
                 colorbar=False,
                 xticks_rotation=45 if n > 5 else "horizontal",
                 text_kw={"fontsize": 10 if n <= 5 else 6},

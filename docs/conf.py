@@ -5,7 +5,10 @@ import sys
 import warnings
 from pathlib import Path
 
+import matplotlib
 import numpydoc.xref
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 import skgenre
 
@@ -21,7 +24,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
     "myst_parser",
     "numpydoc",
     "sphinx_copybutton",
@@ -33,15 +36,16 @@ exclude_patterns = ["_build"]
 default_role = "code"
 
 html_theme = "pydata_sphinx_theme"
-html_title = "skgenre"
+html_title = f"skgenre {version}"
 html_logo = "_static/logo.svg"
 html_favicon = "_static/logo.svg"
 html_static_path = ["_static"]
 html_css_files = ["skgenre.css"]
 html_show_sourcelink = False
 html_domain_indices = False
+html_math_renderer = "mathml"
 html_theme_options = {
-    "logo": {"text": "skgenre"},
+    "logo": {"text": f"skgenre {version}"},
     "navigation_with_keys": False,
     "show_prev_next": True,
     "header_links_before_dropdown": 6,
@@ -50,6 +54,7 @@ html_theme_options = {
     "navbar_align": "left",
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
+    "footer_center": ["source"],
     "footer_end": ["sphinx-version"],
     "secondary_sidebar_items": {
         "**": ["page-toc", "sg_download_links"],
@@ -103,6 +108,11 @@ def _by_use(path):
     return (_first.index(name) if name in _first else len(_first), name)
 
 
+def _small_figures(gallery_conf, fname):
+    """Draw figures at the size at which pages and thumbnails show them."""
+    matplotlib.rcParams.update({"figure.figsize": (4, 3), "figure.constrained_layout.use": True})
+
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -113,6 +123,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,
+    "reset_modules": ("matplotlib", "seaborn", _small_figures),
     "show_memory": False,
     "write_computation_times": False,
     "doc_module": ("skgenre",),
@@ -125,3 +136,14 @@ suppress_warnings = ["config.cache"]
 # Examples run without TensorFlow's log, as they do for users.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 warnings.filterwarnings("ignore", category=DeprecationWarning)
+
+
+def _visit_math(self, node):
+    """Write a formula as MathML, which browsers show without a script from another site."""
+    self.body.append(tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block)))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Register the renderer of formulas."""
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_math, None))

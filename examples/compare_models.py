@@ -2,18 +2,18 @@
 A network and a classical model on the same folds
 =================================================
 
-Run ``python compare_models.py FOLDER``. The folder contains one folder for each genre.
+Set ``FOLDER`` to a folder that contains one folder for each genre.
 """
 # sphinx_gallery_thumbnail_path = 'images/leakage.png'
-
-import sys
 
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 
 from skgenre import genre_pipeline
 from skgenre.datasets import load_folder
 
-tracks = load_folder(sys.argv[1])
+FOLDER = "music"
+
+tracks = load_folder(FOLDER)
 folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)  # splits by artist
 for name in ("cnn", "svm"):
     pipe = genre_pipeline(name, memory="features", random_state=0)

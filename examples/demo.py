@@ -184,7 +184,7 @@ predicted = cross_val_predict(
 )
 figure, ax = plt.subplots(figsize=(6.5, 6), layout="constrained")
 ConfusionMatrixDisplay.from_predictions(
-    tracks.target, predicted, ax=ax, xticks_rotation=45, cmap="Blues", colorbar=False
+    tracks.target, predicted, ax=ax, xticks_rotation=45, colorbar=False
 )
 ax.set_title("CNN, tracks, folds by artist")
 figure.savefig(output / "confusion.png", dpi=120)

@@ -2,11 +2,9 @@
 Grid search over architecture and dropout
 =========================================
 
-Run ``python grid_search.py FOLDER``. The folder contains one folder for each genre.
+Set ``FOLDER`` to a folder that contains one folder for each genre.
 """
 # sphinx_gallery_thumbnail_path = 'images/grid_search.png'
-
-import sys
 
 from sklearn.model_selection import GridSearchCV, StratifiedGroupKFold
 from sklearn.pipeline import make_pipeline
@@ -14,7 +12,9 @@ from sklearn.pipeline import make_pipeline
 from skgenre import CNNClassifier, MFCCSegmenter, SegmentScaler
 from skgenre.datasets import load_folder
 
-tracks = load_folder(sys.argv[1])
+FOLDER = "music"
+
+tracks = load_folder(FOLDER)
 pipe = make_pipeline(
     MFCCSegmenter(memory="features"), SegmentScaler(with_std=False), CNNClassifier(epochs=10)
 )

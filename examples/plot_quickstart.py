@@ -87,7 +87,7 @@ print(f"accuracy {search.best_score_:.2f} with {search.best_params_}")
 predicted = cross_val_predict(
     search.best_estimator_, tracks.data, tracks.target, groups=tracks.groups, cv=folds
 )
-_ = ConfusionMatrixDisplay.from_predictions(tracks.target, predicted, cmap="Blues", colorbar=False)
+_ = ConfusionMatrixDisplay.from_predictions(tracks.target, predicted, colorbar=False)
 plt.show()
 
 # %%
@@ -107,6 +107,5 @@ for path, genre, proba in zip(
 # Genre over time
 # ---------------
 
-# sphinx_gallery_thumbnail_number = 2
-_ = GenreTimelineDisplay.from_estimator(model, new.data[1])
+_ = GenreTimelineDisplay.from_estimator(model, new.data[2])
 plt.show()

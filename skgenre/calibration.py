@@ -52,6 +52,8 @@ class GroupCalibratedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimat
     which on the predictions reach `target_accuracy`. The classifier is then refit on all tracks.
     Calibration does not change the predicted labels.
 
+    Read more in the :ref:`User Guide <probabilities>`.
+
     Parameters
     ----------
     estimator : classifier with ``predict_proba``, default=None

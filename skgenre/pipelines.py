@@ -63,6 +63,8 @@ _BASELINES: dict[str, Callable] = {
 def make_baseline(name: str = "svm", *, random_state: Any = None) -> Pipeline:
     """Create a classical model for feature tables, including suitable scaling.
 
+    Read more in the :ref:`User Guide <classical_models>`.
+
     Parameters
     ----------
     name : str, default="svm"
@@ -154,9 +156,9 @@ def _segmenter(front: dict) -> MFCCSegmenter:
 #: The CNN uses small batches because on small collections, batches of 32 would leave too few steps
 #: for the running means of batch normalization to converge.
 _PUBLISHED = {
-    "ann": lambda random_state: ANNClassifier(random_state=random_state),
     "cnn": lambda random_state: CNNClassifier(batch_size=8, random_state=random_state),
     "lstm": lambda random_state: LSTMClassifier(random_state=random_state),
+    "ann": lambda random_state: ANNClassifier(random_state=random_state),
 }
 
 #: Number of times that networks see each track in training, unchanged or changed, if there are
@@ -166,12 +168,12 @@ _TRACK_EPOCHS = {ANNClassifier: 42, CNNClassifier: 60, LSTMClassifier: 60, MelCN
 #: Presets with their own front end.
 _PIPELINES: dict[str, Callable] = {
     "descriptors": _descriptors,
+    "musicnn": _musicnn,
     "mel": _mel,
     "blend": _blend,
-    "musicnn": _musicnn,
 }
 
-#: Names of all presets, starting with the default.
+#: Names of all presets, in the order in which to try them, starting with the default.
 PRESETS = (*_PIPELINES, *_PUBLISHED, *_BASELINES)
 
 _VOTING = "groupcalibratedclassifier__estimator"
@@ -222,18 +224,20 @@ def genre_pipeline(
 ) -> Pipeline | VotingClassifier:
     """Create a pipeline that predicts genres from audio files.
 
+    Read more in the :ref:`User Guide <presets>`.
+
     Parameters
     ----------
     name : str, default="descriptors"
-        The preset:
+        The preset. In the order in which to try them:
 
         - ``"descriptors"``: :class:`TrackDescriptors` of 30-second segments, quantile transform and
           linear discriminant analysis with Ledoit-Wolf shrinkage, with calibrated probabilities;
-        - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of the same segments;
-        - ``"blend"``: the mean of the probabilities of these two;
         - ``"musicnn"``: logistic regression on the embeddings of :class:`MusicnnEmbedder`, which
           requires the package musicnn;
-        - ``"ann"``, ``"cnn"``, ``"lstm"``: the networks of the published system on MFCCs;
+        - ``"mel"``: :class:`MelCNNClassifier` on log-mel spectra of 30-second segments;
+        - ``"blend"``: the mean of the probabilities of ``"mel"`` and ``"descriptors"``;
+        - ``"cnn"``, ``"lstm"``, ``"ann"``: the networks of the published system on MFCCs;
         - or the name of a classical model of :func:`make_baseline`, on summaries of the same
           MFCCs.
     memory : str, path-like or joblib.Memory, default=None
@@ -354,6 +358,8 @@ def default_starter() -> str:
 
 def starter_model(name: str | None = None) -> Pipeline:
     """Load a pretrained model that is shipped with the package.
+
+    Read more in the :ref:`User Guide <starter_models>`.
 
     Parameters
     ----------

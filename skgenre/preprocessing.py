@@ -71,6 +71,8 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
     This is :class:`sklearn.preprocessing.StandardScaler` for track tensors: the statistics of each
     coefficient are computed over all tracks, existing segments and frames.
 
+    Read more in the :ref:`User Guide <neural_networks>`.
+
     Parameters
     ----------
     with_mean : bool, default=True
@@ -226,6 +228,8 @@ class SegmentScaler(_TableOutput, OneToOneFeatureMixin, TransformerMixin, BaseEs
 
 class SegmentSummary(TransformerMixin, BaseEstimator):
     """Summarize the frames of each track in one row of statistics.
+
+    Read more in the :ref:`User Guide <classical_models>`.
 
     Parameters
     ----------

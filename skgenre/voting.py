@@ -35,6 +35,8 @@ class SegmentVotingClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator
     label is the label of the track. The prediction for a track is aggregated from the predictions
     for its segments.
 
+    Read more in the :ref:`User Guide <classical_models>`.
+
     Parameters
     ----------
     estimator : classifier, default=None

@@ -5,14 +5,18 @@ import re
 from pathlib import Path
 
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
 
 import skgenre
 from skgenre import datasets, evaluation, features, plotting
 from skgenre.layers import LAYERS
+from skgenre.pipelines import PRESETS
 
 numpydoc = pytest.importorskip("numpydoc.docscrape", reason="needs numpydoc, of the extra docs")
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 CLASSES = [
     *(
         getattr(skgenre, name)
@@ -71,6 +75,33 @@ def test_classes_document_their_parameters(cls):
         assert sorted(documented_parameters(doc)) == sorted(parameters(cls))
 
 
+@pytest.mark.parametrize(
+    "cls",
+    [
+        cls
+        for cls in CLASSES
+        if issubclass(cls, BaseEstimator) and cls is not skgenre.NetworkClassifier
+    ],
+    ids=lambda cls: cls.__name__,
+)
+def test_estimators_link_to_the_user_guide(cls):
+    [label] = re.findall(r"Read more in the :ref:`User Guide <(\w+)>`\.", inspect.getdoc(cls))
+    assert any(f".. _{label}:" in page.read_text() for page in (DOCS / "guide").glob("*.rst"))
+
+
+@pytest.mark.parametrize("name", ["ann", "cnn", "lstm", "mel"])
+def test_networks_begin_with_the_steps_of_their_preset(name):
+    preset = skgenre.genre_pipeline(name)
+    code = re.search(r"^    (make_pipeline\(.*\))$", inspect.getdoc(type(preset[-1])), re.MULTILINE)
+    shown = eval(
+        code[1],
+        {name: getattr(skgenre, name) for name in skgenre.__all__}
+        | {"make_pipeline": make_pipeline},
+    )
+    assert [type(step) for _, step in shown.steps] == [type(step) for _, step in preset.steps]
+    assert shown[1].with_std is preset[1].with_std
+
+
 @pytest.mark.parametrize("function", [*FUNCTIONS, *METHODS], ids=lambda f: f.__qualname__)
 def test_functions_document_parameters_and_results(function):
     doc = numpydoc.NumpyDocString(inspect.getdoc(function))
@@ -95,7 +126,7 @@ def test_every_layer_is_documented():
 
 
 def test_every_public_name_is_in_the_reference():
-    reference = (ROOT / "docs" / "api.rst").read_text()
+    reference = (DOCS / "api.rst").read_text()
     public = {*skgenre.__all__} - {"datasets", "evaluation", "features", "plotting"}
     for module in (datasets, evaluation, plotting):
         public |= {f"{module.__name__.partition('.')[2]}.{name}" for name in module.__all__}
@@ -116,7 +147,7 @@ NOT_OURS = (
 
 
 def test_troubles_are_listed_by_the_words_of_the_errors():
-    page = (ROOT / "docs" / "troubleshooting.rst").read_text()
+    page = (DOCS / "troubleshooting.rst").read_text()
     source = "".join(path.read_text() for path in (ROOT / "skgenre").rglob("*.py"))
     source = re.sub(r'"\s+f?"', "", source)  # strings that go over lines
     entries = re.findall(r"^``(.*?)``", page, re.MULTILINE)
@@ -145,3 +176,26 @@ def test_versions_are_said_once():
     assert len(bounds) == 17
     for name, bound in bounds.items():
         assert pins[name].startswith(bound), name
+
+
+def test_the_first_preset_to_try_is_the_same_everywhere():
+    """In the README, on the front page and in the guide; `skgenre train --help` lists PRESETS."""
+    first = inspect.signature(skgenre.genre_pipeline).parameters["name"].default
+    assert first == PRESETS[0]
+    assert f"default, `{first}`" in (ROOT / "README.md").read_text()
+    assert f'genre_pipeline("{first}"' in (DOCS / "index.rst").read_text()
+    guide = (DOCS / "guide" / "choosing.rst").read_text()
+    bullets = re.findall(r"^- (``.*?):(?: |$)", guide, re.MULTILINE)
+    named = re.findall(r'``"(\w+)"``', " ".join(bullets))
+    assert tuple(dict.fromkeys(named)) == PRESETS
+
+
+@pytest.mark.parametrize("name", ["descriptors", "musicnn", "mel", "cnn"])
+def test_accuracies_of_the_table_of_models_are_those_measured(name):
+    """Copied from the page on accuracy, which a command writes."""
+    measured = (DOCS / "accuracy.rst").read_text()
+    figures = re.findall(rf"^   \* - {name}\n     - ([\d.]+)$", measured, re.MULTILINE)
+    table = (DOCS / "guide" / "which_model.txt").read_text()
+    row = table.partition(f"``{name}``")[2].partition("   * -")[0]
+    stated = re.findall(r"0\.\d+", row)
+    assert stated == [f"{float(figure):.2f}" for figure in figures]

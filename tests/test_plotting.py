@@ -16,6 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skgenre import (
     ANNClassifier,
@@ -224,7 +225,9 @@ def test_segments_of_a_track(network, tracks):
     [segments] = network[0].transform(tracks.data[:1])
     assert_allclose(display.segments, segments)
     [mesh] = [c for c in display.ax_.collections if c.get_array() is not None]
-    assert_allclose(mesh.get_array().reshape(13, -1), segments.reshape(-1, 13).T, rtol=1e-6)
+    scaled = StandardScaler().fit_transform(segments.reshape(-1, 13))
+    assert_allclose(mesh.get_array().reshape(13, -1), scaled.T, atol=1e-4)
+    assert [label.get_text() for label in display.ax_.get_yticklabels()][::6] == ["1", "13"]
     assert display.ax_.get_xlim()[1] == pytest.approx(4, abs=0.05)
     with pytest.raises(TypeError, match="must be an MFCCSegmenter"):
         MFCCDisplay.from_estimator(DummyClassifier(), tracks.data[0])

@@ -7,6 +7,7 @@ assigned to training and test sets at random. This example demonstrates that mis
 others on synthetic tracks, each with its correction. :doc:`/gtzan` contains the same figures
 for GTZAN.
 """
+# sphinx_gallery_thumbnail_path = 'images/leakage.png'
 
 import tempfile
 

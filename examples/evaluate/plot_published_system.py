@@ -39,7 +39,7 @@ from skgenre.plotting import HistoryDisplay, LeakageDisplay
 # -------------------
 # Three genres with four artists each. A track has three segments of 130 frames of 13 MFCCs.
 
-# sphinx_gallery_thumbnail_number = 1
+# sphinx_gallery_thumbnail_path = 'images/history.png'
 folder = Path(tempfile.mkdtemp(prefix="skgenre-"))
 tracks = make_tracks(8, genres=3, duration=9, artists_per_genre=4, random_state=0, folder=folder)
 tensor = MFCCSegmenter(n_segments=3).transform(tracks.data)
@@ -66,7 +66,7 @@ figure, axes = plt.subplots(3, 2, figsize=(8, 8), layout="constrained")
 for row, (name, make) in zip(axes, networks.items(), strict=True):
     network = make(epochs=5, validation_fraction=0.25, random_state=0)
     HistoryDisplay.from_estimator(network.fit(tensor, tracks.target), ax=row)
-    row[0].set_title(name)
+    row[0].set_title(name, loc="left")
 plt.show()
 
 # %%

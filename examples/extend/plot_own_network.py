@@ -7,6 +7,7 @@ models their order. A subclass of :class:`skgenre.NetworkClassifier` stores its 
 overrides ``hidden_layers``. Cross-validation, grid search, saving and prediction without
 TensorFlow then work as with the other networks.
 """
+# sphinx_gallery_thumbnail_path = 'images/history.png'
 
 import tempfile
 

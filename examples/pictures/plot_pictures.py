@@ -19,7 +19,7 @@ from skgenre.plotting import (
     MFCCDisplay,
 )
 
-# sphinx_gallery_thumbnail_number = 4
+# sphinx_gallery_thumbnail_path = 'images/mfcc.png'
 folder = tempfile.TemporaryDirectory()
 genres = ["classical", "disco", "metal"]
 tracks = make_tracks(8, genres=genres, duration=12, random_state=0, folder=folder.name)
@@ -68,6 +68,6 @@ plt.show()
 # scikit-learn's confusion matrix takes paths, too:
 
 new = make_tracks(4, genres=genres, duration=9, random_state=2, folder=f"{folder.name}/unseen")
-_ = ConfusionMatrixDisplay.from_estimator(pipe, new.data, new.target, cmap="cividis")
+_ = ConfusionMatrixDisplay.from_estimator(pipe, new.data, new.target)
 plt.show()
 folder.cleanup()

@@ -12,10 +12,10 @@ from .._files import expand
 #: Maximum number of threads. More threads would only add overhead.
 _MAX_JOBS = 256
 
-# The default is first. The names are repeated here, so that --help does not import the library; a
-# test compares them.
+# In the order in which to try them. The names are repeated here, so that --help does not import
+# the library; a test compares them.
 PRESETS = [
-    *("descriptors", "mel", "blend", "musicnn", "ann", "cnn", "lstm"),
+    *("descriptors", "musicnn", "mel", "blend", "cnn", "lstm", "ann"),
     *("knn", "svm", "logistic", "lda", "forest", "boosting"),
 ]
 

@@ -221,6 +221,8 @@ class TrackDescriptors(FrontEnd, auto_wrap_output_keys=None):
     with a single frame in the track tensor. Use a :class:`skgenre.SegmentVotingClassifier` to
     classify the tracks.
 
+    Read more in the :ref:`User Guide <descriptors>`.
+
     Parameters
     ----------
     families : str or sequence of str, \

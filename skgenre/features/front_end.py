@@ -92,6 +92,8 @@ class FrontEnd(TransformerMixin, BaseEstimator, ABC):
     inherited. A subclass with additional parameters defines ``__init__``, which stores them and
     passes on the parameters below.
 
+    Read more in the :ref:`User Guide <custom_front_ends>`.
+
     Parameters
     ----------
     on_error : {"raise", "warn"}, default="raise"

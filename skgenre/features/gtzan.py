@@ -26,6 +26,8 @@ class GTZANFeatures(FrontEnd):
         features = GTZANFeatures().set_output(transform="pandas")
         make_pipeline(features, model).predict(["song.mp3"])
 
+    Read more in the :ref:`User Guide <gtzan_features>`.
+
     Parameters
     ----------
     columns : sequence of str, default=None

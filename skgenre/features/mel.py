@@ -85,6 +85,8 @@ class MelSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
     separately, averaged over groups of frames, and converted to decibels. By default, a segment is
     30 seconds long and has 646 frames of 64 mel bands.
 
+    Read more in the :ref:`User Guide <mel_spectrograms>`.
+
     Parameters
     ----------
     sample_rate : int, default=22050

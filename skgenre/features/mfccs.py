@@ -191,6 +191,8 @@ class MFCCSegmenter(MelFrontEnd, auto_wrap_output_keys=None):
     separately. The defaults are those of the published GTZAN system: ten 3-second segments of a
     30-second track, each with 130 frames of 13 coefficients.
 
+    Read more in the :ref:`User Guide <mfccs>`.
+
     Parameters
     ----------
     sample_rate : int, default=22050

@@ -48,6 +48,8 @@ class MusicnnEmbedder(FrontEnd, auto_wrap_output_keys=None):
 
     Without ``--no-deps``, pip would look for a NumPy below 1.17. No code of musicnn is run.
 
+    Read more in the :ref:`User Guide <embeddings>`.
+
     Parameters
     ----------
     weights : {"MTT", "MSD"}, default="MTT"

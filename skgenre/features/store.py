@@ -55,6 +55,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def extract_store(extractor: FrontEnd, X, folder: str | os.PathLike) -> Bunch:
     """Extract the features of tracks into a folder, keeping those that it contains.
 
+    Read more in the :ref:`User Guide <large_collections>`.
+
     Parameters
     ----------
     extractor : FrontEnd

@@ -30,9 +30,15 @@ MAX_BANDS, MAX_FRAMES = 12 / 64, 40 / 216
 class MelCNNClassifier(NetworkClassifier):
     r"""Convolutional network over log-mel spectrograms of any length.
 
+    In a pipeline from paths to genres, each mel band is scaled::
+
+        make_pipeline(MelSegmenter(), SegmentScaler(), MelCNNClassifier())
+
     The network is trained on random crops of the segments and predicts on all of their frames.
     The output of the convolutions is averaged over the mel bands and then summarized by its mean
     and maximum over time, so that segments of any length, including whole tracks, can be used.
+
+    Read more in the :ref:`User Guide <neural_networks>`.
 
     Parameters
     ----------

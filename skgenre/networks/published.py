@@ -20,8 +20,14 @@ from .base import DROPOUT, NetworkClassifier, check_sizes
 class ANNClassifier(NetworkClassifier):
     r"""Fully connected network over all frames of a segment.
 
+    In a pipeline from paths to genres, MFCCs are centered but not scaled::
+
+        make_pipeline(MFCCSegmenter(), SegmentScaler(with_std=False), ANNClassifier())
+
     Each segment is flattened into a vector, which passes through hidden layers with ReLU
     activation, L2 regularization and dropout.
+
+    Read more in the :ref:`User Guide <neural_networks>`.
 
     Parameters
     ----------
@@ -151,8 +157,14 @@ class ANNClassifier(NetworkClassifier):
 class CNNClassifier(NetworkClassifier):
     r"""Convolutional network over the frames and coefficients of a segment.
 
+    In a pipeline from paths to genres, MFCCs are centered but not scaled::
+
+        make_pipeline(MFCCSegmenter(), SegmentScaler(with_std=False), CNNClassifier())
+
     Each block is a convolution with ReLU activation, max pooling and batch normalization. The
     blocks are followed by a dense layer with ReLU activation and dropout.
+
+    Read more in the :ref:`User Guide <neural_networks>`.
 
     Parameters
     ----------
@@ -295,7 +307,13 @@ class CNNClassifier(NetworkClassifier):
 class LSTMClassifier(NetworkClassifier):
     r"""Recurrent network over the frames of a segment.
 
+    In a pipeline from paths to genres, MFCCs are centered but not scaled::
+
+        make_pipeline(MFCCSegmenter(), SegmentScaler(with_std=False), LSTMClassifier())
+
     Stacked LSTM layers are followed by a dense layer with ReLU activation and dropout.
+
+    Read more in the :ref:`User Guide <neural_networks>`.
 
     Parameters
     ----------

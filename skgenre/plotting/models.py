@@ -684,5 +684,6 @@ class HistoryDisplay(Display):
             axes.xaxis.get_major_locator().set_params(integer=True)
             axes.set(xlabel="epoch", ylabel=f"{name} over segments")
             axes.spines[["top", "right"]].set_visible(False)
-            axes.legend(frameon=False)
+            # Above the axes, where no curve can be.
+            axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
         ax[1].set_ylim(0, 1)

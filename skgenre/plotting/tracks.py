@@ -113,7 +113,9 @@ class GenreTimelineDisplay(Display):
 class MFCCDisplay(Display):
     """MFCCs of the segments of a track.
 
-    It is recommended to use :meth:`from_estimator` to create a display.
+    Each coefficient is shown as the distance from its mean over the track, in standard deviations.
+    Otherwise the first ones would be so large that they hide the others. It is recommended to use
+    :meth:`from_estimator` to create a display.
 
     Parameters
     ----------
@@ -191,21 +193,24 @@ class MFCCDisplay(Display):
         from librosa.display import specshow
 
         n_segments, n_frames, n_mfcc = self.segments.shape
-        # A fixed range, since the first coefficient is much larger than the others.
+        coefficients = self.segments.reshape(-1, n_mfcc).T
+        # Each on its own scale, since the first is much larger and would hide the others.
+        mean = np.nanmean(coefficients, axis=1, keepdims=True)
+        std = np.nanstd(coefficients, axis=1, keepdims=True)
         image = specshow(
-            self.segments.reshape(-1, n_mfcc).T,
+            (coefficients - mean) / np.where(std > 0, std, 1),
             x_coords=np.arange(n_segments * n_frames) * (self.segment_duration / n_frames),
             ax=ax,
-            cmap="PuOr",
-            vmin=-150,
-            vmax=150,
+            cmap="viridis",
+            vmin=-3,
+            vmax=3,
         )
         for i in range(1, n_segments):
             ax.axvline(i * self.segment_duration, color="black", lw=0.8)
-        ax.set_yticks(range(0, n_mfcc, 2))
+        ax.set_yticks(range(0, n_mfcc, 2), range(1, n_mfcc + 1, 2))
         ax.set_xticks(np.arange(n_segments + 1) * self.segment_duration)
         ax.set(xlabel="time in segments (s)", ylabel="MFCC", title=self.name)
-        ax.figure.colorbar(image, ax=ax, extend="both", label="coefficient (dB)")
+        ax.figure.colorbar(image, ax=ax, extend="both", label="standard deviations")
 
 
 class MelSpectrogramDisplay(Display):
@@ -279,7 +284,7 @@ class MelSpectrogramDisplay(Display):
             x_axis="time",
             y_axis="mel",
             ax=ax,
-            cmap="magma",
+            cmap="viridis",
         )
         ax.set(xlabel="time (s)", ylabel="frequency (Hz)", title=self.name)
         ax.figure.colorbar(image, ax=ax, format="%.0f", label="level (dB)")
