@@ -388,8 +388,6 @@ def test_a_subclass_with_one_method_is_a_network(data):
         ValueError, match=r"NotFlat must be one-dimensional; got shape \(8, 3\)\. Append a Flatten"
     ):
         NotFlat().fit(X, y)
-    with pytest.raises(TypeError, match="override hidden_layers"):
-        NetworkClassifier().fit(X, y)
 
 
 # ---------------------------------------------------------------- callbacks

@@ -77,11 +77,7 @@ def test_classes_document_their_parameters(cls):
 
 @pytest.mark.parametrize(
     "cls",
-    [
-        cls
-        for cls in CLASSES
-        if issubclass(cls, BaseEstimator) and cls is not skgenre.NetworkClassifier
-    ],
+    [cls for cls in CLASSES if issubclass(cls, BaseEstimator)],
     ids=lambda cls: cls.__name__,
 )
 def test_estimators_link_to_the_user_guide(cls):

@@ -401,6 +401,7 @@ def test_bad_input(segmenter, paths, tmp_path):
             load_store(tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore:CNNClassifier is usually less accurate")
 def test_networks_fit_from_a_store_as_from_memory(segmenter, paths, tmp_path):
     store = extract_store(segmenter, paths, tmp_path)
     y = ["a", "b", "a", "b", "a"]

@@ -73,6 +73,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
       from :mod:`skgenre.layers`. These networks predict without TensorFlow, and can be exported to
       ONNX.
 
+    Read more in the :ref:`User Guide <custom_networks>`.
+
     Parameters
     ----------
     build : callable, default=None
