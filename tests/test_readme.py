@@ -84,7 +84,11 @@ SCRIPTS = {
     "grid_search": (["music"], r"[01]\.\d\d with .*filters.*\n"),
     "train_pipeline": (["music"], ""),
     "predict_files": (["song.wav"], r".*: (classical|disco|metal) \([01]\.\d\d\)\n"),
-    "compare_models": (["music"], r"(\w+: [01]\.\d\d \+- [01]\.\d\d\n){2}"),
+    "compare_models": (
+        ["music"],
+        r"(\w+: [01]\.\d\d \+- [01]\.\d\d\ndifference [+-][01]\.\d\d, 95 % interval .*\n){2}"
+        r"(.*\n)+",
+    ),
 }
 
 
