@@ -6,16 +6,17 @@ Set ``FOLDER`` to a folder that contains one folder for each genre.
 """
 # sphinx_gallery_thumbnail_path = 'images/leakage.png'
 
-from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
-
-from skgenre import genre_pipeline
+from skgenre import compare_models, genre_pipeline
 from skgenre.datasets import load_folder
 
 FOLDER = "music"
 
 tracks = load_folder(FOLDER)
-folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)  # splits by artist
-for name in ("cnn", "svm"):
-    pipe = genre_pipeline(name, memory="features", random_state=0)
-    scores = cross_val_score(pipe, tracks.data, tracks.target, groups=tracks.groups, cv=folds)
-    print(f"{name}: {scores.mean():.2f} +- {scores.std():.2f}")
+models = {name: genre_pipeline(name, memory="features", random_state=0) for name in ("cnn", "svm")}
+comparison = compare_models(  # in 3 folds by artist
+    models, tracks.data, tracks.target, cv=3, groups=tracks.groups, reference="svm"
+)
+for row in comparison.table.itertuples():
+    print(f"{row.model}: {row.accuracy:.2f} +- {row.accuracy_std:.2f}")
+    low, high = row.accuracy_difference_low, row.accuracy_difference_high
+    print(f"difference {row.accuracy_difference:+.2f}, 95 % interval {low:+.2f} to {high:+.2f}")

@@ -134,7 +134,9 @@ SCRIPTS = {
     "grid_search": r"[01]\.\d\d with .*filters.*\n",
     "train_pipeline": "",
     "predict_files": r".*: (classical|disco|metal) \([01]\.\d\d\)\n",
-    "compare_models": r"(\w+: [01]\.\d\d \+- [01]\.\d\d\n){2}",
+    "compare_models": (
+        r"(\w+: [01]\.\d\d \+- [01]\.\d\d\ndifference [+-][01]\.\d\d, 95 % interval .*\n){2}"
+    ),
 }
 
 

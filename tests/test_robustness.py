@@ -38,17 +38,6 @@ def test_gain_changes_the_level_and_clips(decibels):
     assert np.abs(loud).max() <= 1
 
 
-@pytest.mark.parametrize("frequency", [100, 1000, 3500, 4000, 4500, 8000])
-def test_low_pass_is_a_butterworth_filter(frequency):
-    # |H|^2 = 1 / (1 + (f / fc)^16), with both frequencies warped by the bilinear transform.
-    y = tone(frequency)
-    ratio = np.tan(np.pi * frequency / RATE) / np.tan(np.pi * 4000 / RATE)
-    expected = -10 * np.log10(1 + ratio**16)
-    settled = slice(RATE, None)
-    change = level(transforms.low_pass(y, RATE)[settled]) - level(y[settled])
-    assert change == pytest.approx(expected, abs=0.05)
-
-
 def test_low_pass_equals_scipys_transfer_function():
     y = make_sound(1.0)
     b, a = signal.butter(8, 4000, fs=RATE)
@@ -189,7 +178,7 @@ def test_shares_are_of_what_is_kept_and_right(tmp_path):
 
 
 def test_all_conditions_in_any_number_of_threads(tracks, model):
-    paths, y = tracks.data[::8], tracks.target[::8]
+    paths, y = tracks.data[::12], tracks.target[::12]
     first = robustness_report(model, paths, y)
     assert first["condition"].tolist() == ["unchanged", *CONDITIONS]
     assert (first["n_tracks"] == len(paths)).all()
@@ -231,14 +220,6 @@ def test_first_and_last_parts_are_the_ends_of_a_long_track(tmp_path, monkeypatch
     assert found.loc[0].tolist() == ["quiet", "quiet", "loud"]
 
 
-def test_functions_of_ones_own(tmp_path):
-    path = str(write_sound(tmp_path / "a.wav", 0.5 * tone(440)))
-    report = robustness_report(
-        level_model(), [path], conditions={"much quieter": lambda y, rate: 1e-3 * y}
-    )
-    assert report["kept"].tolist() == [1, 0]
-
-
 def test_an_unknown_condition_is_an_error(model, tracks):
     with pytest.raises(ValueError, match="conditions must be among"):
         robustness_report(model, tracks.data, conditions=["underwater"])
@@ -246,7 +227,7 @@ def test_an_unknown_condition_is_an_error(model, tracks):
         robustness_report(model, tracks.data, ["jazz"])
 
 
-def test_functions_that_work_in_place_do_not_change_what_others_get(tmp_path):
+def test_functions_of_ones_own_that_work_in_place_do_not_change_what_others_get(tmp_path):
     path = str(write_sound(tmp_path / "a.wav", 0.5 * tone(440)))
     seen = []
 

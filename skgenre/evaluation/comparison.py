@@ -126,7 +126,7 @@ def compare_models(
            accuracy  accuracy_difference  accuracy_difference_low
     model
     knn        0.95                 0.00                     0.00
-    lda        0.97                 0.02                     0.00
+    lda        0.99                 0.04                     0.01
     >>> comparison.predictions.query("model == 'knn'")["sample"].nunique()
     150
     """
