@@ -22,7 +22,13 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import make_pipeline
 
-from skgenre import ANNClassifier, MFCCSegmenter, SegmentSummary, make_baseline
+from skgenre import (
+    ANNClassifier,
+    MFCCSegmenter,
+    SegmentScaler,
+    SegmentSummary,
+    make_baseline,
+)
 from skgenre.datasets import make_tracks
 from skgenre.evaluation import leakage_report
 from skgenre.plotting import LeakageDisplay
@@ -150,7 +156,13 @@ print(f"the same on unseen rows: {models[best].score(unseen[:, columns[best]], c
 # divides the cores among them.
 
 network = ANNClassifier(hidden_units=(8,), epochs=2, random_state=0)
-search = GridSearchCV(network, {"dropout": [0.0, 0.3]}, cv=2, n_jobs=2, error_score="raise")
+search = GridSearchCV(
+    make_pipeline(SegmentScaler(with_std=False), network),
+    {"annclassifier__dropout": [0.0, 0.3]},
+    cv=2,
+    n_jobs=2,
+    error_score="raise",
+)
 search.fit(tensor, tracks.target)
 print(f"with loky: {search.best_params_}")
 folder.cleanup()
