@@ -491,11 +491,15 @@ class KerasArchitecture:
         Number of classes.
     takes_any_frames : bool, default=False
         Whether the model accepts any number of frames.
+    outputs : tuple of float, default=()
+        Probabilities that the trained model returns for two fixed segments, with which those of a
+        model that is built again are compared.
     """
 
     input_shape: Shape
     n_classes: int
     takes_any_frames: bool = field(default=False, compare=False)
+    outputs: tuple[float, ...] = field(default=(), compare=False)
 
     @property
     def shapes(self) -> tuple[Shape, ...]:

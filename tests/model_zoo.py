@@ -26,7 +26,7 @@ from skgenre import (
     SegmentVotingClassifier,
     TrackDescriptors,
 )
-from skgenre.layers import Architecture, Dense, KerasArchitecture
+from skgenre.layers import Architecture, Dense
 
 from .conftest import make_sound, make_tensor, write_sound
 from .registry import NETWORKS, OwnNetwork
@@ -42,12 +42,8 @@ def untrained(network, shape):
     model = clone(network)
     rng = np.random.default_rng(0)
     if isinstance(network, OwnNetwork):
-        architecture = KerasArchitecture(shape, 3)
-        n = network.units
-        shapes = [(3, shape[1], n), (n,), (3, n, n), (n,), (n, 3), (3,)]
-    else:
-        architecture = Architecture(shape, (*model.hidden_layers(shape), Dense(3, "softmax")))
-        shapes = [weight.shape for weights in architecture.weights for weight in weights]
+        return model.set_params(epochs=1).fit(*make_tensor(30, n_frames=shape[0]))
+    architecture = Architecture(shape, (*model.hidden_layers(shape), Dense(3, "softmax")))
     vars(model).update(
         n_features_in_=shape[-1],
         classes_=np.unique(Y),
@@ -57,7 +53,9 @@ def untrained(network, shape):
         n_iter_=2,
         architecture_=architecture,
         weights_=[
-            abs(rng.normal(size=weight_shape)).astype(np.float32) / 4 for weight_shape in shapes
+            abs(rng.normal(size=weight.shape)).astype(np.float32) / 4
+            for weights in architecture.weights
+            for weight in weights
         ],
     )
     return model

@@ -3,9 +3,11 @@
 What they have in common with the other networks is tested with those, as "own" in `NETWORKS`.
 """
 
+import contextlib
 import pickle
 import random
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -15,10 +17,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skgenre import ANNClassifier, CNNClassifier, NetworkClassifier, SegmentScaler, load, save
+from skgenre.networks.training import takes_one_hot
 from skgenre.persistence import ModelFileError
 
 from .conftest import make_tensor, run_python, slow_but
-from .registry import OwnNetwork
+from .registry import NETWORKS, OwnNetwork
 
 X, Y = make_tensor(12)
 SHAPE, N_CLASSES = X.shape[2:], 3
@@ -105,9 +108,9 @@ def test_a_model_without_fixed_frames_takes_any_number():
 # ---------------------------------------------------------------- compiled models
 
 
-def compiled(loss, rate=0.1):
+def compiled(loss, rate=0.1, kind="sequential"):
     def build(input_shape, n_classes):
-        model = dense(input_shape, n_classes)
+        model = KINDS[kind](input_shape, n_classes)
         model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
         return model
 
@@ -123,34 +126,66 @@ def test_the_optimizer_of_a_compiled_model_is_used():
     assert moving.history_["loss"][1] < moving.history_["loss"][0]
 
 
+class Derived(keras.losses.CategoricalCrossentropy):
+    pass
+
+
+def of_indices(y_true, y_pred):
+    """A function of a user gets class indices."""
+    labels = keras.ops.one_hot(keras.ops.cast(y_true, "int32"), N_CLASSES)
+    return keras.losses.categorical_crossentropy(labels, y_pred)
+
+
+@pytest.mark.parametrize("kind", slow_but("sequential", ["sequential", "subclassed"]))
 @pytest.mark.parametrize(
     "loss",
     [
         "categorical_crossentropy",
-        keras.losses.CategoricalCrossentropy(),
-        keras.losses.categorical_crossentropy,
+        "kl_divergence",  # the same for one-hot labels
+        ["categorical_crossentropy"],
+        Derived(),
+        partial(keras.losses.categorical_crossentropy, label_smoothing=0.0),
         keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=0.0),
+        of_indices,
     ],
-    ids=lambda loss: getattr(loss, "__name__", None) or str(loss)[:40],
+    ids=["name", "divergence", "list", "derived", "partial", "focal", "own"],
 )
-def test_categorical_losses_get_one_hot_labels(loss):
-    expected = quick(compiled("sparse_categorical_crossentropy")).fit(X, Y).history_
-    found = quick(compiled(loss)).fit(X, Y).history_
-    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
-    np.testing.assert_allclose(found["accuracy"], expected["accuracy"])
+def test_losses_get_the_labels_that_they_take(loss, kind):
+    options = {"batch_size": N_CLASSES, "epochs": 1}  # sizes that a loss could mistake for labels
+    sparse = compiled("sparse_categorical_crossentropy", kind=kind)
+    expected = quick(sparse, **options).fit(X, Y).history_
+    found = quick(compiled(loss, kind=kind), **options).fit(X, Y).history_
+    np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-4)
 
 
-class WithSGD(CNNClassifier):
-    def build_model(self, input_shape, n_classes):
-        model = super().build_model(input_shape, n_classes)
-        model.compile(keras.optimizers.SGD(0.05), "sparse_categorical_crossentropy")
-        return model
+@pytest.mark.parametrize(
+    ("loss", "expected"),
+    [
+        ("mse", True),
+        ("binary_crossentropy", True),
+        (keras.losses.Poisson(), True),
+        ("sparse_categorical_crossentropy", False),
+        (keras.losses.SparseCategoricalCrossentropy(), False),
+    ],
+)
+def test_losses_of_keras_that_are_not_sparse_take_one_hot_labels(loss, expected):
+    assert takes_one_hot(loss) is expected
 
 
-def test_a_known_network_can_be_compiled_with_another_optimizer():
-    clf = WithSGD(filters=(4,), dense_units=4, epochs=3, random_state=0).fit(X, Y)
+@pytest.mark.parametrize("name", slow_but("mel", [name for name in NETWORKS if name != "own"]))
+def test_known_networks_keep_their_layers_with_another_optimizer(name):
+    network = NETWORKS[name]
+
+    class WithNadam(type(network)):
+        def compile_model(self, model):
+            # Nadam has a state that does not begin with zero.
+            model.compile(keras.optimizers.Nadam(0.03), "categorical_crossentropy")
+
+    params = network.get_params()
+    clf = WithNadam(**{**params, "epochs": 3}).fit(X, Y)
     assert clf.history_["loss"][2] < clf.history_["loss"][0]
-    assert len(clf.to_keras().layers) == len(CNNClassifier(filters=(4,)).hidden_layers(SHAPE)) + 1
+    assert clf.architecture_.layers == network.fit(X, Y).architecture_.layers
+    assert clf.to_onnx()
 
 
 # ---------------------------------------------------------------- continued training
@@ -167,6 +202,21 @@ def test_partial_fit_continues_with_the_state_of_the_optimizer():
     np.testing.assert_allclose(parts.history_["loss"], whole.history_["loss"], rtol=1e-4)
 
 
+def test_models_of_other_parameters_are_not_continued():
+    """NumPy shortens the text of long arrays, in which these differ."""
+
+    def weighted(input_shape, n_classes, factors):
+        x = keras.Input(input_shape)
+        y = keras.layers.Dense(n_classes, "softmax")(keras.layers.Flatten()(x) * factors[-32:])
+        return keras.Model(x, y)
+
+    factors = np.ones(3000)
+    clf = quick(weighted, build_params={"factors": factors}).partial_fit(X, Y, np.unique(Y))
+    changed = np.concatenate([factors[:-32], np.full(32, 50.0)])
+    clf.set_params(build_params={"factors": changed}).partial_fit(X, Y)
+    assert clf.history_["loss"][1] > 2 * clf.history_["loss"][0]
+
+
 def test_training_does_not_go_on_with_other_sizes():
     clf = quick(dense, build_params={"units": 4}).partial_fit(X, Y, classes=np.unique(Y))
     clf.set_params(build_params={"units": 5})
@@ -177,10 +227,11 @@ def test_training_does_not_go_on_with_other_sizes():
 # ---------------------------------------------------------------- searches and pretrained models
 
 
-def test_a_grid_searches_parameters_of_the_function():
+@pytest.mark.parametrize("n_jobs", slow_but(None, [None, 2]))
+def test_a_grid_searches_parameters_of_the_function(n_jobs):
     pipeline = make_pipeline(SegmentScaler(), quick(dense, epochs=1))
     grid = {"networkclassifier__build_params": [{"units": 2}, {"units": 3}]}
-    search = GridSearchCV(pipeline, grid, cv=2).fit(X, Y)
+    search = GridSearchCV(pipeline, grid, cv=2, n_jobs=n_jobs).fit(X, Y)
     best = search.best_estimator_[-1]
     assert best.weights_[0].shape[1] == best.build_params["units"]
 
@@ -207,7 +258,111 @@ def test_a_pretrained_model_is_the_same_at_the_start_of_each_fit(trainable, tmp_
     np.testing.assert_array_equal(again.predict_proba(X), clf.predict_proba(X))
 
 
+SHARED = dense(SHAPE, N_CLASSES)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda input_shape, n_classes: SHARED,
+        lambda input_shape, n_classes: on_top(input_shape, n_classes, SHARED, True),
+        partial(on_top, base=SHARED, trainable=False),
+    ],
+    ids=["model", "closure", "partial"],
+)
+def test_a_model_that_an_earlier_fit_has_used_is_refused(build):
+    with contextlib.suppress(ValueError):  # the model was used before
+        quick(build).fit(X, Y)
+    with pytest.raises(ValueError, match="or a part of one, that an earlier fit has used"):
+        quick(build).fit(X, Y)
+
+
+# ---------------------------------------------------------------- fitted classifiers
+
+
+def test_parameters_have_no_effect_before_the_next_fit():
+    clf = quick(dense, build_params={"units": 4}).fit(X, Y)
+    expected = pickle.loads(pickle.dumps(clf)).predict_proba(X)
+    clf.set_params(build_params={"units": 5})
+    for same in clf, pickle.loads(pickle.dumps(clf)):
+        np.testing.assert_array_equal(same.predict_proba(X), expected)
+    assert clf.fit(X, Y).weights_[0].shape[1] == 5
+
+
+def test_a_model_with_random_constants_is_refused():
+    def build(input_shape, n_classes):
+        x = keras.Input(input_shape)
+        noise = np.random.default_rng().normal(size=(32, 8)).astype("float32")
+        hidden = keras.ops.matmul(keras.layers.Flatten()(x), noise)
+        return keras.Model(x, keras.layers.Dense(n_classes, "softmax")(hidden))
+
+    with pytest.raises(ValueError, match="computes other probabilities than in the fit"):
+        quick(build).fit(X, Y).predict(X)
+
+
+class Normalized(NetworkClassifier):
+    def build_model(self, input_shape, n_classes):
+        normalization = keras.layers.Normalization()
+        normalization.adapt(X[:, 0])
+        x = keras.Input(input_shape)
+        y = keras.layers.Flatten()(normalization(x))
+        return keras.Model(x, keras.layers.Dense(n_classes, "softmax")(y))
+
+
+def test_weights_may_be_scalars_and_integers(tmp_path):
+    clf = Normalized(epochs=1, random_state=0).fit(X, Y)
+    assert any(weight.ndim == 0 for weight in clf.weights_)
+    expected = clf.predict_proba(X)
+    save(clf, tmp_path / "model.skgenre")
+    for again in (
+        pickle.loads(pickle.dumps(clf)),
+        load(tmp_path / "model.skgenre", trusted=[Normalized]),
+    ):
+        np.testing.assert_array_equal(again.predict_proba(X), expected)
+
+
 # ---------------------------------------------------------------- errors
+
+
+class Doubled(keras.layers.Layer):
+    """A layer that is not registered."""
+
+    def call(self, x):
+        return 2 * x
+
+
+class WithoutLoss(keras.Model):
+    def train_step(self, data):
+        return {"my_loss": keras.ops.mean(self(data[0]))}
+
+
+def without_loss(input_shape, n_classes):
+    x = keras.Input(input_shape)
+    y = keras.layers.Dense(n_classes, "softmax")(keras.layers.Flatten()(x))
+    model = WithoutLoss(x, y)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_a_layer_that_cannot_be_copied_must_be_registered():
+    base = keras.Sequential([keras.Input(SHAPE), Doubled(), keras.layers.Flatten()])
+    clf = quick(on_top, build_params={"base": base, "trainable": True})
+    with pytest.raises(TypeError, match=r"must be registered with keras\.saving\.register"):
+        clf.fit(X, Y)
+
+
+def test_a_data_class_must_not_compare_by_value():
+    @dataclass
+    class Compared(OwnNetwork):
+        width: int = 3
+
+    with pytest.raises(TypeError, match=r"Use @dataclass\(kw_only=True, eq=False, repr=False\)"):
+        Compared().fit(X, Y)
+
+
+def test_a_function_beside_a_method_is_refused():
+    with pytest.raises(TypeError, match="has no effect, since OwnNetwork overrides build_model"):
+        OwnNetwork(build=dense).fit(X, Y)
 
 
 @pytest.mark.parametrize(
@@ -224,6 +379,8 @@ def test_a_pretrained_model_is_the_same_at_the_start_of_each_fit(trainable, tmp_
         ),
         (lambda s, n: dense((5, 5), n), ValueError, "cannot process segments of shape"),
         (None, TypeError, "does not define a network: pass a function .* as build"),
+        (dense(SHAPE, 3), TypeError, "build must be a function that returns a new model"),
+        (without_loss, ValueError, r"has no 'loss', .*; it has \['my_loss'\]"),
     ],
 )
 def test_models_that_do_not_fit(build, error, message):
@@ -256,6 +413,7 @@ def test_a_model_predicts_in_a_new_process(tmp_path):
         f"""
 import pickle
 import numpy as np
+import skgenre.networks.training  # leaves out what TensorFlow writes at the start
 from tests.test_own_models import X
 
 with open({str(tmp_path / "model.pickle")!r}, "rb") as file:

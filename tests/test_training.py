@@ -234,7 +234,7 @@ def test_equals_a_plain_keras_fit(recipe):
         **{"batch_size": 100, "epochs": 3, "shuffle": False, "verbose": 0},
     )
     np.testing.assert_allclose(ours.history["loss"], history.history["loss"], rtol=1e-4)
-    for a, b in zip(ours.weights, training.weight_variables(model), strict=True):
+    for a, b in zip(ours.weights, model.weights, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-3)
 
 

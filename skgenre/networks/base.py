@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import random
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
@@ -53,8 +53,8 @@ logger = logging.getLogger("skgenre")
 DROPOUT = Interval(Real, 0, 1, closed="left")
 
 #: Maximum mean of a coefficient without a warning, if it exceeds the standard deviation, and the
-#: number of segments from which they are computed.
-MAX_OFFSET, MAX_SEGMENTS = 10.0, 1000
+#: number of values from which they are computed.
+MAX_OFFSET, MAX_VALUES = 10.0, 1 << 22
 
 _NOT_NEGATIVE = Interval(Real, 0, None, closed="left")
 
@@ -288,12 +288,9 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         -------
         model : keras.Model
             Sequential, functional or subclassed model that maps segments of shape ``(n, n_frames,
-            n_coefficients)`` to class probabilities of shape ``(n, n_classes)``. If it is compiled,
-            its optimizer, loss and metrics are used. The labels are class indices, or one-hot
-            vectors for a categorical loss of Keras such as ``"categorical_crossentropy"``. A model
-            that is not compiled is trained with Adam and cross-entropy. By default, it is the
-            model that `build` returns, or that of the layers of :meth:`hidden_layers`, which a
-            subclass may compile with another optimizer.
+            n_coefficients)`` to class probabilities of shape ``(n, n_classes)``. It must be a new
+            one in each call. By default, it is the model that `build` returns. If it is compiled,
+            its optimizer, loss and metrics are used, see :meth:`compile_model`.
 
         Notes
         -----
@@ -301,23 +298,73 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         weights and dropout are determined by `random_state`, through the seed of Python's
         ``random``, from which Keras draws.
         """
-        if self.build is not None:
-            return self.build(input_shape, n_classes, **copy.deepcopy(self.build_params or {}))
-        architecture = self._list_layers(input_shape, n_classes)
-        from .training import build_keras, initial_weights
+        assert self.build is not None
+        try:
+            params = copy.deepcopy(self.build_params or {})
+        except Exception as error:  # Keras models may raise anything when they are copied
+            raise TypeError(
+                f"build_params cannot be copied for a fit: {error}. Layers and models of your own "
+                "must be registered with keras.saving.register_keras_serializable, in a module "
+                "that can be imported. Or pass the path of the model, and load it in build."
+            ) from error
+        return self.build(input_shape, n_classes, **params)
 
-        rng = np.random.default_rng(random.getrandbits(32))
-        return build_keras(architecture, initial_weights(architecture, rng))
+    def compile_model(self, model: keras.Model) -> None:
+        """Compile the Keras model of a fit. Subclasses may override this method.
+
+        By default, models are trained with Adam and cross-entropy, unless `build_model` has
+        compiled them. Networks of known layers predict without TensorFlow in any case.
+
+        Parameters
+        ----------
+        model : keras.Model
+            Model, on which ``model.compile`` is called. `learning_rate` then has no effect. The
+            labels are one-hot vectors for losses of Keras and classes derived from them, except for
+            sparse ones, and class indices for other functions and classes.
+        """
 
     def _build(self, architecture: KerasArchitecture) -> keras.Model:
+        """Build the model with the parameters of the fit, if there was one."""
         n_frames, n_coefficients = architecture.input_shape
-        return self.build_model((n_frames, n_coefficients), architecture.n_classes)
+        builder = type(self)(**self.__dict__.get("_fit_params", self._get_fit_params()))
+        return builder.build_model((n_frames, n_coefficients), architecture.n_classes)
+
+    def _get_fit_params(self) -> dict[str, Any]:
+        """Return the parameters without callbacks, which cannot be pickled."""
+        params = self.get_params(deep=False)
+        return {name: value for name, value in params.items() if name != "callbacks"}
 
     @property
     def _is_own(self) -> bool:
         """Whether the network is a model of `build_model` and not a list of known layers."""
         overridden = type(self).build_model is not NetworkClassifier.build_model
         return overridden or self.build is not None
+
+    @property
+    def _compiles(self) -> bool:
+        """Whether a subclass compiles the models."""
+        return type(self).compile_model is not NetworkClassifier.compile_model
+
+    def _check_build(self) -> None:
+        """Check that `build` is a function that is used."""
+        if self.build is not None and type(self).build_model is not NetworkClassifier.build_model:
+            raise TypeError(
+                f"build={self.build!r} has no effect, since {type(self).__name__} overrides "
+                "build_model."
+            )
+        if hasattr(self.build, "get_weights"):
+            raise TypeError(
+                "build must be a function that returns a new model, so that no fit begins with "
+                f"weights of another; got the model {self.build!r:.100}. Pass a trained model in "
+                "build_params."
+            )
+
+    def _make_token(self) -> tuple[str, str] | None:
+        """Return the key of models that continue this fit with the same parameters."""
+        try:
+            return self._token, joblib.hash(self.get_params(deep=False))
+        except Exception:  # parameters that cannot be pickled; the model is built again
+            return None
 
     def _recipe(self) -> dict[str, Any]:
         """Return the settings of optimizer and loss, see :func:`.training.compile_model`."""
@@ -364,6 +411,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         UserWarning
             If tracks without segments are ignored, or coefficients are far from centered.
         """
+        check_hashable(self)
         resume = self.warm_start and hasattr(self, "weights_")
         # Work on a copy, so that a fit that fails or is interrupted does not change `self`.
         fitted = self._copy()
@@ -419,6 +467,7 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 "class_weight='balanced', which require all tracks at once. Pass class_weight as "
                 "a dict, or use fit."
             )
+        check_hashable(self)
         resume = hasattr(self, "weights_")
         fitted = self._copy()
         if _check_partial_fit_first_call(fitted, classes):
@@ -479,6 +528,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
 
         architecture: Architecture | KerasArchitecture
         if self._is_own:
+            self._check_build()
+            self._fit_params = self._get_fit_params()
             architecture = KerasArchitecture(X.shape[2:], len(self.classes_))
         else:
             architecture = self._list_layers(X.shape[2:], len(self.classes_))
@@ -513,7 +564,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
             recipe=self._recipe(),
             patience=self.n_iter_no_change if self.early_stopping else None,
             build=self._build if self._is_own else None,
-            token=(self._token, repr(self.get_params(deep=False))) if keep_state else None,
+            compile_model=self.compile_model if self._compiles else None,
+            token=self._make_token() if keep_state else None,
             weights=self.weights_ if resume else None,
             state=self._state if resume else None,
             callbacks=callbacks,
@@ -623,6 +675,15 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
         return tags
 
 
+def check_hashable(network: NetworkClassifier) -> None:
+    """Raise an error for a data class that compares by value; sessions are found by object."""
+    if type(network).__hash__ is None:
+        raise TypeError(
+            f"{type(network).__name__} cannot be hashed. Use @dataclass(kw_only=True, eq=False, "
+            "repr=False) for data classes of networks."
+        )
+
+
 def warn_of_offsets(X: np.ndarray, mask: np.ndarray, name: str) -> None:
     """Warn if a coefficient is far from zero, compared to its standard deviation.
 
@@ -630,7 +691,7 @@ def warn_of_offsets(X: np.ndarray, mask: np.ndarray, name: str) -> None:
     if they are centered; see the page "Accuracy of the presets" of the documentation.
     """
     tracks, segments = np.nonzero(mask)
-    some = slice(None, None, -(-len(tracks) // MAX_SEGMENTS))
+    some = slice(None, None, -(-len(tracks) * X[0, 0].size // MAX_VALUES))
     with np.errstate(all="ignore"):  # very large values overflow, also in training
         values = X[tracks[some], segments[some]].reshape(-1, X.shape[-1])
         mean, std = values.mean(axis=0), values.std(axis=0)
@@ -639,8 +700,8 @@ def warn_of_offsets(X: np.ndarray, mask: np.ndarray, name: str) -> None:
         i = far[np.argmax(abs(mean[far]))]
         warn(
             f"{name} is usually less accurate if coefficients are not centered; coefficient {i} of "
-            f"X has mean {mean[i]:.4g} and standard deviation {std[i]:.4g}. Put SegmentScaler, or "
-            "SegmentScaler(with_std=False) for MFCCs, before it."
+            f"X has mean {mean[i]:.4g} and standard deviation {std[i]:.4g}. Put SegmentScaler "
+            "before it: with_std=False for MFCCs, and StandardScaler for tables."
         )
 
 

@@ -246,12 +246,10 @@ class Prediction:
         float16 or bfloat16, call ``model(segments)`` instead.
         """
         check_is_fitted(self, "weights_")
-        from .training import assign_weights, build_keras, build_own
+        from .training import build_keras, rebuild_own
 
         if isinstance(self.architecture_, L.KerasArchitecture):
-            model = build_own(self._build, self.architecture_)
-            assign_weights(model, self.weights_)
-            return model
+            return rebuild_own(self._build, self.architecture_, self.weights_)
         model = build_keras(self.architecture_, self.weights_)
         # Keras can export a model only after it has been called.
         model(np.zeros((1, *self.architecture_.input_shape), np.float32))

@@ -34,7 +34,7 @@ def without_usual_lines() -> Iterator[None]:
     try:
         # In its own session, so that Ctrl-C does not end it before what is still to be shown.
         filtering = subprocess.Popen(
-            ["grep", "-E", "-v", _USUAL],
+            ["grep", "-a", "-E", "-v", _USUAL],
             stdin=subprocess.PIPE,
             stdout=saved,
             start_new_session=True,

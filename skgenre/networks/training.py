@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -85,8 +86,12 @@ STEPS_PER_EXECUTION = 16
 #: Maximum number of idle networks. The least recently used one is dropped first.
 MAX_IDLE_NETWORKS = 8
 
-#: Maximum difference of a sum of probabilities from 1, which float16 may cause.
+#: Maximum difference of a sum of probabilities from 1, and of the probabilities of a model that was
+#: built again, which float16 may cause.
 MAX_SUM_ERROR = 0.01
+
+#: Variables of the models that users have built, by id.
+_USED: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
 #: Fraction of the steps during which a scheduled learning rate increases.
 WARM_UP = 0.1
@@ -117,6 +122,7 @@ def train(
     recipe: Mapping[str, Any] = MappingProxyType({}),
     patience: int | None = None,
     build: Callable[[L.KerasArchitecture], keras.Model] | None = None,
+    compile_model: Callable[[keras.Model], None] | None = None,
     token: Hashable = None,
     weights: Sequence[np.ndarray] | None = None,
     state: Sequence[np.ndarray] | None = None,
@@ -143,13 +149,15 @@ def train(
     learning_rate : float
         Learning rate, or its maximum if it is scheduled.
     recipe : dict, default={}
-        Keyword arguments of :func:`compile_model`. They have no effect on a model that `build` has
+        Keyword arguments of :func:`compile_ours`. They have no effect on a model that the user has
         compiled.
     patience : int, default=None
         Number of epochs without a lower validation loss after which training is stopped and the
         best weights are restored. None disables early stopping.
     build : callable, default=None
         Function of a KerasArchitecture that returns a Keras model.
+    compile_model : callable, default=None
+        Function of the user that compiles a model.
     token : hashable, default=None
         Key of a model that `build` has returned and that a further call with this token may
         continue to train. None does not keep it.
@@ -177,10 +185,10 @@ def train(
     has_callbacks = bool(callbacks)
     key = token
     if isinstance(architecture, L.Architecture):
-        key = (architecture, *sorted(recipe.items()))
+        key = (architecture, *sorted(recipe.items())) if compile_model is None else None
         if weights is None:
             weights = initial_weights(architecture, rng)
-    make = partial(_make_network, architecture, build, recipe, has_callbacks, seed)
+    make = partial(_make_network, architecture, build, compile_model, recipe, has_callbacks, seed)
     with borrow_network(None if has_callbacks else key, make) as network:
         network.reset(weights, state, learning_rate, n_steps, rng)
         used = list(callbacks)
@@ -206,8 +214,17 @@ def train(
         for callback in callbacks:
             # Call the method of the base class, since overriding methods expect a model.
             keras.callbacks.Callback.set_model(callback, None)
+        if "loss" not in classifier.history_:
+            raise ValueError(
+                "The history of the model has no 'loss', which its train_step must return; it has "
+                f"{sorted(classifier.history_)}."
+            )
         if isinstance(architecture, L.KerasArchitecture):
-            architecture = replace(architecture, takes_any_frames=takes_any_frames(network.model))
+            architecture = replace(
+                architecture,
+                takes_any_frames=takes_any_frames(network.model),
+                outputs=tuple(evaluate_probe(network.model, architecture).ravel().tolist()),
+            )
         return Trained(architecture, network.weights(), network.state(), classifier.history_)
 
 
@@ -251,9 +268,10 @@ class Network:
     input_shape : tuple of int or None
         Shape of a segment, with None for a number of frames that varies.
     is_own : bool, default=False
-        Whether the model has the initial weights and state of a user's ``build_model``.
-    is_compiled : bool, default=False
-        Whether the user has compiled it, so that its optimizer has a learning rate.
+        Whether the model has the initial weights and random states of a user's ``build_model``.
+    n_classes : int, default=None
+        Number of classes if the user has compiled the model, so that its optimizer has a state and
+        a learning rate.
     """
 
     def __init__(
@@ -262,19 +280,20 @@ class Network:
         input_shape: tuple[int | None, ...],
         *,
         is_own: bool = False,
-        is_compiled: bool = False,
+        n_classes: int | None = None,
     ):
         self.model = model
-        self._is_own, self._is_compiled = is_own, is_compiled
+        self._is_own, self._is_compiled = is_own, n_classes is not None
         model.optimizer.build(model.trainable_variables)
-        n_classes = model.output_shape[-1] if is_own and _is_one_hot(model.loss) else None
+        if self._is_compiled and not takes_one_hot(model.loss):
+            n_classes = None
         self.training = _Source(input_shape, n_classes)
         self.validation = _Source(input_shape, n_classes)
 
     @property
     def _state_variables(self) -> list:
         """Variables that are updated in each step, except for weights and learning rate."""
-        weights = {id(weight) for weight in weight_variables(self.model)}
+        weights = {id(weight) for weight in self.model.weights}
         rate = self.model.optimizer.learning_rate
         return [v for v in self.model.optimizer.variables if v is not rate] + [
             v for v in self.model.non_trainable_variables if id(v) not in weights
@@ -283,15 +302,17 @@ class Network:
     def reset(self, weights, state, learning_rate: float, n_steps: int, rng) -> None:
         """Set all variables to those of a new network, or to `weights` and `state`.
 
-        If these are None, a model of the user keeps those with which it was built. A scheduled
+        If these are None, what the user has built or compiled keeps its initial values. A scheduled
         learning rate decreases to 0 within the next `n_steps` steps; if `n_steps` is 0, it is
         constant.
         """
         if state is None and not self._is_own:
-            state = [
-                [rng.integers(2**31 - 1), 0] if "seed_generator" in v.path else np.zeros(v.shape)
-                for v in self._state_variables
-            ]
+            state = []
+            for v in self._state_variables:
+                if "seed_generator" in v.path:
+                    state.append(np.array([rng.integers(2**31 - 1), 0]))
+                else:
+                    state.append(v.value.numpy() if self._is_compiled else np.zeros(v.shape))
         if weights is not None:
             assign_weights(self.model, weights)
         if state is not None:
@@ -306,7 +327,7 @@ class Network:
 
     def weights(self) -> list[np.ndarray]:
         """Return copies of the weights."""
-        return [v.value.numpy() for v in weight_variables(self.model)]
+        return [np.asarray(v.value.numpy()) for v in self.model.weights]  # of scalars, too
 
     def state(self) -> list[np.ndarray]:
         """Return copies of the variables that are updated in each step."""
@@ -321,22 +342,29 @@ _IDLE_LOCK = threading.Lock()
 def _make_network(
     architecture: L.Architecture | L.KerasArchitecture,
     build: Callable[[L.KerasArchitecture], keras.Model] | None,
+    compile_model: Callable[[keras.Model], None] | None,
     recipe: Mapping[str, Any],
     has_callbacks: bool,
     seed: Sequence[int],
 ) -> Network:
     """Make a network with the parameters of :func:`train`."""
+    is_own = isinstance(architecture, L.KerasArchitecture)
     if isinstance(architecture, L.Architecture):
         # Callbacks can inspect and save the model.
         model = build_keras(architecture, fused=not has_callbacks)
-        compile_model(model, for_callbacks=has_callbacks, **recipe)
-        return Network(model, open_shape(architecture))
-    assert build is not None
-    model = build_own(build, architecture, seed)
+        n_classes = architecture.shapes[-1][0]
+    else:
+        assert build is not None
+        model = build_own(build, architecture, seed)
+        n_classes = architecture.n_classes
+        architecture = replace(architecture, takes_any_frames=takes_any_frames(model))
+    if compile_model is not None:
+        compile_model(model)
     is_compiled = model.compiled
     if not is_compiled:
-        compile_model(model, for_callbacks=has_callbacks, **recipe)
-    return Network(model, architecture.input_shape, is_own=True, is_compiled=is_compiled)
+        compile_ours(model, for_callbacks=has_callbacks, **recipe)
+    shape = open_shape(architecture)
+    return Network(model, shape, is_own=is_own, n_classes=n_classes if is_compiled else None)
 
 
 @contextlib.contextmanager
@@ -362,10 +390,25 @@ def borrow_network(key: Hashable, make: Callable[[], Network]) -> Iterator[Netwo
             del _IDLE[:-MAX_IDLE_NETWORKS]
 
 
-def _is_one_hot(loss: Any) -> bool:
-    """Check whether a loss of Keras takes one-hot labels."""
-    names = loss, getattr(loss, "__name__", None), type(loss).__name__
-    return any(str(name).lower().startswith("categorical") for name in names)
+def takes_one_hot(loss: Any) -> bool:
+    """Check whether a loss takes one-hot labels, as those of Keras do that are not sparse.
+
+    Functions of users, and classes that they derive from ``keras.losses.Loss``, take class indices.
+    """
+    if isinstance(loss, list | tuple) and len(loss) == 1:  # of the only output
+        [loss] = loss
+    loss = getattr(loss, "func", loss)  # of a partial function
+    if isinstance(loss, str):
+        loss = keras.losses.get(loss)
+    kinds = type(loss).__mro__ if isinstance(loss, keras.losses.Loss) else [loss]
+    wrappers = "Loss", "LossFunctionWrapper"
+    of_keras = [
+        kind.__name__
+        for kind in kinds
+        if getattr(kind, "__module__", "").startswith("keras.src.losses")
+        and kind.__name__ not in wrappers
+    ]
+    return bool(of_keras) and not any("sparse" in name.lower() for name in of_keras)
 
 
 # ---------------------------------------------------------------- data
@@ -480,7 +523,7 @@ def build_keras(architecture: L.Architecture, weights=None, *, fused: bool = Fal
         for layer in architecture.layers:
             model.add(_keras_layer(layer, fused))
     if weights is not None:
-        assign(weight_variables(model), weights)
+        assign(model.weights, weights)
     return model
 
 
@@ -509,7 +552,6 @@ def build_own(
         If it cannot process segments, or its output is not the class probabilities.
     """
     check_process()
-    segments = np.random.default_rng(0).standard_normal((2, *architecture.input_shape))
     with default_settings():
         state = random.getstate()
         random.seed(repr(seed))
@@ -517,15 +559,40 @@ def build_own(
             model = build(architecture)
             if not isinstance(model, keras.Model):
                 raise TypeError(f"build_model must return a keras.Model; got {model!r:.200}.")
-            try:
-                output = model(tf.constant(segments, tf.float32), training=False)
-            except (ValueError, TypeError, tf.errors.OpError) as error:
-                raise ValueError(
-                    "The model that build_model returned cannot process segments of shape "
-                    f"(n, n_frames, n_coefficients), here {segments.shape}: {error}"
-                ) from error
+            proba = evaluate_probe(model, architecture)
         finally:
             random.setstate(state)
+        if any(_USED.get(id(variable)) is variable for variable in model.variables):
+            raise ValueError(
+                "build_model returned a model, or a part of one, that an earlier fit has used, so "
+                "that fits would change each other. It must create a new model in each call; pass "
+                "a trained one in build_params, which are copied."
+            )
+        _USED.update((id(variable), variable) for variable in model.variables)
+    if (proba < 0).any() or (abs(proba.sum(axis=1) - 1) > MAX_SUM_ERROR).any():
+        raise ValueError(
+            "The model that build_model returned must return probabilities, which sum to 1; it "
+            f"returned {proba[0]}. End with Dense(n_classes, activation='softmax')."
+        )
+    return model
+
+
+def evaluate_probe(model: keras.Model, architecture: L.KerasArchitecture) -> np.ndarray:
+    """Return what a model computes for two fixed segments, of shape (2, n_classes).
+
+    Raises
+    ------
+    ValueError
+        If it cannot process segments, or its output has another shape.
+    """
+    segments = np.random.default_rng(0).standard_normal((2, *architecture.input_shape))
+    try:
+        output = model(tf.constant(segments, tf.float32), training=False)
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise ValueError(
+            "The model that build_model returned cannot process segments of shape "
+            f"(n, n_frames, n_coefficients), here {segments.shape}: {error}"
+        ) from error
     shape = tuple(getattr(output, "shape", ()))
     if shape != (2, architecture.n_classes):
         found = f"an output of shape {shape}" if shape else f"{output!r:.200}"
@@ -533,11 +600,29 @@ def build_own(
             f"The model that build_model returned must map {segments.shape} to probabilities of "
             f"{architecture.n_classes} classes, (2, {architecture.n_classes}); it returned {found}."
         )
-    proba = keras.ops.convert_to_numpy(output).astype(float)
-    if (proba < 0).any() or (abs(proba.sum(axis=1) - 1) > MAX_SUM_ERROR).any():
+    return keras.ops.convert_to_numpy(output).astype(float)
+
+
+def rebuild_own(
+    build: Callable[[L.KerasArchitecture], keras.Model],
+    architecture: L.KerasArchitecture,
+    weights: Sequence[np.ndarray],
+) -> keras.Model:
+    """Build the model of a fitted classifier again, with its weights.
+
+    Raises
+    ------
+    ValueError
+        If it is another model than that of the fit.
+    """
+    model = build_own(build, architecture)
+    assign_weights(model, weights)
+    outputs = evaluate_probe(model, architecture).ravel()
+    if not np.allclose(outputs, architecture.outputs, atol=MAX_SUM_ERROR, equal_nan=True):
         raise ValueError(
-            "The model that build_model returned must return probabilities, which sum to 1; it "
-            f"returned {proba[0]}. End with Dense(n_classes, activation='softmax')."
+            "With the weights of the fit, the model that build_model now returns computes other "
+            "probabilities than in the fit. It must return the same model for the same parameters, "
+            "without random constants; or fit again."
         )
     return model
 
@@ -581,7 +666,7 @@ def check_process() -> None:
         )
 
 
-def compile_model(
+def compile_ours(
     model: keras.Model,
     *,
     for_callbacks: bool = False,
@@ -625,14 +710,9 @@ def open_shape(architecture: L.Architecture | L.KerasArchitecture) -> tuple[int 
     return architecture.input_shape
 
 
-def weight_variables(model: keras.Model) -> list:
-    """Return the weights of a model, layer by layer, in the order of `Architecture.weights`."""
-    return model.weights
-
-
 def assign_weights(model: keras.Model, weights: Sequence[np.ndarray]) -> None:
     """Assign the trained weights of a classifier to its model."""
-    variables = weight_variables(model)
+    variables = model.weights
     shapes, found = ([tuple(each.shape) for each in those] for those in (variables, weights))
     if shapes != found:
         raise ValueError(

@@ -21,6 +21,9 @@ from .attributes import Attribute, Loader, Saver, Sizes, check_range, check_size
 #: segment.
 MAX_LAYERS, MAX_SIZE, MAX_VALUES = 200, 1 << 20, 1 << 24
 
+#: Data types of weights. Those of known layers are float32.
+WEIGHT_TYPES = ("f2", "f4", "f8", "i4", "i8")
+
 
 @dataclass(frozen=True)
 class ArchitectureAttribute(Attribute):
@@ -40,10 +43,15 @@ class ArchitectureAttribute(Attribute):
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> Architecture | KerasArchitecture:
         architecture: Architecture | KerasArchitecture
         keys = stored.keys() if isinstance(stored, dict) else ()
-        if keys == {"input_shape", "n_classes", "takes_any_frames"}:
-            architecture = KerasArchitecture(
-                **{**stored, "input_shape": tuple(stored["input_shape"])}
-            )
+        if keys == {"input_shape", "n_classes", "takes_any_frames", "outputs"}:
+            values: dict[str, Any] = {
+                n: tuple(v) if isinstance(v, list) else v for n, v in stored.items()
+            }
+            architecture = KerasArchitecture(**values)
+            if not isinstance(architecture.takes_any_frames, bool):
+                raise Refused("has an invalid takes_any_frames")
+            if not all(isinstance(value, float) for value in architecture.outputs):
+                raise Refused("has invalid outputs")
         elif keys == {"input_shape", "layers"}:
             architecture = _make_architecture(tuple(stored["input_shape"]), stored["layers"])
         else:
@@ -88,7 +96,7 @@ class WeightsAttribute(Attribute):
     def load(self, stored: Any, loader: Loader, sizes: Sizes) -> list[np.ndarray]:
         if not isinstance(stored, list):
             raise Refused("is not a list of arrays")
-        return [loader.arrays.take(name, ("f4",)) for name in stored]
+        return [loader.arrays.take(name, WEIGHT_TYPES) for name in stored]
 
 
 def complete_network(model) -> None:
@@ -112,7 +120,8 @@ def _check_weights(architecture: Architecture, weights: list[np.ndarray]) -> Non
     if len(weights) != len(expected):
         raise Refused(f"must have {len(expected)} weight arrays; got {len(weights)}")
     for weight, values in zip(expected, weights, strict=True):
-        if values.shape != weight.shape:
-            raise Refused(f"has weights of shape {values.shape}, expected {weight.shape}")
+        if values.shape != weight.shape or values.dtype != np.float32:
+            found = f"{values.dtype} weights of shape {values.shape}"
+            raise Refused(f"has {found}, expected float32 of shape {weight.shape}")
         if weight.name == "moving_variance" and (values < 0).any():
             raise Refused("has negative variances")
