@@ -427,7 +427,9 @@ def test_the_library_neither_unpickles_nor_evaluates():
     """Nor does it start a shell; joblib's cache is the user's own folder."""
     import re
 
-    words = re.compile(r"pickle\.load|joblib\.load|\beval\(|\bexec\(|shell=True|allow_pickle=True")
+    words = re.compile(
+        r"pickle\.load\(|joblib\.load\(|\beval\(|\bexec\(|shell=True|allow_pickle=True"
+    )
     source = Path(skgenre.__file__).parent
     found = {
         (path.name, match[0])

@@ -131,9 +131,9 @@ def test_shared_networks_train_as_new_ones_do(network, monkeypatch):
     built = []
     init = training.Network.__init__
 
-    def counting_init(self, *args):
+    def counting_init(self, *args, **options):
         built.append(args)
-        init(self, *args)
+        init(self, *args, **options)
 
     monkeypatch.setattr(training.Network, "__init__", counting_init)
     training._IDLE.clear()

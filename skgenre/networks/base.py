@@ -585,8 +585,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
                 f"decrease the learning_rate ({self.learning_rate})."
             )
 
-        self.architecture_ = trained.architecture
         self.weights_ = trained.weights
+        self.architecture_ = trained.architecture
         self.callbacks_ = callbacks
         self.history_ = join_histories(history, trained.history)
         self.n_iter_ = len(self.history_["loss"])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -99,6 +100,9 @@ class Prediction:
     @weights_.setter
     def weights_(self, weights: list[np.ndarray]) -> None:
         self.__dict__["weights_"] = weights
+        architecture = self.__dict__.get("architecture_")
+        if isinstance(architecture, L.KerasArchitecture):  # has the outputs of the earlier weights
+            self.architecture_ = replace(architecture, outputs=())
 
     def predict_segments_proba(self, X) -> np.ndarray:
         """Predict class probabilities of each segment.

@@ -206,8 +206,8 @@ _NETWORK = AllowedClass(
         "class_prior_": _PRIOR,
         "_class_weights_seen": ArrayAttribute(("k",), "f8", low=0),
         "history_": ValueAttribute(),
-        "architecture_": ArchitectureAttribute(),
         "weights_": WeightsAttribute(),
+        "architecture_": ArchitectureAttribute(),
     },
     complete=complete_network,
 )
