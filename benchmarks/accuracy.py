@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import sklearn
-from pages import IMAGES, records_table
+from pages import records_table, save_svg
 from presets import CURVES, SIZES, Presets, models
 
 from skgenre import genre_pipeline
@@ -114,7 +114,7 @@ def draw_presets(names, presets, proba):
     ax.errorbar(means, names, xerr=abs(limits - means[:, None]).T, fmt="o", capsize=3)
     ax.set_xlabel("accuracy on unseen artists, 95 % interval")
     ax.grid(axis="x", alpha=0.3)
-    figure.savefig(IMAGES / "accuracy.svg", metadata={"Date": None})
+    save_svg(figure, "accuracy")
 
 
 def curves(presets, folds):
@@ -134,7 +134,7 @@ def curves(presets, folds):
     ax.set(xlabel="training tracks per genre", ylabel="accuracy on unseen artists")
     ax.legend()
     ax.grid(alpha=0.3)
-    figure.savefig(IMAGES / "learning_curves.svg", metadata={"Date": None})
+    save_svg(figure, "learning_curves")
 
 
 def transfer(presets, others):
@@ -240,7 +240,8 @@ compared on these folds. For ``musicnn``, averaging the predictions for the segm
 chosen on them. The architecture and training parameters of ``mel`` were chosen on these and other
 tracks. A second network, which pools the covariance of its filters over time, was also evaluated.
 It was less accurate than ``mel``, and averaging the predictions of both networks did not increase
-the accuracy of ``mel``.
+the accuracy of ``mel``. The strengths of the changes in ``"robust"`` were chosen on folds of the
+same tracks, with ``descriptors`` and ``cnn``.
 """
 
 

@@ -80,6 +80,13 @@ def bars(name, labels, values, texts, *, base, axis, emphasis=None, width=5.2):
             plt.close(figure)
 
 
+def save_svg(figure, name):
+    """Save a figure as ``docs/images/<name>.svg``, with text and not outlines of it."""
+    with plt.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+        figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
 def image(name, alt):
     """Return the reStructuredText that shows the chart of the page's theme."""
     return "\n".join(

@@ -18,7 +18,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"
 
 import numpy as np
 import soundfile
-from pages import table
+from pages import save_svg, table
 from presets import ROBUST, Presets
 
 from skgenre import genre_pipeline, load_audio, starter_model
@@ -142,7 +142,7 @@ def draw(found, names):
     axes[0, 0].invert_yaxis()
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=2)
-    figure.savefig(PICTURE, metadata={"Date": None})
+    save_svg(figure, PICTURE.stem)
 
 
 def starter_table(names, paths, y, jobs):

@@ -444,7 +444,7 @@ def test_a_model_file_needs_the_same_class(tmp_path):
     path = tmp_path / "model.skgenre"
     clf = OwnNetwork(epochs=1, random_state=0).fit(X, Y)
     save(clf, path)
-    with pytest.raises(ModelFileError, match=r"OwnNetwork.* Pass custom networks"):
+    with pytest.raises(ModelFileError, match=r"OwnNetwork.* pass custom networks"):
         load(path)
     np.testing.assert_array_equal(
         load(path, trusted=[OwnNetwork]).predict_proba(X), clf.predict_proba(X)

@@ -141,7 +141,7 @@ def load(path: str | os.PathLike, *, trusted: Sequence[type] = ()) -> Any:
     Returns
     -------
     model : estimator
-        Loaded model. Prediction does not require TensorFlow.
+        Loaded model. Prediction does not require TensorFlow, except for models of ``build_model``.
 
     Raises
     ------
@@ -333,8 +333,8 @@ class _Loader:
         name = stored.get("class")
         if not isinstance(name, str) or name not in self._allowed:
             raise Refused(
-                f"{name!r:.100} is not a supported class of a model file. Pass custom networks and "
-                "front ends to load(trusted=[...])"
+                f"{name!r:.100} is not a supported class of a model file. In Python, pass custom "
+                "networks and front ends to load(trusted=[...])"
             )
         allowed = self._allowed[name]
         self._n_estimators += 1
