@@ -25,6 +25,7 @@ from skgenre import (
     ANNClassifier,
     GTZANFeatures,
     MFCCSegmenter,
+    SegmentScaler,
     SegmentSummary,
     describe,
     extract_store,
@@ -425,6 +426,7 @@ def models(tmp_path_factory, music):
     svm = make_pipeline(front, SegmentSummary(), make_baseline("svm"))
     network = make_pipeline(
         MFCCSegmenter(augment="robust", sample_rate=8000),
+        SegmentScaler(),
         ANNClassifier(hidden_units=(4,), epochs=1, random_state=0),
     )
     whole = make_pipeline(GTZANFeatures(columns=["rms_mean"]), make_baseline("lda"))
@@ -459,7 +461,7 @@ NEVER = "Unsure never, since the model has no threshold"
             [
                 "Input MFCCSegmenter at 8,000 Hz, up to 10 segments of 3 s from the start; trained "
                 "on changed copies, too: robust",
-                "Classifier ANNClassifier(2,463 parameters, 1 epochs)",
+                "Classifier SegmentScaler, ANNClassifier(2,463 parameters, 1 epochs)",
                 NEVER,
             ],
         ),
