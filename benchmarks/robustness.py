@@ -124,8 +124,10 @@ def draw(found, names):
     import matplotlib.pyplot as plt
 
     conditions = list(found[names[0]])
-    figure, axes = plt.subplots(2, -(-len(names) // 2), sharey=True, sharex=True, figsize=(9, 10.5),
-                                layout="constrained")  # fmt: skip
+    n_rows = -(-len(names) // 2)
+    figure, axes = plt.subplots(
+        n_rows, 2, sharey=True, sharex=True, figsize=(6, 4 * n_rows), layout="constrained"
+    )
     for ax, name in zip(axes.flat, names, strict=False):
         ax.set_title(name)
         rows = range(len(conditions))
