@@ -44,6 +44,7 @@ def at_least(compare, **tolerances):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.* is usually less accurate if coefficients are not centered")
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_scikit_learn_checks(estimator, check, monkeypatch):
     if isinstance(estimator, NetworkClassifier):

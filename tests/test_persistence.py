@@ -148,7 +148,7 @@ def test_networks(name, path):
 def test_models_predict_the_same_after_loading(models, data, path):
     for name, model in models():
         save(model, path)
-        again = load(path, trusted=[OwnNetwork])
+        again = load(path)
         for method in ("predict", "predict_proba", "decision_function"):
             if hasattr(model, method):
                 expected = getattr(model, method)(data)

@@ -29,7 +29,6 @@ LESS = {
     "skgenre train music": "skgenre train music --no-augment",
     "CNNClassifier(epochs=10)": "CNNClassifier(epochs=1)",
     "LSTMClassifier(random_state=0)": "LSTMClassifier(epochs=2, random_state=0)",
-    "StratifiedGroupKFold(3)": "StratifiedGroupKFold(2)",
     "hidden_units=(64,)": "hidden_units=(8,), epochs=2",
     'class_weight="balanced")': 'class_weight="balanced", cnnclassifier__epochs=1)',
 }
