@@ -7,6 +7,7 @@ whoever has the weights, exported to an ONNX file that maps samples to embedding
 computes them, with the caching, error handling and parallel reading of the other front ends. Check
 the license of the weights: many are not for commercial use.
 """
+# sphinx_gallery_thumbnail_path = 'images/mfcc.png'
 
 import tempfile
 from functools import cache

@@ -139,6 +139,12 @@ def _print(result, n: int) -> None:
                 f"{means.std(ddof=0):.1%}"
             )
         click.echo(printable(f"{line}{name_known(known, n_used)}{count_unusable(n_used, n)}"))
+    if about["prefit"]:
+        click.echo(
+            "Note: these accuracies are too high for new tracks if a model was trained on any of "
+            "these tracks.",
+            err=True,
+        )
     if not known:
         click.echo(f"The artists are unknown, or have one track each. {NAME_ARTISTS}")
 

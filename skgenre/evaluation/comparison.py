@@ -59,8 +59,9 @@ def compare_models(
         Genres.
     cv : int, splitter, iterable of splits, None, or mapping of str to these, default=5
         Cross-validation splitting strategy. An int is the maximum number of stratified folds,
-        which keep groups together; None means 5. A mapping compares several strategies by name.
-        The folds are drawn once and are the same for all models.
+        which keep groups together and are then shuffled with seed 0; None means 5. A mapping
+        compares several strategies by name. The folds are drawn once and are the same for all
+        models.
     groups : array-like of shape (n_samples,), or mapping of str to array-like, default=None
         Group labels, such as artists. They are also passed to all parts of the models that accept
         them, such as networks with early stopping. A mapping contains the groups for the

@@ -68,7 +68,8 @@ class NetworkClassifier(Prediction, ClassifierMixin, BaseEstimator):
     - pass a function that returns a Keras model as `build`;
     - derive from this class and override :meth:`build_model`, which returns a Keras model. To add
       parameters, define ``__init__`` and store each argument unchanged as an attribute, as in any
-      scikit-learn estimator;
+      scikit-learn estimator, or declare fields with ``@dataclass(kw_only=True, eq=False,
+      repr=False)``, which keeps all other parameters;
     - derive from this class and override :meth:`hidden_layers`, which returns a list of layers
       from :mod:`skgenre.layers`. These networks predict without TensorFlow, and can be exported to
       ONNX.
