@@ -324,7 +324,20 @@ class BatchNormalization(Layer):
 
 
 @dataclass(frozen=True)
-class LSTM(Layer):
+class _Recurrent(Layer):
+    """Recurrent layer over the frames."""
+
+    units: int
+    return_sequences: bool = False
+    n_axes: ClassVar[int | None] = 2
+    _constraints: ClassVar[dict] = {"units": [AT_LEAST_1]}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (shape[0], self.units) if self.return_sequences else (self.units,)
+
+
+@dataclass(frozen=True)
+class LSTM(_Recurrent):
     """Long short-term memory over the frames.
 
     The gates are in the order of Keras: input, forget, cell, output.
@@ -337,14 +350,6 @@ class LSTM(Layer):
         Whether to return the output of each frame instead of that of the last frame.
     """
 
-    units: int
-    return_sequences: bool = False
-    n_axes: ClassVar[int | None] = 2
-    _constraints: ClassVar[dict] = {"units": [AT_LEAST_1]}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return (shape[0], self.units) if self.return_sequences else (self.units,)
-
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         return (
             Weight("kernel", (shape[-1], 4 * self.units), "glorot_uniform"),
@@ -354,7 +359,7 @@ class LSTM(Layer):
 
 
 @dataclass(frozen=True)
-class GRU(Layer):
+class GRU(_Recurrent):
     """Gated recurrent unit over the frames, with ``reset_after=True`` as by default in Keras.
 
     The gates are in the order of Keras: update, reset, output.
@@ -366,14 +371,6 @@ class GRU(Layer):
     return_sequences : bool, default=False
         Whether to return the output of each frame instead of that of the last frame.
     """
-
-    units: int
-    return_sequences: bool = False
-    n_axes: ClassVar[int | None] = 2
-    _constraints: ClassVar[dict] = {"units": [AT_LEAST_1]}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        return (shape[0], self.units) if self.return_sequences else (self.units,)
 
     def weights(self, shape: Shape) -> tuple[Weight, ...]:
         return (
